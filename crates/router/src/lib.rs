@@ -1,0 +1,1 @@
+//! Configuration, plan and routes of Dunlin.
