@@ -1,0 +1,175 @@
+//! Which messaging systems are built in, by the scheme of their address.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::capability::Capabilities;
+use crate::error::{Error, ErrorKind, Result};
+use crate::messaging::MessagingSystem;
+use crate::settings::{SettingFact, Settings};
+
+/// One kind of messaging system: how it is opened, and what is known of it beforehand.
+///
+/// An adapter has one `pub const PLUGIN`; nothing registers itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Plugin {
+    /// The scheme of its addresses, such as `file` in `file:data`.
+    pub scheme: &'static str,
+    /// Opens a system; touches no network and no disk.
+    pub open: fn(&Opening<'_>) -> Result<Arc<dyn MessagingSystem>>,
+    /// What people are told about it.
+    pub facts: &'static Facts,
+}
+
+/// What a system is opened with.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The name it has in the configuration.
+    pub name: &'a str,
+    /// Its address, scheme included. Credentials are never part of it.
+    pub url: &'a str,
+    /// The folder to which a relative place in the address refers.
+    pub base: &'a str,
+    /// Its settings.
+    pub settings: &'a Settings,
+}
+
+impl Opening<'_> {
+    /// The address behind its scheme and colon.
+    pub fn rest(&self) -> &str {
+        self.url.split_once(':').map_or("", |(_, rest)| rest)
+    }
+}
+
+/// What is known of a kind of system without opening one.
+#[derive(Debug)]
+pub struct Facts {
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// An address as one would write it.
+    pub example: &'static str,
+    /// What a channel is there.
+    pub channel: &'static str,
+    /// What it can do with its default settings.
+    pub capabilities: Capabilities,
+    /// What a setting changes in those capabilities, in words; empty where nothing does.
+    pub conditions: &'static [&'static str],
+    /// Every setting that it takes.
+    pub settings: &'static [SettingFact],
+}
+
+/// The systems that are built in.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(BTreeMap<&'static str, Plugin>);
+
+impl Registry {
+    /// No systems.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind of system.
+    ///
+    /// # Errors
+    /// Another one has that scheme already; the error names both.
+    pub fn add(&mut self, plugin: Plugin) -> Result<()> {
+        if let Some(there) = self.0.get(plugin.scheme) {
+            return Err(Error::new(
+                ErrorKind::InvalidSetting,
+                "register",
+                format!(
+                    "expected one system for the scheme `{}`, found `{}` and `{}`",
+                    plugin.scheme, there.facts.title, plugin.facts.title
+                ),
+            ));
+        }
+        self.0.insert(plugin.scheme, plugin);
+        Ok(())
+    }
+
+    /// The systems, in the order of their schemes.
+    pub fn plugins(&self) -> impl Iterator<Item = &Plugin> {
+        self.0.values()
+    }
+
+    /// Opens the system of this address.
+    ///
+    /// # Errors
+    /// An address without a scheme, a scheme that is not built in, or what the system itself refuses.
+    pub fn open(&self, opening: &Opening<'_>) -> Result<Arc<dyn MessagingSystem>> {
+        let known = || {
+            self.0
+                .keys()
+                .map(|scheme| format!("`{scheme}:`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let Some((scheme, _)) = opening.url.split_once(':') else {
+            return Err(Error::new(
+                ErrorKind::InvalidSetting,
+                "open",
+                format!("expected an address that begins with one of {}", known()),
+            )
+            .with("system", opening.name));
+        };
+        match self.0.get(scheme) {
+            Some(plugin) => (plugin.open)(opening).map_err(|error| error.with("system", opening.name)),
+            None => Err(Error::new(
+                ErrorKind::InvalidSetting,
+                "open",
+                format!(
+                    "expected a scheme that is built in ({}), found `{scheme}:`",
+                    known()
+                ),
+            )
+            .with("system", opening.name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static FACTS: Facts = Facts {
+        title: "a test system",
+        example: "test:x",
+        channel: "nothing",
+        capabilities: Capabilities::NONE,
+        conditions: &[],
+        settings: &[],
+    };
+    const PLUGIN: Plugin = Plugin {
+        scheme: "test",
+        open: |_| Err(Error::new(ErrorKind::Unsupported, "open", "no")),
+        facts: &FACTS,
+    };
+
+    #[test]
+    fn a_scheme_that_is_there_already_is_an_error_that_names_both() {
+        let mut registry = Registry::new();
+        registry.add(PLUGIN).unwrap();
+        let error = registry.add(PLUGIN).unwrap_err().to_string();
+        assert_eq!(error.matches("a test system").count(), 2, "{error}");
+    }
+
+    #[test]
+    fn an_unknown_scheme_is_told_with_those_that_are_built_in() {
+        let mut registry = Registry::new();
+        registry.add(PLUGIN).unwrap();
+        let settings = Settings::new();
+        for url in ["other:x", "plain"] {
+            let opening = Opening {
+                name: "shop",
+                url,
+                base: ".",
+                settings: &settings,
+            };
+            let error = registry.open(&opening).unwrap_err().to_string();
+            assert!(
+                error.contains("`test:`") && error.contains("system: shop"),
+                "{error}"
+            );
+        }
+    }
+}
