@@ -1,7 +1,7 @@
 //! The two ideas of Dunlin: the contract of a messaging system, and the migration engine.
 //!
 //! This crate names no broker, starts no runtime and does no input or output. The contract ([`messaging`]) and the engine
-//! (`migration`) do not know each other; both know what a [`message`] is.
+//! ([`migration`]) do not know each other; both know what a [`message`] is.
 
 pub mod capability;
 pub mod clock;
@@ -9,6 +9,7 @@ pub mod error;
 pub mod finding;
 pub mod message;
 pub mod messaging;
+pub mod migration;
 pub mod position;
 pub mod registry;
 pub mod settings;
