@@ -1,3 +1,51 @@
-//! Placeholder.
+//! Every build task of Dunlin, in Rust, so that a fresh machine needs nothing but the toolchain.
+//!
+//! `cargo xtask <task>`; each task is one file here. A task says what it does, runs it in the foreground and ends
+//! with a status that a script can trust. What the product does at run time has no place here.
+#![expect(clippy::print_stdout, reason = "the tasks talk to the person who started them")]
+#![expect(clippy::print_stderr, reason = "the tasks talk to the person who started them")]
 
-fn main() {}
+mod docs;
+mod links;
+mod orders;
+mod quickstart_data;
+mod test;
+mod totals;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build tasks of Dunlin.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Installs what the tests need, runs all of them, and ends with one line of totals.
+    Test(test::Options),
+    /// Builds the book and checks every link in it and in the pages at the root.
+    Docs(docs::Options),
+    /// Writes the orders of the quick start, the same bytes each time.
+    QuickstartData(quickstart_data::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test(options) => test::run(&options),
+        Task::Docs(options) => docs::run(&options),
+        Task::QuickstartData(options) => quickstart_data::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Builds the book with mdbook as a library, so that no tool has to be installed, and checks all links.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use mdbook_driver::MDBook;
+
+use crate::{links, workspace};
+
+/// What `cargo xtask docs` can be told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {}
+
+/// Builds the book into the target folder and checks that every link leads somewhere.
+///
+/// # Errors
+/// When the book does not build, or a link is broken; all broken links are printed.
+pub(crate) fn run(_options: &Options) -> Result<()> {
+    let root = workspace::root();
+    let book_folder = workspace::target_folder()?.join("book");
+    build(&root.join("docs"), &book_folder)?;
+
+    let report = links::check(root)?;
+    for broken in &report.broken {
+        println!("{broken}");
+    }
+    println!("book: {}", book_folder.join("index.html").display());
+    println!("links: {} checked, {} broken", report.checked, report.broken.len());
+    if !report.broken.is_empty() {
+        bail!("{} links lead nowhere", report.broken.len());
+    }
+    Ok(())
+}
+
+/// Renders the book in `source` to HTML in `destination`.
+fn build(source: &Path, destination: &Path) -> Result<()> {
+    let mut book = MDBook::load(source).with_context(|| format!("loading the book in {}", source.display()))?;
+    book.config.build.build_dir = destination.to_owned();
+    // A page named in SUMMARY.md that does not exist is a mistake, not an invitation to write an empty one.
+    book.config.build.create_missing = false;
+    book.build().context("building the book")
+}

@@ -1,0 +1,46 @@
+//! Where things are: the root of the workspace, and the folder that cargo builds into.
+//!
+//! Nothing here guesses. The target folder is asked of cargo, which knows of `CARGO_TARGET_DIR` and of
+//! `.cargo/config.toml`; a path put together by hand would be right on one machine only.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// The root of the workspace this task was built from.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the folder of this package lies in the workspace")
+}
+
+/// A call of the cargo that started this task, in the root of the workspace.
+pub(crate) fn cargo() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(root());
+    command
+}
+
+/// The folder that cargo builds into.
+///
+/// # Errors
+/// When cargo cannot read the workspace.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .context("cargo metadata could not be started")?;
+    ensure!(
+        output.status.success(),
+        "cargo metadata failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("cargo metadata did not print JSON")?;
+    let folder = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(folder))
+}
