@@ -25,7 +25,11 @@ pub(crate) fn run(_options: &Options) -> Result<()> {
         println!("{broken}");
     }
     println!("book: {}", book_folder.join("index.html").display());
-    println!("links: {} checked, {} broken", report.checked, report.broken.len());
+    println!(
+        "links: {} checked, {} broken",
+        report.checked,
+        report.broken.len()
+    );
     if !report.broken.is_empty() {
         bail!("{} links lead nowhere", report.broken.len());
     }
@@ -34,7 +38,8 @@ pub(crate) fn run(_options: &Options) -> Result<()> {
 
 /// Renders the book in `source` to HTML in `destination`.
 fn build(source: &Path, destination: &Path) -> Result<()> {
-    let mut book = MDBook::load(source).with_context(|| format!("loading the book in {}", source.display()))?;
+    let mut book =
+        MDBook::load(source).with_context(|| format!("loading the book in {}", source.display()))?;
     book.config.build.build_dir = destination.to_owned();
     // A page named in SUMMARY.md that does not exist is a mistake, not an invitation to write an empty one.
     book.config.build.create_missing = false;

@@ -28,7 +28,13 @@ pub(crate) struct Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: link to `{}`: {}", self.page.display(), self.target, self.reason)
+        write!(
+            f,
+            "{}: link to `{}`: {}",
+            self.page.display(),
+            self.target,
+            self.reason
+        )
     }
 }
 
@@ -51,10 +57,15 @@ pub(crate) fn check(root: &Path) -> Result<Report> {
             }
             report.checked += 1;
             let (file, heading) = target.split_once('#').unwrap_or((&target, ""));
-            let path = if file.is_empty() { page.clone() } else { plain(&folder.join(file)) };
+            let path = if file.is_empty() {
+                page.clone()
+            } else {
+                plain(&folder.join(file))
+            };
             let reason = if !path.exists() {
                 "there is no such file"
-            } else if !heading.is_empty() && !pages.get(&path).is_some_and(|text| has_heading(text, heading)) {
+            } else if !heading.is_empty() && !pages.get(&path).is_some_and(|text| has_heading(text, heading))
+            {
                 "the page has no such heading"
             } else {
                 continue;
@@ -70,7 +81,8 @@ pub(crate) fn check(root: &Path) -> Result<Report> {
 }
 
 fn collect(folder: &Path, pages: &mut HashMap<PathBuf, String>) -> Result<()> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("reading the folder {}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("reading the folder {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -80,7 +92,8 @@ fn collect(folder: &Path, pages: &mut HashMap<PathBuf, String>) -> Result<()> {
         if path.is_dir() {
             collect(&path, pages)?;
         } else if name.ends_with(".md") {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             pages.insert(path.clone(), text);
         }
     }

@@ -2,8 +2,14 @@
 //!
 //! `cargo xtask <task>`; each task is one file here. A task says what it does, runs it in the foreground and ends
 //! with a status that a script can trust. What the product does at run time has no place here.
-#![expect(clippy::print_stdout, reason = "the tasks talk to the person who started them")]
-#![expect(clippy::print_stderr, reason = "the tasks talk to the person who started them")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the tasks talk to the person who started them"
+)]
+#![expect(
+    clippy::print_stderr,
+    reason = "the tasks talk to the person who started them"
+)]
 
 mod docs;
 mod links;

@@ -95,7 +95,10 @@ fn order(number: u64, created: u64, dice: &mut Dice) -> String {
         };
         let comma = if line > 0 { "," } else { "" };
         // Writing to a String cannot fail.
-        let _ = write!(text, "{comma}{{\"sku\":\"{sku}\",\"qty\":\"{quantity}\",\"price\":\"{price}\"}}");
+        let _ = write!(
+            text,
+            "{comma}{{\"sku\":\"{sku}\",\"qty\":\"{quantity}\",\"price\":\"{price}\"}}"
+        );
     }
     text.push(']');
     if dice.below(6) == 0 {

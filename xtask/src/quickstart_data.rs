@@ -33,7 +33,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let committed = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     if committed != orders {
-        bail!("{} is not what is generated; `cargo xtask quickstart-data --write` replaces it", path.display());
+        bail!(
+            "{} is not what is generated; `cargo xtask quickstart-data --write` replaces it",
+            path.display()
+        );
     }
     println!("{}: as generated", path.display());
     Ok(())

@@ -29,10 +29,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     install()?;
 
     let mut totals = Totals::default();
-    let release = target.join("release").join(format!("dunlin{}", std::env::consts::EXE_SUFFIX));
+    let release = target
+        .join("release")
+        .join(format!("dunlin{}", std::env::consts::EXE_SUFFIX));
     let mut build = workspace::cargo();
     build.args(["build", "--release", "--bin", "dunlin"]);
-    step("the release binary, for tests that kill and time", build, &release, &mut totals)?;
+    step(
+        "the release binary, for tests that kill and time",
+        build,
+        &release,
+        &mut totals,
+    )?;
 
     let mut tests = workspace::cargo();
     tests.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
@@ -40,7 +47,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
     let mut examples = workspace::cargo();
     examples.args(["test", "--workspace", "--doc", "--no-fail-fast"]);
-    step("examples in the documentation", with_filter(examples, options), &release, &mut totals)?;
+    step(
+        "examples in the documentation",
+        with_filter(examples, options),
+        &release,
+        &mut totals,
+    )?;
 
     for reason in &totals.left_out {
         println!("skipped: {reason}");
@@ -55,7 +67,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Brings what the tests need besides the toolchain.
 ///
 /// Nothing yet: memory and files are the only systems. Servers of brokers are fetched and started from here.
-#[expect(clippy::unnecessary_wraps, reason = "fetching a server can fail, and callers must be ready for it")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "fetching a server can fail, and callers must be ready for it"
+)]
 fn install() -> Result<()> {
     println!("== what the tests need: the Rust toolchain, which is here");
     Ok(())
@@ -78,12 +93,19 @@ fn step(name: &str, mut command: Command, release: &Path, totals: &mut Totals) -
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo could not be started")?;
-    let output = child.stdout.take().context("the output of cargo was not captured")?;
+    let output = child
+        .stdout
+        .take()
+        .context("the output of cargo was not captured")?;
 
     let mut screen = std::io::stdout().lock();
     let mut line = Vec::new();
     let mut reader = BufReader::new(output);
-    while reader.read_until(b'\n', &mut line).context("reading the output of cargo")? > 0 {
+    while reader
+        .read_until(b'\n', &mut line)
+        .context("reading the output of cargo")?
+        > 0
+    {
         // A reader of ours that went away must not stop the tests half-way.
         let _ = screen.write_all(&line).and_then(|()| screen.flush());
         totals.read(&String::from_utf8_lossy(&line));
