@@ -4,3 +4,4 @@
 //! no messaging system, opens no file and starts nothing; what it must read comes in through a resolver.
 
 pub mod document;
+pub mod path;
