@@ -7,6 +7,7 @@ pub mod capability;
 pub mod clock;
 pub mod error;
 pub mod finding;
+pub mod ledger;
 pub mod message;
 pub mod messaging;
 pub mod migration;

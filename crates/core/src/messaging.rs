@@ -180,7 +180,8 @@ impl Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u64);
 
-/// Names what keeps order inside a receiver: a partition, a queue, a stream. Two receivers' lanes have nothing in common.
+/// Names what keeps order inside a receiver: a partition, a queue, a stream. Two receivers' lanes have nothing in common,
+/// so a system that tells of lanes in its [`Event`]s gives the receivers of one session different ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane(pub u64);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::capability::Capabilities;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::messaging::MessagingSystem;
 use crate::settings::{SettingFact, Settings};
@@ -32,6 +33,8 @@ pub struct Opening<'a> {
     pub base: &'a str,
     /// Its settings.
     pub settings: &'a Settings,
+    /// The clock by which it waits: handed in, so that a test owns the time of everything that it opens.
+    pub clock: &'a Arc<dyn Clock>,
 }
 
 impl Opening<'_> {
@@ -130,6 +133,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::ManualClock;
 
     static FACTS: Facts = Facts {
         title: "a test system",
@@ -158,12 +162,14 @@ mod tests {
         let mut registry = Registry::new();
         registry.add(PLUGIN).unwrap();
         let settings = Settings::new();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
         for url in ["other:x", "plain"] {
             let opening = Opening {
                 name: "shop",
                 url,
                 base: ".",
                 settings: &settings,
+                clock: &clock,
             };
             let error = registry.open(&opening).unwrap_err().to_string();
             assert!(
