@@ -132,7 +132,11 @@ mod tests {
         }
 
         fn kept(&self) -> usize {
-            let behind = self.issued.iter().take_while(|p| self.settled.contains(p)).count();
+            let behind = self
+                .issued
+                .iter()
+                .take_while(|p| self.settled.contains(p))
+                .count();
             self.issued.len() - behind
         }
     }
