@@ -14,6 +14,7 @@ pub mod migration;
 pub mod position;
 pub mod registry;
 pub mod settings;
+pub mod source;
 
 pub use capability::{Capabilities, HeaderValues, Limits};
 pub use error::{Class, Error, ErrorKind, Result};

@@ -39,7 +39,7 @@ impl Number {
     }
 
     /// The text has been scanned already.
-    pub(super) fn from_scanned(text: &str) -> Self {
+    pub(crate) fn from_scanned(text: &str) -> Self {
         Self(text.to_owned())
     }
 

@@ -81,7 +81,7 @@ impl Text {
     }
 
     /// The source has been checked already.
-    pub(super) fn from_scanned(source: &str) -> Self {
+    pub(crate) fn from_scanned(source: &str) -> Self {
         Self(source.to_owned())
     }
 
