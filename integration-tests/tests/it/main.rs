@@ -1,0 +1,3 @@
+//! What holds for the project as a whole: the shape of its source, its documentation, and whole routes.
+
+mod tidy;
