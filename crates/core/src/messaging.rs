@@ -504,6 +504,9 @@ pub struct Resolved {
     pub identity: String,
     /// Names the channel itself: two ends with the same text are the same channel, however they were written.
     pub canonical: String,
+    /// Where a new group begins if nobody says so. `None` for a channel that keeps history: there a person has to say, since
+    /// both all of the past and none of it can be a costly mistake.
+    pub default_start: Option<Start>,
 }
 
 impl Resolved {
@@ -519,7 +522,15 @@ impl Resolved {
             limits,
             identity: identity.into(),
             canonical: canonical.into(),
+            default_start: None,
         }
+    }
+
+    /// The same end, where a new group begins here if nobody says so.
+    #[must_use]
+    pub fn starting(mut self, start: Start) -> Self {
+        self.default_start = Some(start);
+        self
     }
 }
 
