@@ -5,3 +5,4 @@
 
 pub mod document;
 pub mod path;
+pub mod expression;

@@ -1,0 +1,247 @@
+//! Expressions in CEL (the Common Expression Language, cel.dev) over a message.
+//!
+//! A digest lives long, so an expression must mean the same on every machine and at every time: there is no clock, no
+//! randomness and no input or output; objects are visited in document order; and what an evaluation may cost is limited by
+//! counting, never by time. The language is the `cel` crate's; this module gives it the message, takes its result, and puts
+//! the limits in ([`guard`]).
+//!
+//! Numbers cross a border here: CEL knows 64-bit integers and doubles only. An integer that fits goes in exactly; any other
+//! number goes in as the nearest double, and a result that holds it is spelled anew.
+
+mod guard;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use cel::common::ast::IdedExpr;
+use cel::common::types::CelBool;
+use cel::{Context, Env, ExecutionError};
+
+use super::document::Value;
+use crate::message::Headers;
+use guard::Budget;
+
+/// The longest expression, in bytes.
+pub const MAX_LENGTH: usize = 4096;
+/// The deepest nesting of brackets, of unary operators and of conditions.
+pub const MAX_NESTING: usize = 50;
+/// What one evaluation may cost: elements visited, and sixteenths of the bytes that it makes.
+pub const MAX_COST: u64 = 1_000_000;
+
+/// The variables that an expression can name.
+pub const VARIABLES: [&str; 6] = ["payload", "this", "item", "index", "headers", "key"];
+
+/// A compiled expression. A clone copies a handle.
+#[derive(Clone)]
+pub struct Expression {
+    text: Arc<str>,
+    tree: Arc<IdedExpr>,
+    makes_container: bool,
+}
+
+/// What an expression may look at, at one place of one message.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The document as it stands at this moment, whole; `None` for a message without one.
+    pub payload: Option<&'a Value>,
+    /// The value at the place.
+    pub this: Option<&'a Value>,
+    /// The innermost enclosing element.
+    pub item: Option<&'a Value>,
+    /// The index of that element, from 0.
+    pub index: Option<usize>,
+    /// The message's headers; those that are no UTF-8 text are not seen.
+    pub headers: &'a Headers,
+    /// The message's key; a key that is no UTF-8 text reads as `null`.
+    pub key: Option<&'a [u8]>,
+}
+
+/// A text that is no expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CompileError {
+    /// What was expected and found.
+    pub message: String,
+    /// The byte in the text where it shows, where it is known.
+    pub offset: Option<usize>,
+}
+
+/// Why an evaluation gave no value. Nothing here holds a value of the message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluationError {
+    /// A member, a header or an element that the expression reads is not there.
+    #[error("expected `{0}`, found no such member")]
+    Missing(String),
+    /// A string that had to be read holds a lone surrogate.
+    #[error("expected text, found a lone surrogate")]
+    InvalidText,
+    /// It would have cost more than [`MAX_COST`].
+    #[error("expected an expression within the cost limit of {MAX_COST}")]
+    Cost,
+    /// Anything else: a type that an operator does not take, an overflow, a result that is no JSON value.
+    #[error("{0}")]
+    Failed(String),
+}
+
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(guard::environment()));
+
+impl Expression {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// Every defect that the parser finds: syntax, an unknown variable or function, a length or nesting beyond the limits.
+    pub fn compile(text: &str) -> Result<Self, Vec<CompileError>> {
+        guard::check_text(text).map_err(|error| vec![error])?;
+        // The parser's and the visitor's stack frames are large, and grow with the expression: a worker's stack is not
+        // enough for the longest that is allowed.
+        let compiled = std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .stack_size(64 << 20)
+                .spawn_scoped(scope, || guard::compile(&ENVIRONMENT, text))
+                .map(std::thread::ScopedJoinHandle::join)
+        });
+        let failed = |message: &str| {
+            vec![CompileError {
+                message: message.to_owned(),
+                offset: None,
+            }]
+        };
+        let tree = match compiled {
+            Ok(Ok(result)) => result?,
+            Ok(Err(_)) => {
+                return Err(failed(
+                    "expected an expression, found one that the parser cannot read",
+                ));
+            }
+            Err(_) => return Err(failed("no thread could be started to read the expression")),
+        };
+        Ok(Self {
+            text: text.into(),
+            makes_container: guard::may_make_container(&tree),
+            tree: Arc::new(tree),
+        })
+    }
+
+    /// The text as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the result may be an array or an object, inside which the spelling of numbers is not kept. It errs on the side of
+    /// `true`: a member that is only passed on may be anything.
+    pub fn may_make_container(&self) -> bool {
+        self.makes_container
+    }
+
+    /// The value of the expression.
+    ///
+    /// The same scope gives the same value, always and everywhere.
+    ///
+    /// # Errors
+    /// See [`EvaluationError`].
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
+        self.resolve(scope, |value| values::to_document(value))
+    }
+
+    /// Whether the expression holds.
+    ///
+    /// # Errors
+    /// As [`Expression::evaluate`], and [`EvaluationError::Failed`] for a value that is not a boolean.
+    pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, EvaluationError> {
+        self.resolve(scope, |value| match value.downcast_ref::<CelBool>() {
+            Some(held) => Ok(*held.inner()),
+            None => Err(EvaluationError::Failed(format!(
+                "expected a boolean, found {}",
+                values::type_name(value)
+            ))),
+        })
+    }
+
+    fn resolve<T>(
+        &self,
+        scope: &Scope<'_>,
+        take: impl FnOnce(&dyn cel::common::value::Val) -> Result<T, EvaluationError>,
+    ) -> Result<T, EvaluationError> {
+        let budget = Budget::new(MAX_COST);
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        context.add_variable_as_val(guard::BUDGET, Box::new(budget.clone()));
+        let mut bind = |name: &'static str, value: Option<&Value>| {
+            if self.names(name) {
+                context.add_variable_as_val(name, values::from_document(value.unwrap_or(&Value::Null)));
+            }
+        };
+        bind("payload", scope.payload);
+        bind("this", scope.this);
+        bind("item", scope.item);
+        context.add_variable_as_val("index", values::from_index(scope.index));
+        context.add_variable_as_val("headers", values::from_headers(scope.headers));
+        context.add_variable_as_val("key", values::from_key(scope.key));
+        let result = match cel::Value::resolve_val(&self.tree, &context) {
+            Ok(value) => take(&*value),
+            Err(error) => Err(explain(&error)),
+        };
+        if budget.is_spent() {
+            // What an operator made of the error on its way out does not count.
+            return Err(EvaluationError::Cost);
+        }
+        if budget.met_invalid_text() {
+            return Err(EvaluationError::InvalidText);
+        }
+        result
+    }
+
+    fn names(&self, variable: &str) -> bool {
+        // Converting a document is the dearest part of an evaluation, so what is not named is not converted.
+        self.text.contains(variable)
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({:?})", self.text)
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// The crate's own texts print values of the message, so they are never passed on; only the names of types and members are.
+fn explain(error: &ExecutionError) -> EvaluationError {
+    let failed = |message: &str| EvaluationError::Failed(message.to_owned());
+    match error {
+        ExecutionError::NoSuchKey(name) => EvaluationError::Missing(name.to_string()),
+        ExecutionError::NoSuchOverload(overload) => EvaluationError::Failed(overload.to_string()),
+        ExecutionError::UnexpectedType { got, want } => {
+            EvaluationError::Failed(format!("expected {want}, found {got}"))
+        }
+        ExecutionError::UndeclaredReference(name) => {
+            EvaluationError::Failed(format!("unknown name `{name}`"))
+        }
+        ExecutionError::InvalidArgumentCount { expected, actual } => {
+            EvaluationError::Failed(format!("expected {expected} arguments, found {actual}"))
+        }
+        ExecutionError::FunctionError { function, .. } => {
+            EvaluationError::Failed(format!("`{function}` does not take this value"))
+        }
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => failed("division by zero"),
+        ExecutionError::Overflow(operator, ..) => EvaluationError::Failed(format!("`{operator}` overflows")),
+        ExecutionError::IndexOutOfBounds(_) => {
+            failed("expected an index inside the list, found one beyond its end")
+        }
+        ExecutionError::DuplicateKey(_) => failed("expected distinct keys, found one twice"),
+        ExecutionError::ValuesNotComparable(..) => {
+            failed("expected values of one type, found two that cannot be compared")
+        }
+        ExecutionError::UnsupportedBinaryOperator(operator, ..) => {
+            EvaluationError::Failed(format!("`{operator}` does not take values of these types"))
+        }
+        _ => failed("the expression does not take values of these types"),
+    }
+}
