@@ -4,5 +4,5 @@
 //! no messaging system, opens no file and starts nothing; what it must read comes in through a resolver.
 
 pub mod document;
-pub mod path;
 pub mod expression;
+pub mod path;
