@@ -5,6 +5,7 @@
 
 pub mod capability;
 pub mod clock;
+pub mod envelope;
 pub mod error;
 pub mod finding;
 pub mod ledger;
