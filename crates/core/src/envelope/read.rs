@@ -109,8 +109,7 @@ fn base64(name: &'static str, value: &RawValue) -> Result<Bytes> {
 }
 
 fn text(name: &'static str, value: &RawValue) -> Result<String> {
-    serde_json::from_str(value.get())
-        .map_err(|_| expected(name, "a text without lone surrogates", value))
+    serde_json::from_str(value.get()).map_err(|_| expected(name, "a text without lone surrogates", value))
 }
 
 fn number<'a, T: Deserialize<'a>>(name: &'static str, value: &'a RawValue) -> Result<T> {
@@ -134,7 +133,9 @@ fn pairs<'a>(object: &'a [u8], what: &str) -> Result<Vec<(Cow<'a, str>, &'a RawV
     let first = object.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'{') {
         let found = first.map_or("nothing", |byte| kind(*byte));
-        return Err(BadEnvelope::new(format!("expected {what}, an object, found {found}")));
+        return Err(BadEnvelope::new(format!(
+            "expected {what}, an object, found {found}"
+        )));
     }
     // What begins as an object fails for its syntax alone, and such a message quotes nothing.
     let Pairs(pairs) = serde_json::from_slice(object)
@@ -167,7 +168,11 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
 }
 
 fn expected(name: &'static str, wanted: &str, value: &RawValue) -> BadEnvelope {
-    let found = value.get().as_bytes().first().map_or("nothing", |byte| kind(*byte));
+    let found = value
+        .get()
+        .as_bytes()
+        .first()
+        .map_or("nothing", |byte| kind(*byte));
     BadEnvelope::new(format!("expected {wanted} in `{name}`, found {found}"))
 }
 

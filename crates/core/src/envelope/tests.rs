@@ -58,7 +58,16 @@ fn a_missing_or_empty_payload_is_a_tombstone_and_null_is_a_document() {
 
 #[test]
 fn what_is_not_one_line_of_json_goes_as_base64() {
-    for payload in [&b"{\n}"[..], b"{\r}", b" 1", b"1 ", b"hello", b"\xff", b"{} {}", b"01"] {
+    for payload in [
+        &b"{\n}"[..],
+        b"{\r}",
+        b" 1",
+        b"1 ",
+        b"hello",
+        b"\xff",
+        b"{} {}",
+        b"01",
+    ] {
         let line = written(&Message::new(payload), None);
         assert!(line.starts_with(r#"{"payload_base64":"#), "{line}");
         assert_eq!(reads(&line).message.payload.unwrap(), payload);
@@ -67,11 +76,19 @@ fn what_is_not_one_line_of_json_goes_as_base64() {
 
 #[test]
 fn headers_are_an_object_and_a_list_where_names_repeat() {
-    let once = Message::tombstone().with_header("b", "1").with_header("a", &b"\xff"[..]);
-    assert_eq!(written(&once, None), r#"{"headers":{"b":"1","a":{"base64":"/w=="}}}"#);
+    let once = Message::tombstone()
+        .with_header("b", "1")
+        .with_header("a", &b"\xff"[..]);
+    assert_eq!(
+        written(&once, None),
+        r#"{"headers":{"b":"1","a":{"base64":"/w=="}}}"#
+    );
     let twice = once.clone().with_header("b", "2");
     let line = written(&twice, None);
-    assert_eq!(line, r#"{"headers":[["b","1"],["a",{"base64":"/w=="}],["b","2"]]}"#);
+    assert_eq!(
+        line,
+        r#"{"headers":[["b","1"],["a",{"base64":"/w=="}],["b","2"]]}"#
+    );
     assert_eq!(reads(&line).message.headers, twice.headers);
     assert_eq!(reads(r#"{"headers":{"a":"1","a":"2"}}"#).message.headers.len(), 2);
 }
