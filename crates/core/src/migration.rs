@@ -5,4 +5,5 @@
 
 pub mod document;
 pub mod expression;
+pub mod load;
 pub mod path;

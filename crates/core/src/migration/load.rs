@@ -1,0 +1,3 @@
+//! From the texts that people write to what the engine works with, with every finding and its place.
+
+pub mod fields;
