@@ -3,6 +3,7 @@
 use super::{Fields, Scope};
 use crate::finding::{Finding, did_you_mean};
 use crate::migration::document::Value;
+use crate::migration::expression::Expression;
 use crate::migration::path::{Name, Path, PathError, Pattern, Takes};
 use crate::source::{Content, Format, Node};
 
@@ -88,6 +89,18 @@ impl<'node> Fields<'node, '_> {
     pub fn optional_text(&mut self, field: &'static str) -> Option<&'node str> {
         let node = self.node(field)?;
         self.text_of(node)
+    }
+
+    /// An expression that must be there; every defect of it is reported at its own column.
+    pub fn expression(&mut self, field: &'static str) -> Option<Expression> {
+        let node = self.required(field)?;
+        self.expression_of(node)
+    }
+
+    /// An expression that may be missing.
+    pub fn optional_expression(&mut self, field: &'static str) -> Option<Expression> {
+        let node = self.node(field)?;
+        self.expression_of(node)
     }
 
     /// A whole number from 0 to `most` that may be missing.
@@ -217,6 +230,24 @@ impl<'node> Fields<'node, '_> {
         }
     }
 
+    /// Reads a node as an expression.
+    pub fn expression_of(&mut self, node: &Node) -> Option<Expression> {
+        let text = self.text_of(node)?;
+        let defects = match Expression::compile(text) {
+            Ok(expression) => return Some(expression),
+            Err(defects) => defects,
+        };
+        for defect in defects {
+            let place = match defect.offset {
+                Some(at) => node.place_within(at..at + character_at(text, at)),
+                None => node.place.clone(),
+            };
+            self.findings
+                .error(&place, format!("not an expression: {}", defect.message));
+        }
+        None
+    }
+
     /// Reads a node as a whole number from 0 to `most`.
     pub fn count_of(&mut self, node: &Node, most: usize) -> Option<usize> {
         let count = match &node.content {
@@ -277,11 +308,7 @@ impl<'node> Fields<'node, '_> {
 
     /// Reports a text that does not parse, at the character where something else was expected.
     fn refuse<T>(&mut self, node: &Node, what: &str, text: &str, error: &PathError) -> Option<T> {
-        let length = text
-            .get(error.offset..)
-            .and_then(|rest| rest.chars().next())
-            .map_or(0, char::len_utf8);
-        let place = node.place_within(error.offset..error.offset + length);
+        let place = node.place_within(error.offset..error.offset + character_at(text, error.offset));
         let finding = Finding::error(&place, format!("not {what}: {error}"));
         self.findings.push(match error.help {
             Some(help) => finding.help(help),
@@ -289,4 +316,11 @@ impl<'node> Fields<'node, '_> {
         });
         None
     }
+}
+
+/// The length of the character at an offset, in bytes; 0 at the end.
+fn character_at(text: &str, offset: usize) -> usize {
+    text.get(offset..)
+        .and_then(|rest| rest.chars().next())
+        .map_or(0, char::len_utf8)
 }

@@ -254,3 +254,19 @@ fn nested_objects_are_judged_too() {
         ]
     );
 }
+
+#[test]
+fn a_defect_of_an_expression_has_its_own_column() {
+    let (findings, _) = check("when: \"payload.a == )\"\n", Scope::Transformation, |fields| {
+        fields.optional_expression("when")
+    });
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(
+        findings[0].starts_with("f.yaml:1:21: error: not an expression: "),
+        "{findings:?}"
+    );
+    let (findings, parsed) = check("when: \"payload.a == 'x'\"\n", Scope::Transformation, |fields| {
+        fields.expression("when")
+    });
+    assert!(findings.is_empty() && parsed.is_some());
+}
