@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod error;
 pub mod finding;
 pub mod ledger;
+pub mod memory;
 pub mod message;
 pub mod messaging;
 pub mod migration;
