@@ -3,6 +3,10 @@
 //! A `where` asks and never fails for a missing or unexpected shape: a path that is absent or meets another kind
 //! fails its test, and that is an answer. The one thing that it refuses is to compare with a string that is no text.
 
+mod load;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -170,7 +174,10 @@ impl Where {
     /// `invalid_text`, at the path that was read.
     pub(crate) fn holds(&self, judged: &Judged<'_>) -> Result<bool, Failure> {
         for (subject, test) in &self.tests {
-            if !subject.passes(test, judged).map_err(|failure| failure.at(subject.to_string()))? {
+            if !subject
+                .passes(test, judged)
+                .map_err(|failure| failure.at(subject.to_string()))?
+            {
                 return Ok(false);
             }
         }
@@ -198,8 +205,14 @@ impl Subject {
                     return test.holds(judged.key.map(|bytes| text_of(bytes)).as_ref());
                 }
                 // Without a payload there is nothing to say about the document, not even that something is missing.
-                let Some(document) = judged.document else { return Ok(false) };
-                test.holds(last_at(document, judged.scope, path.segments().unwrap_or_default()))
+                let Some(document) = judged.document else {
+                    return Ok(false);
+                };
+                test.holds(last_at(
+                    document,
+                    judged.scope,
+                    path.segments().unwrap_or_default(),
+                ))
             }
         }
     }
@@ -207,7 +220,10 @@ impl Subject {
 
 /// The value that a path without wildcards leads to. Another kind on the way counts as absent.
 fn last_at<'a>(document: &'a Value, scope: &[usize], segments: &[Segment]) -> Option<&'a Value> {
-    match place::resolve(document, scope, segments, Occurrences::Last).into_iter().next()? {
+    match place::resolve(document, scope, segments, Occurrences::Last)
+        .into_iter()
+        .next()?
+    {
         Branch::Place(found) => place::get(document, &found.location),
         Branch::Absent(_) | Branch::Mismatch(_) => None,
     }

@@ -111,6 +111,16 @@ impl Tally {
         }
     }
 
+    /// Counts a place that `where` left alone.
+    pub(crate) fn leave_alone(&mut self) {
+        self.left_alone += 1;
+    }
+
+    /// Whether nothing was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changed + self.unchanged + self.left_alone + self.absent == 0
+    }
+
     /// Counts what a nested operation did.
     pub(crate) fn add(&mut self, change: Change) {
         match change.outcome {
@@ -134,7 +144,11 @@ impl Tally {
         } else {
             Outcome::Absent
         };
-        Change { outcome, kept_errors: self.kept_errors, kept_targets: self.kept_targets }
+        Change {
+            outcome,
+            kept_errors: self.kept_errors,
+            kept_targets: self.kept_targets,
+        }
     }
 }
 
@@ -204,9 +218,15 @@ impl<'a> Context<'a> {
     /// The branches of a path into the document, in document order, each with the answer of `where`.
     pub(crate) fn branches(&self, path: &Path, occurrences: Occurrences) -> Vec<Turn<Branch>> {
         let (Some(document), Some(segments)) = (&self.document, path.segments()) else {
-            return vec![Turn { branch: Branch::Absent(Absence::Missing), allowed: Ok(true) }];
+            return vec![Turn {
+                branch: Branch::Absent(Absence::Missing),
+                allowed: Ok(true),
+            }];
         };
-        let all = self.bases.iter().flat_map(|base| place::resolve(document, base, segments, occurrences));
+        let all = self
+            .bases
+            .iter()
+            .flat_map(|base| place::resolve(document, base, segments, occurrences));
         let judged = all.map(|branch| {
             let allowed = match &branch {
                 Branch::Place(place) => self.judge(place.scope_of(), Here::Location(&place.location)),
@@ -226,7 +246,7 @@ impl<'a> Context<'a> {
         match turn.branch {
             Branch::Place(place) if allowed => Ok(Some(place)),
             Branch::Place(_) => {
-                tally.left_alone += 1;
+                tally.leave_alone();
                 Ok(None)
             }
             Branch::Absent(absence) => {
@@ -270,7 +290,9 @@ impl<'a> Context<'a> {
     /// # Errors
     /// `invalid_text` where a string had to be compared that is no text.
     pub(crate) fn judge(&self, scope: &[usize], here: Here<'_>) -> Result<bool, Failure> {
-        let Some(filter) = &self.rules.filter else { return Ok(true) };
+        let Some(filter) = &self.rules.filter else {
+            return Ok(true);
+        };
         filter.holds(&Judged {
             document: self.document.as_ref(),
             headers: &self.headers,
@@ -307,7 +329,9 @@ impl<'a> Context<'a> {
 
     /// A location as a path with concrete indexes.
     pub(crate) fn show(&self, location: &[usize]) -> String {
-        self.document.as_ref().map_or_else(String::new, |document| place::show(document, location))
+        self.document
+            .as_ref()
+            .map_or_else(String::new, |document| place::show(document, location))
     }
 
     /// Where paths begin at the moment.
@@ -333,14 +357,20 @@ impl<'a> Context<'a> {
     }
 
     fn check_working_depth(&mut self) -> Result<(), Failure> {
-        let too_deep = self.document.as_ref().is_some_and(|document| document.depth() > Limits::WORKING_DEPTH);
+        let too_deep = self
+            .document
+            .as_ref()
+            .is_some_and(|document| document.depth() > Limits::WORKING_DEPTH);
         if !too_deep {
             return Ok(());
         }
         if let Some(document) = self.document.take() {
             document.dismantle();
         }
-        let expected = format!("expected at most {} open containers between operations", Limits::WORKING_DEPTH);
+        let expected = format!(
+            "expected at most {} open containers between operations",
+            Limits::WORKING_DEPTH
+        );
         Err(Failure::new(FailureKind::Limit, expected))
     }
 }

@@ -167,7 +167,12 @@ impl Failure {
     /// The same failure, blamed on a transformation.
     #[must_use]
     pub(crate) fn blame(mut self, id: &str, index: usize) -> Self {
-        self.transformation.get_or_insert_with(|| Arc::new(Blamed { id: id.to_owned(), index }));
+        self.transformation.get_or_insert_with(|| {
+            Arc::new(Blamed {
+                id: id.to_owned(),
+                index,
+            })
+        });
         self
     }
 
@@ -212,7 +217,10 @@ impl From<ParseError> for Failure {
             ParseErrorKind::Syntax => FailureKind::Syntax,
             ParseErrorKind::Depth => FailureKind::Limit,
         };
-        Self { offset: Some(error.offset), ..Self::new(kind, error.expected) }
+        Self {
+            offset: Some(error.offset),
+            ..Self::new(kind, error.expected)
+        }
     }
 }
 
@@ -240,7 +248,10 @@ mod tests {
             .found(Kind::Array)
             .at("a[0]")
             .found(Kind::Object);
-        assert_eq!((failure.path.as_deref(), failure.found), (Some("a[0].b"), Some(Kind::Array)));
+        assert_eq!(
+            (failure.path.as_deref(), failure.found),
+            (Some("a[0].b"), Some(Kind::Array))
+        );
     }
 
     #[test]

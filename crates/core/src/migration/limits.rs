@@ -22,7 +22,11 @@ impl Limits {
     /// [`MOST_DEPTH`](Self::MOST_DEPTH).
     #[must_use]
     pub const fn new(depth: usize, size: usize) -> Option<Self> {
-        if depth <= Self::MOST_DEPTH { Some(Self { depth, size }) } else { None }
+        if depth <= Self::MOST_DEPTH {
+            Some(Self { depth, size })
+        } else {
+            None
+        }
     }
 
     /// The number of containers that may be open at once.
@@ -35,6 +39,9 @@ impl Limits {
 impl Default for Limits {
     /// 128 open containers, 16 MiB.
     fn default() -> Self {
-        Self { depth: 128, size: 16 * 1024 * 1024 }
+        Self {
+            depth: 128,
+            size: 16 * 1024 * 1024,
+        }
     }
 }

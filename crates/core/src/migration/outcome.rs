@@ -90,6 +90,10 @@ impl Change {
     /// An outcome that kept nothing back.
     #[must_use]
     pub const fn of(outcome: Outcome) -> Self {
-        Self { outcome, kept_errors: 0, kept_targets: 0 }
+        Self {
+            outcome,
+            kept_errors: 0,
+            kept_targets: 0,
+        }
     }
 }

@@ -62,7 +62,9 @@ pub(crate) struct Mismatch {
 
 impl Mismatch {
     pub(crate) fn failure(&self, document: &Value) -> Failure {
-        Failure::new(FailureKind::Mismatch, self.expected).at(show(document, &self.location)).found(self.found)
+        Failure::new(FailureKind::Mismatch, self.expected)
+            .at(show(document, &self.location))
+            .found(self.found)
     }
 }
 
@@ -85,7 +87,11 @@ pub(crate) fn resolve(
     segments: &[Segment],
     occurrences: Occurrences,
 ) -> Vec<Branch> {
-    let mut walk = Walk { occurrences, location: base.to_vec(), branches: Vec::new() };
+    let mut walk = Walk {
+        occurrences,
+        location: base.to_vec(),
+        branches: Vec::new(),
+    };
     match get(document, base) {
         // The page: a top-level null is absent to every path, `$` included.
         Some(Value::Null) if base.is_empty() => walk.branches.push(Branch::Absent(Absence::Missing)),
@@ -104,15 +110,24 @@ struct Walk {
 impl Walk {
     fn step(&mut self, value: &Value, segments: &[Segment], scope: usize) {
         let Some((segment, rest)) = segments.split_first() else {
-            self.branches.push(Branch::Place(Place { location: self.location.clone(), scope }));
+            self.branches.push(Branch::Place(Place {
+                location: self.location.clone(),
+                scope,
+            }));
             return;
         };
         match children(value, segment, self.occurrences) {
             Children::Found(indexes) => {
                 for index in indexes {
-                    let Some(child) = child(value, index) else { continue };
+                    let Some(child) = child(value, index) else {
+                        continue;
+                    };
                     self.location.push(index);
-                    let scope = if segment.is_wildcard() { self.location.len() } else { scope };
+                    let scope = if segment.is_wildcard() {
+                        self.location.len()
+                    } else {
+                        scope
+                    };
                     self.step(child, rest, scope);
                     self.location.pop();
                 }
@@ -127,7 +142,11 @@ impl Walk {
             Children::Absent(absence) => self.branches.push(Branch::Absent(absence)),
             Children::Mismatch(expected) => {
                 let location = self.location.clone();
-                self.branches.push(Branch::Mismatch(Mismatch { location, expected, found: value.kind() }));
+                self.branches.push(Branch::Mismatch(Mismatch {
+                    location,
+                    expected,
+                    found: value.kind(),
+                }));
             }
         }
     }
@@ -145,7 +164,10 @@ impl Walk {
                         _ => false,
                     };
                     if fits {
-                        self.branches.push(Branch::Place(Place { location: self.location.clone(), scope }));
+                        self.branches.push(Branch::Place(Place {
+                            location: self.location.clone(),
+                            scope,
+                        }));
                     }
                     self.search(&member.value, last);
                     self.location.pop();
@@ -209,7 +231,11 @@ fn named(members: &[Member], name: &Name, occurrences: Occurrences) -> Children 
     if occurrences == Occurrences::Last {
         indexes.drain(..indexes.len().saturating_sub(1));
     }
-    if indexes.is_empty() { Children::Absent(Absence::Missing) } else { Children::Found(indexes) }
+    if indexes.is_empty() {
+        Children::Absent(Absence::Missing)
+    } else {
+        Children::Found(indexes)
+    }
 }
 
 fn fitting(members: &[Member], glob: &Glob) -> Children {
@@ -218,13 +244,19 @@ fn fitting(members: &[Member], glob: &Glob) -> Children {
     }
     let fits = |(index, member): (usize, &Member)| glob.fits(&member.name).then_some(index);
     let indexes: Vec<_> = members.iter().enumerate().filter_map(fits).collect();
-    if indexes.is_empty() { Children::Absent(Absence::Missing) } else { Children::Found(indexes) }
+    if indexes.is_empty() {
+        Children::Absent(Absence::Missing)
+    } else {
+        Children::Found(indexes)
+    }
 }
 
 fn element(length: usize, index: i64) -> Children {
     let found = match usize::try_from(index) {
         Ok(index) => Some(index),
-        Err(_) => usize::try_from(index.unsigned_abs()).ok().and_then(|back| length.checked_sub(back)),
+        Err(_) => usize::try_from(index.unsigned_abs())
+            .ok()
+            .and_then(|back| length.checked_sub(back)),
     };
     match found {
         Some(index) if index < length => Children::Found(vec![index]),
@@ -250,7 +282,9 @@ fn child(value: &Value, index: usize) -> Option<&Value> {
 
 /// The value at a location. `None` where the location leads through something that was taken away or replaced.
 pub(crate) fn get<'a>(document: &'a Value, location: &[usize]) -> Option<&'a Value> {
-    let found = location.iter().try_fold(document, |value, &index| child(value, index))?;
+    let found = location
+        .iter()
+        .try_fold(document, |value, &index| child(value, index))?;
     (!found.is_vacant()).then_some(found)
 }
 
@@ -291,7 +325,11 @@ pub(crate) fn show(document: &Value, location: &[usize]) -> String {
 
 /// The location of a member that may not be there, as a path with concrete indexes.
 pub(crate) fn show_member(document: &Value, parent: &[usize], names: &[Name]) -> String {
-    let mut shown = if parent.is_empty() { String::new() } else { show(document, parent) };
+    let mut shown = if parent.is_empty() {
+        String::new()
+    } else {
+        show(document, parent)
+    };
     for name in names {
         if !shown.is_empty() {
             shown.push('.');

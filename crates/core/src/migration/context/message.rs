@@ -59,15 +59,29 @@ impl Context<'_> {
     ) -> Result<Option<Bytes>, Failure> {
         let mut value = text_of(bytes);
         if !self.judge_text(Some(&value))? {
-            tally.left_alone += 1;
+            tally.leave_alone();
             return Ok(Some(bytes.clone()));
         }
         let effect = change(&mut value, tally).map_err(|failure| failure.at(path.to_string()))?;
-        tally.count(effect);
         match effect {
-            Effect::Removed => Ok(None),
-            Effect::Unchanged | Effect::Absent => Ok(Some(bytes.clone())),
-            Effect::Changed => written(&value).map(Some).map_err(|failure| failure.at(path.to_string())),
+            Effect::Removed => {
+                tally.count(effect);
+                Ok(None)
+            }
+            Effect::Unchanged | Effect::Absent => {
+                tally.count(effect);
+                Ok(Some(bytes.clone()))
+            }
+            Effect::Changed => {
+                let text = written(&value).map_err(|failure| failure.at(path.to_string()))?;
+                // The number 5 is written as the text that may stand there already.
+                tally.count(if text == *bytes {
+                    Effect::Unchanged
+                } else {
+                    Effect::Changed
+                });
+                Ok(Some(text))
+            }
         }
     }
 
@@ -113,6 +127,9 @@ fn written(value: &Value) -> Result<Bytes, Failure> {
             let expected = "expected a string, a number or a boolean to write as text";
             Err(Failure::new(FailureKind::Type, expected).found(value.kind()))
         }
-        Err(error) => Err(Failure::new(FailureKind::InvalidText, format!("expected text, {error}"))),
+        Err(error) => Err(Failure::new(
+            FailureKind::InvalidText,
+            format!("expected text, {error}"),
+        )),
     }
 }

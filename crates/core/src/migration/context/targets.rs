@@ -23,8 +23,11 @@ pub(crate) enum OnConflict {
 
 impl OnConflict {
     /// The choices of most operations, as they are written.
-    pub(crate) const CHOICES: [(&'static str, Self); 3] =
-        [("fail", Self::Fail), ("replace", Self::Replace), ("keep_target", Self::KeepTarget)];
+    pub(crate) const CHOICES: [(&'static str, Self); 3] = [
+        ("fail", Self::Fail),
+        ("replace", Self::Replace),
+        ("keep_target", Self::KeepTarget),
+    ];
 
     /// The choices of move and copy.
     pub(crate) const CHOICES_WITH_MERGE: [(&'static str, Self); 4] = [
@@ -48,7 +51,10 @@ impl Context<'_> {
     /// The branches of a path to a member that may have to be made, each with the answer of `where` about the parent.
     pub(crate) fn aims(&self, path: &Path, parents: Parents) -> Vec<Turn<Aim>> {
         let (Some(document), Some(segments)) = (&self.document, path.segments()) else {
-            return vec![Turn { branch: Aim::Absent(Absence::Missing), allowed: Ok(true) }];
+            return vec![Turn {
+                branch: Aim::Absent(Absence::Missing),
+                allowed: Ok(true),
+            }];
         };
         let all = self
             .bases
@@ -91,7 +97,7 @@ impl Context<'_> {
                 }
             },
             Aim::Target(_) => {
-                tally.left_alone += 1;
+                tally.leave_alone();
                 Ok(None)
             }
             Aim::Absent(absence) => {
@@ -128,14 +134,19 @@ impl Context<'_> {
     /// The target has been checked; where it is not there any more, nothing is made.
     pub(crate) fn make_parents(&mut self, target: &Target) -> Location {
         let mut location = target.base.location.clone();
-        let Some(mut here) = self.get_mut(&location) else { return location };
+        let Some(mut here) = self.get_mut(&location) else {
+            return location;
+        };
         if here.is_null() {
             *here = Value::Object(Vec::new());
         }
         for name in &target.make {
             let Value::Object(members) = here else { break };
             let index = members.len();
-            members.push(Member { name: name.to_text(), value: Value::Object(Vec::new()) });
+            members.push(Member {
+                name: name.to_text(),
+                value: Value::Object(Vec::new()),
+            });
             location.push(index);
             here = &mut members[index].value;
         }
@@ -144,9 +155,14 @@ impl Context<'_> {
 
     /// The locations of every member of this name in an object, in document order.
     pub(crate) fn occurrences(&self, parent: &[usize], name: &Name) -> Vec<Location> {
-        let Some(Value::Object(members)) = self.get(parent) else { return Vec::new() };
+        let Some(Value::Object(members)) = self.get(parent) else {
+            return Vec::new();
+        };
         let locate = |index| parent.iter().copied().chain([index]).collect();
-        place::members_named(members, name).into_iter().map(locate).collect()
+        place::members_named(members, name)
+            .into_iter()
+            .map(locate)
+            .collect()
     }
 
     /// Makes room for a member, as `on_conflict` says. [`OnConflict::Merge`] is not settled here and counts as `fail`.
@@ -160,7 +176,9 @@ impl Context<'_> {
         on_conflict: OnConflict,
     ) -> Result<Room, Failure> {
         let there = self.occurrences(parent, name);
-        let Some(last) = there.last() else { return Ok(Room::Free) };
+        let Some(last) = there.last() else {
+            return Ok(Room::Free);
+        };
         match on_conflict {
             OnConflict::Fail | OnConflict::Merge => Err(self.conflict_at(last)),
             OnConflict::KeepTarget => Ok(Room::Taken),
@@ -175,8 +193,8 @@ impl Context<'_> {
 
     /// The failure for a member that stands where another one goes.
     pub(crate) fn conflict_at(&self, location: &[usize]) -> Failure {
-        let failure = Failure::new(FailureKind::Conflict, "expected no member of this name")
-            .at(self.show(location));
+        let failure =
+            Failure::new(FailureKind::Conflict, "expected no member of this name").at(self.show(location));
         match self.get(location) {
             Some(value) => failure.found(value.kind()),
             None => failure,
@@ -185,9 +203,14 @@ impl Context<'_> {
 
     /// Puts a member at the end of an object, and gives its location. `None` where the parent is no object any more.
     pub(crate) fn append(&mut self, parent: &[usize], name: &Name, value: Value) -> Option<Location> {
-        let Value::Object(members) = self.get_mut(parent)? else { return None };
+        let Value::Object(members) = self.get_mut(parent)? else {
+            return None;
+        };
         let index = members.len();
-        members.push(Member { name: name.to_text(), value });
+        members.push(Member {
+            name: name.to_text(),
+            value,
+        });
         Some(parent.iter().copied().chain([index]).collect())
     }
 

@@ -24,8 +24,12 @@ pub(crate) enum OnError {
 
 impl OnError {
     /// The choices as they are written, for the loader.
-    pub(crate) const CHOICES: [(&'static str, Self); 4] =
-        [("fail", Self::Fail), ("keep", Self::Keep), ("null", Self::Null), ("remove", Self::Remove)];
+    pub(crate) const CHOICES: [(&'static str, Self); 4] = [
+        ("fail", Self::Fail),
+        ("keep", Self::Keep),
+        ("null", Self::Null),
+        ("remove", Self::Remove),
+    ];
 
     /// Whether it answers for a failure of this kind: `type`, `format`, `range` and `invalid_text`.
     pub(crate) fn covers(self, kind: FailureKind) -> bool {
@@ -80,10 +84,12 @@ impl Context<'_> {
     ) -> Result<Change, Failure> {
         let mut change = |value: &mut Value, tally: &mut Tally| {
             let found = value.kind();
-            change(value).map_err(|failure| failure.found(found)).or_else(|failure| {
-                // What could not be converted was left as it was.
-                on_error.settle(failure, value, tally)
-            })
+            change(value)
+                .map_err(|failure| failure.found(found))
+                .or_else(|failure| {
+                    // What could not be converted was left as it was.
+                    on_error.settle(failure, value, tally)
+                })
         };
         if let Some(name) = path.header() {
             return self.change_header(name, path, &mut change);
@@ -94,12 +100,19 @@ impl Context<'_> {
         let mut tally = Tally::default();
         let mut replaced: Option<Location> = None;
         for turn in self.branches(path, Occurrences::Every) {
-            let Some(place) = self.admit(turn, &mut tally)? else { continue };
+            let Some(place) = self.admit(turn, &mut tally)? else {
+                continue;
+            };
             // Behind `**` there may be places inside of a value that has just been removed or replaced.
-            if replaced.as_ref().is_some_and(|outer| place.location.starts_with(outer)) {
+            if replaced
+                .as_ref()
+                .is_some_and(|outer| place.location.starts_with(outer))
+            {
                 continue;
             }
-            let Some(value) = self.get_mut(&place.location) else { continue };
+            let Some(value) = self.get_mut(&place.location) else {
+                continue;
+            };
             match change(value, &mut tally) {
                 Ok(effect) => {
                     tally.count(effect);

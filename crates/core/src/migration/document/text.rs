@@ -57,14 +57,7 @@ impl Text {
     /// The same text in canonical escapes; a lone surrogate is written `\udXXX`, in lower case.
     #[must_use]
     pub fn canonical(&self) -> Self {
-        let mut escaped = String::with_capacity(self.0.len());
-        for unit in Units(self.0.chars()) {
-            match unit {
-                Ok(character) => escape_character(character, &mut escaped),
-                Err(surrogate) => escaped.push_str(&format!("\\u{surrogate:04x}")),
-            }
-        }
-        Self(escaped)
+        Self::from_units(self.units())
     }
 
     /// Joins texts as they are escaped in the source. Nothing is read, so a lone surrogate is carried along.
@@ -78,6 +71,18 @@ impl Text {
     /// The characters that are meant; a lone surrogate is given as its code unit.
     pub fn units(&self) -> impl Iterator<Item = Result<char, u16>> + '_ {
         Units(self.0.chars())
+    }
+
+    /// Text of these characters, in canonical escapes; halves of surrogate pairs are carried along.
+    pub(crate) fn from_units(units: impl Iterator<Item = Result<char, u16>>) -> Self {
+        let mut escaped = String::new();
+        for unit in units {
+            match unit {
+                Ok(character) => escape_character(character, &mut escaped),
+                Err(surrogate) => escaped.push_str(&format!("\\u{surrogate:04x}")),
+            }
+        }
+        Self(escaped)
     }
 
     /// The source has been checked already.

@@ -16,6 +16,15 @@ pub(crate) enum Parents {
     No,
 }
 
+impl Parents {
+    /// The choices as they are written.
+    pub(crate) const CHOICES: [(&'static str, Self); 3] = [
+        ("missing", Self::Missing),
+        ("missing_or_null", Self::MissingOrNull),
+        ("no", Self::No),
+    ];
+}
+
 /// The parent of a member that is to be written, and what must be made first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -52,7 +61,14 @@ pub(crate) fn aim(
     let Some((last @ (Segment::Name(name) | Segment::Token(name)), way)) = segments.split_last() else {
         return vec![Aim::Absent(Absence::Missing)];
     };
-    let mut walk = Walk { occurrences, parents, last, name, location: base.to_vec(), aims: Vec::new() };
+    let mut walk = Walk {
+        occurrences,
+        parents,
+        last,
+        name,
+        location: base.to_vec(),
+        aims: Vec::new(),
+    };
     match get(document, base) {
         Some(Value::Null) if base.is_empty() => walk.aims.push(Aim::Absent(Absence::Missing)),
         Some(start) => walk.step(start, way, base.len()),
@@ -79,9 +95,15 @@ impl Walk<'_> {
         match children(value, segment, self.occurrences) {
             Children::Found(indexes) => {
                 for index in indexes {
-                    let Some(child) = super::child(value, index) else { continue };
+                    let Some(child) = super::child(value, index) else {
+                        continue;
+                    };
                     self.location.push(index);
-                    let scope = if segment.is_wildcard() { self.location.len() } else { scope };
+                    let scope = if segment.is_wildcard() {
+                        self.location.len()
+                    } else {
+                        scope
+                    };
                     self.step(child, rest, scope);
                     self.location.pop();
                 }
@@ -92,7 +114,11 @@ impl Walk<'_> {
             },
             Children::Mismatch(expected) => {
                 let location = self.location.clone();
-                self.aims.push(Aim::Mismatch(Mismatch { location, expected, found: value.kind() }));
+                self.aims.push(Aim::Mismatch(Mismatch {
+                    location,
+                    expected,
+                    found: value.kind(),
+                }));
             }
             Children::Anywhere => self.aims.push(Aim::Absent(Absence::Missing)),
         }
@@ -109,20 +135,31 @@ impl Walk<'_> {
             Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => false,
         };
         let last = self.last;
-        let names = way.iter().chain([last]).enumerate().map(|(index, segment)| match segment {
-            Segment::Name(name) => Some(name.clone()),
-            Segment::Token(name) if index == 0 && !value.is_null() => Some(name.clone()),
-            Segment::Token(name) if !name.is_element_token() => Some(name.clone()),
-            Segment::Token(_) | Segment::Glob(_) | Segment::Elements => None,
-            Segment::Index(_) | Segment::Anywhere => None,
-        });
+        let names = way
+            .iter()
+            .chain([last])
+            .enumerate()
+            .map(|(index, segment)| match segment {
+                Segment::Name(name) => Some(name.clone()),
+                Segment::Token(name) if index == 0 && !value.is_null() => Some(name.clone()),
+                Segment::Token(name) if !name.is_element_token() => Some(name.clone()),
+                Segment::Token(_) | Segment::Glob(_) | Segment::Elements => None,
+                Segment::Index(_) | Segment::Anywhere => None,
+            });
         let mut names = names.collect::<Option<Vec<_>>>()?;
         names.pop();
         there.then_some(names)
     }
 
     fn target(&mut self, scope: usize, make: Vec<Name>) {
-        let base = Place { location: self.location.clone(), scope };
-        self.aims.push(Aim::Target(Target { base, make, name: self.name.clone() }));
+        let base = Place {
+            location: self.location.clone(),
+            scope,
+        };
+        self.aims.push(Aim::Target(Target {
+            base,
+            make,
+            name: self.name.clone(),
+        }));
     }
 }

@@ -1,0 +1,261 @@
+//! The operations: a closed language, one file per operation.
+//!
+//! Each file holds what there is to know about its operation: how it is read, how it prints for its digest, what it
+//! does to a message, and what undoes it. This one holds the list of all, and the fields that all of them take.
+//!
+//! To add an operation: write its file, and let the compiler name the matches here that must know it.
+
+mod add;
+mod modify;
+mod remove;
+mod rename;
+
+use std::sync::Arc;
+
+pub(crate) use add::Add;
+pub(crate) use modify::Modify;
+pub(crate) use remove::Remove;
+pub(crate) use rename::Rename;
+
+use crate::finding::Finding;
+use crate::migration::canonical::Canonical;
+use crate::migration::condition::Where;
+use crate::migration::context::{Context, Rules};
+use crate::migration::document::Value;
+use crate::migration::expression::Expression;
+use crate::migration::failure::Failure;
+use crate::migration::load::fields::Fields;
+use crate::migration::outcome::Change;
+use crate::migration::path::Path;
+
+/// One operation with its operands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Op {
+    /// `add`.
+    Add(Add),
+    /// `remove`.
+    Remove(Remove),
+    /// `modify`.
+    Modify(Modify),
+    /// `rename`.
+    Rename(Rename),
+}
+
+type Parse = fn(&mut Fields<'_, '_>) -> Option<Op>;
+
+/// Every operation by its word, in the order of the reference.
+const OPERATIONS: &[(&str, Parse)] = &[
+    ("add", |fields| Add::parse(fields).map(Op::Add)),
+    ("remove", |fields| Remove::parse(fields).map(Op::Remove)),
+    ("modify", |fields| Modify::parse(fields).map(Op::Modify)),
+    ("rename", |fields| Rename::parse(fields).map(Op::Rename)),
+];
+
+/// The fields that every operation takes. Not all of them are allowed inside of `each`.
+const COMMON: &[&str] = &[
+    "id",
+    "description",
+    "when",
+    "where",
+    "strict",
+    "on_mismatch",
+    "inverse",
+    "status",
+];
+
+impl Op {
+    /// Reads the operation that stands among these fields, with its operands.
+    fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let parse = fields.operation(OPERATIONS, COMMON)?;
+        parse(fields)
+    }
+
+    /// The word for it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Add(_) => "add",
+            Self::Remove(_) => "remove",
+            Self::Modify(_) => "modify",
+            Self::Rename(_) => "rename",
+        }
+    }
+
+    /// Writes the operation and its operands.
+    fn canonical(&self, out: &mut Canonical) {
+        match self {
+            Self::Add(op) => op.canonical(out),
+            Self::Remove(op) => op.canonical(out),
+            Self::Modify(op) => op.canonical(out),
+            Self::Rename(op) => op.canonical(out),
+        }
+    }
+
+    fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        match self {
+            Self::Add(op) => op.apply(context),
+            Self::Remove(op) => op.apply(context),
+            Self::Modify(op) => op.apply(context),
+            Self::Rename(op) => op.apply(context),
+        }
+    }
+
+    /// What undoes it, where it is judged for itself, without the fields that all operations take.
+    pub(crate) fn inverse(&self) -> Inverse {
+        match self {
+            Self::Add(op) => op.inverse(),
+            Self::Remove(op) => op.inverse(),
+            Self::Modify(op) => op.inverse(),
+            Self::Rename(op) => op.inverse(),
+        }
+    }
+}
+
+/// An operation with the fields that decide about its places: an entry of `do`, or the core of a transformation.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Step {
+    /// The operation.
+    pub(crate) op: Op,
+    /// `where`, `strict` and `on_mismatch`.
+    pub(crate) rules: Arc<Rules>,
+}
+
+impl Step {
+    /// Reads an operation and the fields that decide about its places. The caller asks for the other common fields.
+    pub(crate) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let op = Op::parse(fields);
+        let filter = Where::parse(fields);
+        let strict = fields.flag("strict", false);
+        let skip_mismatch = fields.choice("on_mismatch", &[("fail", false), ("skip", true)], false);
+        Some(Self {
+            op: op?,
+            rules: Arc::new(Rules {
+                filter,
+                strict,
+                skip_mismatch,
+            }),
+        })
+    }
+
+    /// Performs the operation.
+    ///
+    /// # Errors
+    /// The first place that fails. The message is then not to be used any more.
+    pub(crate) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        context.under(&self.rules, |context| self.op.apply(context))
+    }
+
+    /// Writes the operation, its operands and the fields that decide about its places.
+    pub(crate) fn canonical(&self, out: &mut Canonical) {
+        self.op.canonical(out);
+        if let Some(filter) = &self.rules.filter {
+            out.json("where", filter.canonical());
+        }
+        out.flag("strict", self.rules.strict);
+        if self.rules.skip_mismatch {
+            out.text("on_mismatch", "skip");
+        }
+    }
+}
+
+/// What undoes an operation, and how well.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Inverse {
+    /// The operations that undo it, in the order in which they run. Empty where it cannot be undone.
+    pub(crate) ops: Vec<Op>,
+    /// What is lost.
+    pub(crate) loss: Loss,
+}
+
+/// What is lost when an operation is performed and then undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loss {
+    /// Nothing: where the operation was applied, its inverse gives back an equal document.
+    Lossless,
+    /// A document of the old shape comes back, but not every value or place in it. Why.
+    Restorable(&'static str),
+    /// It cannot be undone. Why.
+    Lossy(&'static str),
+}
+
+impl Loss {
+    /// The word for it: `lossless`, `restorable`, `lossy`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Lossless => "lossless",
+            Self::Restorable(_) => "restorable",
+            Self::Lossy(_) => "lossy",
+        }
+    }
+}
+
+impl Inverse {
+    /// Undone by one operation, without loss.
+    pub(crate) fn lossless(op: Op) -> Self {
+        Self {
+            ops: vec![op],
+            loss: Loss::Lossless,
+        }
+    }
+
+    /// Undone by one operation, with something lost.
+    pub(crate) fn restorable(op: Op, why: &'static str) -> Self {
+        Self {
+            ops: vec![op],
+            loss: Loss::Restorable(why),
+        }
+    }
+
+    /// Not undone.
+    pub(crate) const fn lossy(why: &'static str) -> Self {
+        Self {
+            ops: Vec::new(),
+            loss: Loss::Lossy(why),
+        }
+    }
+}
+
+/// Reads an expression that may be missing, with every defect at its place.
+pub(crate) fn optional_expression(fields: &mut Fields<'_, '_>, field: &'static str) -> Option<Expression> {
+    let text = fields.optional_text(field)?;
+    match Expression::compile(text) {
+        Ok(expression) => Some(expression),
+        Err(errors) => {
+            for error in errors {
+                let place = match (fields.node(field), error.offset) {
+                    (Some(node), Some(offset)) => {
+                        let end = text.get(offset..).and_then(|rest| rest.chars().next());
+                        node.place_within(offset..offset + end.map_or(0, char::len_utf8))
+                    }
+                    (Some(_) | None, _) => fields.place(field),
+                };
+                fields.report(Finding::error(
+                    &place,
+                    format!("not an expression: {}", error.message),
+                ));
+            }
+            None
+        }
+    }
+}
+
+/// Refuses a constant that a header or the key cannot hold. Gives the value as it is written there.
+pub(crate) fn constant_for(
+    fields: &mut Fields<'_, '_>,
+    field: &'static str,
+    path: &Path,
+    value: Value,
+) -> Option<Value> {
+    if path.is_document() {
+        return Some(value);
+    }
+    if !matches!(value.scalar_text(), Ok(Some(_))) {
+        let message = "expected a string, a number or a boolean, which a header or the key can hold as text";
+        fields.error(field, message);
+        return None;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
