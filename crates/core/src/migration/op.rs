@@ -51,6 +51,11 @@ const OPERATIONS: &[(&str, Parse)] = &[
     ("rename", |fields| Rename::parse(fields).map(Op::Rename)),
 ];
 
+/// Whether this is the word of an operation.
+pub(crate) fn is_operation(word: &str) -> bool {
+    OPERATIONS.iter().any(|(operation, _)| *operation == word)
+}
+
 /// The fields that every operation takes. Not all of them are allowed inside of `each`.
 const COMMON: &[&str] = &[
     "id",

@@ -44,6 +44,8 @@ pub struct Fields<'node, 'findings> {
     subject: String,
     scope: Scope,
     known: Vec<&'static str>,
+    /// Fields that were needed and are missing; reported at the end, since one of them may only be misspelt.
+    missing: Vec<&'static str>,
     head: Place,
     /// What the object is meant to be could not be told, so that its fields cannot be judged.
     hopeless: bool,
@@ -80,6 +82,7 @@ impl<'node, 'findings> Fields<'node, 'findings> {
             subject: subject.to_owned(),
             scope,
             known: Vec::new(),
+            missing: Vec::new(),
             head,
             hopeless: false,
             findings,
@@ -148,28 +151,33 @@ impl<'node, 'findings> Fields<'node, 'findings> {
         self.findings.push(finding);
     }
 
-    /// Reports the fields that nobody asked for.
-    fn finish(self) {
-        if self.hopeless {
-            return;
+    /// Reports the fields that nobody asked for, and those that are missing. A misspelt field is one finding, not two.
+    fn finish(mut self) {
+        if !self.hopeless {
+            for member in self.members {
+                let name = match member.name.text() {
+                    Some(name) if self.known.contains(&name) => continue,
+                    Some(name) => name,
+                    None if member.name.is_faulty() => continue,
+                    None => "",
+                };
+                let meant = nearest(name, self.known.iter().copied());
+                self.missing.retain(|missing| Some(*missing) != meant);
+                let suggestion = meant
+                    .map(|meant| format!(", did you mean `{meant}`?"))
+                    .unwrap_or_default();
+                let message = format!("unknown field `{name}` of {}{suggestion}", self.subject);
+                let finding = Finding::error(&member.name.place, message);
+                self.findings.push(if meant.is_none() && !self.known.is_empty() {
+                    finding.help(format!("the fields are {}", self.known.join(", ")))
+                } else {
+                    finding
+                });
+            }
         }
-        for member in self.members {
-            let name = match member.name.text() {
-                Some(name) if self.known.contains(&name) => continue,
-                Some(name) => name,
-                None if member.name.is_faulty() => continue,
-                None => "",
-            };
-            let meant = did_you_mean(name, self.known.iter().copied());
-            let finding = Finding::error(
-                &member.name.place,
-                format!("unknown field `{name}` of {}{meant}", self.subject),
-            );
-            self.findings.push(if meant.is_empty() && !self.known.is_empty() {
-                finding.help(format!("the fields are {}", self.known.join(", ")))
-            } else {
-                finding
-            });
+        for missing in self.missing {
+            self.findings
+                .error(&self.head, format!("{} needs `{missing}`", self.subject));
         }
     }
 
@@ -231,9 +239,8 @@ impl<'node, 'findings> Fields<'node, 'findings> {
     /// As [`Self::node`]; a field that is missing is reported.
     pub fn required(&mut self, field: &'static str) -> Option<&'node Node> {
         let node = self.node(field);
-        if node.is_none() {
-            let message = format!("{} needs `{field}`", self.subject);
-            self.findings.push(Finding::error(&self.head, message));
+        if node.is_none() && !self.missing.contains(&field) {
+            self.missing.push(field);
         }
         node
     }

@@ -91,7 +91,7 @@ impl<'node> Fields<'node, '_> {
         self.text_of(node)
     }
 
-    /// An expression that must be there; every defect of it is reported at its own column.
+    /// An expression that must be there; its first defect is reported at its own column.
     pub fn expression(&mut self, field: &'static str) -> Option<Expression> {
         let node = self.required(field)?;
         self.expression_of(node)
@@ -237,14 +237,24 @@ impl<'node> Fields<'node, '_> {
             Ok(expression) => return Some(expression),
             Err(defects) => defects,
         };
-        for defect in defects {
-            let place = match defect.offset {
-                Some(at) => node.place_within(at..at + character_at(text, at)),
-                None => node.place.clone(),
-            };
-            self.findings
-                .error(&place, format!("not an expression: {}", defect.message));
-        }
+        // What a parser says after its first defect is a guess.
+        let defect = defects
+            .into_iter()
+            .min_by_key(|defect| defect.offset.unwrap_or(0))?;
+        let place = match defect.offset {
+            Some(at) => node.place_within(at..at + character_at(text, at)),
+            None => node.place.clone(),
+        };
+        let finding = Finding::error(&place, format!("not an expression: {}", defect.message));
+        let is_assignment = defect
+            .offset
+            .and_then(|at| text.get(at..))
+            .is_some_and(|rest| rest.starts_with("= "));
+        self.findings.push(if is_assignment {
+            finding.help("equality is written `==`")
+        } else {
+            finding
+        });
         None
     }
 

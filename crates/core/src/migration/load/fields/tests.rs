@@ -71,6 +71,14 @@ fn a_missing_operand_is_reported_at_the_operation() {
 }
 
 #[test]
+fn a_misspelt_operand_is_one_finding() {
+    assert_eq!(
+        findings("rename: a\ntoo: b\n"),
+        ["f.yaml:2:1: error: unknown field `too` of `rename`, did you mean `to`?"]
+    );
+}
+
+#[test]
 fn an_operand_of_another_kind_is_reported() {
     assert_eq!(
         findings("rename: {}\nto:\non_conflict: 1\nid: []"),

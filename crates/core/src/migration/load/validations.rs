@@ -1,0 +1,111 @@
+//! Reads what a migration checks: its schemas, and the list of validations.
+
+use super::draft::{Check, Status, Validation};
+use super::fields::{Fields, Scope};
+use super::transformations::STATUSES;
+use crate::finding::Finding;
+use crate::source::Content;
+
+/// What a migration checks.
+pub(super) struct Frame {
+    pub(super) validations: Vec<Validation>,
+    /// Whether `validate:` is written down.
+    pub(super) is_written: bool,
+}
+
+/// Reads `schemas`: which checks have one.
+///
+/// The field is judged like every other, and then refused: this build knows no format of schema.
+pub(super) fn schemas(fields: &mut Fields<'_, '_>) -> Vec<Check> {
+    let mut given = Vec::new();
+    fields.object("schemas", "an object with `from` and `to`", |schemas| {
+        for (field, check) in [("from", Check::From), ("to", Check::To)] {
+            if !schemas.has(field) {
+                continue;
+            }
+            given.push(check);
+            let formats = [("json-schema", ()), ("avro", ()), ("protobuf", ())];
+            let is_faultless = schemas.object(field, "a schema", |schema| {
+                let format = schema.required_choice("format", &formats);
+                let file = schema.text("file");
+                format.and(file).map(|_| ())
+            });
+            if is_faultless.is_some() {
+                let place = schemas.place(field);
+                let help = "remove it; the syntax of messages is checked without a schema";
+                schemas
+                    .report(Finding::error(&place, "schemas are not supported by this build yet").help(help));
+            }
+        }
+        Some(())
+    });
+    given
+}
+
+/// Reads `validate`. The default is the syntax, and every schema that is given.
+pub(super) fn validations(fields: &mut Fields<'_, '_>, given: Vec<Check>) -> Frame {
+    let Some(node) = fields.node("validate") else {
+        let checks = std::iter::once(Check::Syntax).chain(given);
+        let validations = checks
+            .map(|check| Validation {
+                check,
+                status: Status::Pending,
+            })
+            .collect();
+        return Frame {
+            validations,
+            is_written: false,
+        };
+    };
+    let mut validations: Vec<Validation> = Vec::new();
+    let Some(nodes) = node.elements() else {
+        fields.expected::<()>(node, "a list of validations");
+        return Frame {
+            validations,
+            is_written: true,
+        };
+    };
+    if nodes.is_empty() {
+        fields.error(
+            "validate",
+            "`validate` is an empty list; expected at least one entry",
+        );
+    }
+    for node in nodes {
+        let validation = match &node.content {
+            Content::Object(_) => {
+                Fields::read(node, "a validation", Scope::File, fields.findings(), |entry| {
+                    let check = entry.required_choice("check", &Check::ALL);
+                    let status = entry.choice("status", &STATUSES, Status::Pending);
+                    Some(Validation {
+                        check: check?,
+                        status,
+                    })
+                })
+            }
+            _ => fields.choice_of(node, &Check::ALL).map(|check| Validation {
+                check,
+                status: Status::Pending,
+            }),
+        };
+        let Some(validation) = validation else { continue };
+        if validations.iter().any(|other| other.check == validation.check) {
+            fields.findings().error(
+                &node.place,
+                format!("`{}` stands twice in `validate`", validation.check.word()),
+            );
+        } else if validation.check != Check::Syntax && !given.contains(&validation.check) {
+            let word = validation.check.word();
+            fields.findings().error(
+                &node.place,
+                format!("`{word}` needs a schema of that name under `schemas`"),
+            );
+        } else {
+            validations.push(validation);
+        }
+    }
+    Frame {
+        validations,
+        is_written: true,
+    }
+}
