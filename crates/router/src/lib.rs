@@ -4,6 +4,7 @@
 //! asks of the system's capabilities.
 
 pub mod address;
+pub mod config;
 pub mod plan;
 pub mod secrets;
 pub mod tokio_clock;

@@ -16,6 +16,9 @@ use dunlin_core::messaging::{MessagingSystem, Resolved, Room, Source, Target};
 use crate::address::AddressTemplate;
 use crate::secrets::RouteSecrets;
 
+pub use crate::config::{
+    AppliedRecord, Drops, EmptyPayload, OnError, Order, ReportDetail, Unmatched, Unroutable,
+};
 pub use guarantee::{Guarantee, Level};
 
 /// A configuration that can be run.
@@ -163,17 +166,6 @@ pub struct MigrationChoice {
     pub file: String,
 }
 
-/// What becomes of a message that no condition of `migrate` fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmatched {
-    /// It is forwarded as it is.
-    Pass,
-    /// It is acknowledged and counted.
-    Drop,
-    /// It is a failed message.
-    DeadLetter,
-}
-
 /// Where a route tells what was done to each message.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -182,66 +174,6 @@ pub struct ReportPlan {
     pub end: EndPlan,
     /// How much it lists.
     pub detail: ReportDetail,
-}
-
-/// How much a report lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReportDetail {
-    /// `applied` and `dropped` one by one, the rest as counts.
-    Changes,
-    /// Every transformation.
-    All,
-    /// Counts alone.
-    Count,
-}
-
-/// What becomes of a failed message without a dead letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnError {
-    /// The route ends with the error, the message stays unacknowledged.
-    Stop,
-    /// The original bytes go to the target, with the headers of a dead letter.
-    UnsafeForward,
-}
-
-/// What becomes of a message that the target has no way for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unroutable {
-    /// The route is down and says so; nothing is settled.
-    Down,
-    /// It is a failed message.
-    DeadLetter,
-}
-
-/// What is promised about order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Nothing.
-    None,
-    /// Kept inside a lane while nothing fails.
-    PerLane,
-    /// Kept inside a lane through failures.
-    Strict,
-}
-
-/// What becomes of a message without payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmptyPayload {
-    /// It is migrated, as far as operations on headers go, and forwarded.
-    Forward,
-    /// It is acknowledged and counted.
-    Drop,
-    /// It is a failed message.
-    Fail,
-}
-
-/// Whether a migration may drop messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drops {
-    /// It may not; a plan with one that could is refused.
-    Forbid,
-    /// It may.
-    Allow,
 }
 
 /// When a run of failures stops the route.
@@ -256,17 +188,6 @@ pub struct Breaker {
 impl Breaker {
     /// The number of messages that the share is taken of; before that many were seen it stops nothing.
     pub const SPAN: usize = 1_000;
-}
-
-/// How the applied record of an arriving message is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AppliedRecord {
-    /// What it says is behind is not done again.
-    Trust,
-    /// Messages are unmigrated whatever they say.
-    Ignore,
-    /// A message without one fails.
-    Required,
 }
 
 /// What a document may be at most, on arrival and as a result.

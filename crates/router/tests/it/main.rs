@@ -1,0 +1,3 @@
+//! The router's tests from outside: what a program that uses the library sees.
+
+mod config;
