@@ -11,7 +11,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
@@ -630,18 +630,20 @@ pub enum Event {
 }
 
 /// The answer to [`Event::LanesRevoking`]: dropping it says that nothing is in flight on those lanes any more.
-pub struct Revoked(Option<Box<dyn FnOnce() + Send>>);
+// The lock is never waited for: it makes the answer shareable between threads, so that several routes can hold one event.
+pub struct Revoked(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Revoked {
     /// Calls this function when the answer is given.
     pub fn then(answer: impl FnOnce() + Send + 'static) -> Self {
-        Self(Some(Box::new(answer)))
+        Self(Mutex::new(Some(Box::new(answer))))
     }
 }
 
 impl Drop for Revoked {
     fn drop(&mut self) {
-        if let Some(answer) = self.0.take() {
+        let answer = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(answer) = answer {
             answer();
         }
     }

@@ -4,9 +4,21 @@
 //! asks of the system's capabilities.
 
 pub mod address;
+pub mod breaker;
 pub mod config;
+pub mod dead_letter;
+pub mod fail_points;
 pub mod plan;
+pub mod progress;
+pub mod report;
+mod retry;
+pub mod route;
+pub mod runner;
 pub mod secrets;
+mod sessions;
+pub mod shutdown;
 pub mod tokio_clock;
 
 pub use plan::{Plan, RoutePlan};
+pub use route::{Ended, RouteError};
+pub use runner::Runner;

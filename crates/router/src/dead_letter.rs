@@ -1,0 +1,264 @@
+//! The record of a message that failed: the message as it came, and headers that say why.
+//!
+//! It is read by people at night and by programs that send it again, so payload, key and headers are left as they came. What
+//! is added names no value of the message. A channel without headers takes the envelope, which is its adapter's business.
+
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use dunlin_core::capability::HeaderValues;
+use dunlin_core::message::{Headers, Message};
+
+use crate::report::timestamp;
+
+/// The header that holds, as JSON, those of a message's headers that its dead letter's channel cannot carry.
+///
+/// A list of `[name, value]` in their order, where a value is text or `{"base64": …}`, as in the envelope.
+pub const CARRIED_HEADERS: &str = "dunlin-headers";
+
+/// Longer sentences are cut: a header is not the place for them.
+const LONGEST: usize = 1_000;
+
+/// Why a message failed, in words that hold no value of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The class, by which people and programs tell failures apart: a kind of the engine, or one of [`kinds`].
+    pub kind: &'static str,
+    /// One line that says what was expected and what was found.
+    pub message: String,
+    /// The id of the transformation that failed, if it was one.
+    pub transformation: Option<String>,
+}
+
+/// The kinds of failure that no migration has part in.
+pub mod kinds {
+    /// The message has no payload, and the route says `empty_payload: fail`.
+    pub const EMPTY: &str = "empty";
+    /// No condition of the route fits the message, and it says `unmatched: dead_letter`.
+    pub const UNMATCHED: &str = "unmatched";
+    /// The address of the message cannot be made, or is not allowed.
+    pub const ADDRESS: &str = "address";
+    /// The target can never take the message: it is too large there, or something in it cannot be carried.
+    pub const REFUSED: &str = "refused";
+    /// The migration panicked: a defect of this program, not of the message.
+    pub const PANIC: &str = "panic";
+    /// The message was forwarded too often.
+    pub const LOOP: &str = "loop";
+    /// The hop count of the message cannot be read.
+    pub const RECORD: &str = "record";
+    /// A condition failed.
+    pub const EXPRESSION: &str = "expression";
+}
+
+impl Fault {
+    /// A failure of this kind; the sentence is brought to one line.
+    pub fn new(kind: &'static str, message: impl AsRef<str>) -> Self {
+        Self {
+            kind,
+            message: one_line(message.as_ref()),
+            transformation: None,
+        }
+    }
+
+    /// The same, blamed on a transformation.
+    #[must_use]
+    pub fn in_transformation(mut self, id: impl Into<String>) -> Self {
+        self.transformation = Some(id.into());
+        self
+    }
+}
+
+/// What a dead letter tells beside the failure.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Circumstances<'a> {
+    /// The route; none where a message failed outside of one.
+    pub route: Option<&'a str>,
+    /// The migration as `name@length:hash`; none where none was chosen.
+    pub migration: Option<&'a str>,
+    /// `system/channel/position`, or the place of the message in other words.
+    pub source: &'a str,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it failed.
+    pub at: SystemTime,
+}
+
+impl<'a> Circumstances<'a> {
+    /// A first attempt, outside of a route and of any migration.
+    pub fn new(source: &'a str, at: SystemTime) -> Self {
+        Self {
+            route: None,
+            migration: None,
+            source,
+            attempts: 1,
+            at,
+        }
+    }
+}
+
+/// The dead letter of a message for a channel that carries such header values.
+///
+/// Payload, key, id and properties are untouched, and so are the headers, but for those of an earlier dead letter, which are
+/// replaced. A header that the channel cannot carry travels in [`CARRIED_HEADERS`].
+pub fn dead_letter(
+    original: &Message,
+    fault: &Fault,
+    circumstances: &Circumstances<'_>,
+    carries: HeaderValues,
+) -> Message {
+    let mut message = original.clone();
+    if carries == HeaderValues::Text {
+        message.headers = as_text(&original.headers);
+    }
+    let about: [(&str, Option<String>); 8] = [
+        ("dunlin-error", Some(fault.message.clone())),
+        ("dunlin-error-kind", Some(fault.kind.to_owned())),
+        (
+            "dunlin-transformation",
+            fault.transformation.as_deref().map(one_line),
+        ),
+        ("dunlin-route", circumstances.route.map(one_line)),
+        ("dunlin-migration", circumstances.migration.map(one_line)),
+        ("dunlin-source", Some(one_line(circumstances.source))),
+        ("dunlin-attempts", Some(circumstances.attempts.to_string())),
+        ("dunlin-failed-at", Some(timestamp(circumstances.at))),
+    ];
+    for (name, value) in about {
+        match value {
+            Some(value) => message.headers.set(name, value),
+            // What an earlier failure said must not stand beside this one.
+            None => drop(message.headers.remove(name)),
+        }
+    }
+    message
+}
+
+/// Headers that a channel of text values carries: the others go, reversibly, into one header of their own.
+fn as_text(headers: &Headers) -> Headers {
+    let plain = |text: &str| !text.chars().any(char::is_control);
+    let fits = |name: &str, value: &[u8]| plain(name) && std::str::from_utf8(value).is_ok_and(plain);
+    if headers.iter().all(|(name, value)| fits(name, value)) {
+        return headers.clone();
+    }
+    let carried: Vec<_> = headers
+        .iter()
+        .filter(|(name, value)| !fits(name, value))
+        .map(|(name, value)| match std::str::from_utf8(value) {
+            Ok(text) => serde_json::json!([name, text]),
+            Err(_) => serde_json::json!([name, { "base64": STANDARD.encode(value) }]),
+        })
+        .collect();
+    let mut kept: Headers = headers
+        .iter()
+        .filter(|(name, value)| fits(name, value))
+        .map(|(name, value)| (name, value.clone()))
+        .collect();
+    kept.append(CARRIED_HEADERS, serde_json::Value::Array(carried).to_string());
+    kept
+}
+
+/// The text without anything that could end a line or colour a terminal, and not too long for a header.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .take(LONGEST)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
+        message
+            .headers
+            .get(name)
+            .map(|value| std::str::from_utf8(value).unwrap())
+    }
+
+    fn circumstances() -> Circumstances<'static> {
+        Circumstances {
+            route: Some("orders"),
+            migration: Some("orders@20:9f3ac41b7d02e6aa"),
+            attempts: 3,
+            ..Circumstances::new(
+                "shop/orders/log@7",
+                UNIX_EPOCH + Duration::from_millis(1_600_000_000_123),
+            )
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_is_the_message_with_eight_headers_more() {
+        let original = Message::new("{bad")
+            .with_key("k")
+            .with_id("i")
+            .with_header("h", vec![0xff]);
+        let fault = Fault::new("syntax", "expected a value,\nfound the end").in_transformation("a#1");
+        let dead = dead_letter(&original, &fault, &circumstances(), HeaderValues::Binary);
+        assert_eq!(
+            (&dead.payload, &dead.key, &dead.id),
+            (&original.payload, &original.key, &original.id)
+        );
+        assert_eq!(dead.headers.get("h"), original.headers.get("h"));
+        for (name, value) in [
+            ("dunlin-error", "expected a value, found the end"),
+            ("dunlin-error-kind", "syntax"),
+            ("dunlin-transformation", "a#1"),
+            ("dunlin-route", "orders"),
+            ("dunlin-migration", "orders@20:9f3ac41b7d02e6aa"),
+            ("dunlin-source", "shop/orders/log@7"),
+            ("dunlin-attempts", "3"),
+            ("dunlin-failed-at", "2020-09-13T12:26:40.123Z"),
+        ] {
+            assert_eq!(header(&dead, name), Some(value), "{name}");
+        }
+        assert_eq!(dead.headers.len(), 9);
+    }
+
+    #[test]
+    fn a_second_failure_replaces_the_headers_of_the_first() {
+        let first = Fault::new("syntax", "one").in_transformation("a#1");
+        let once = dead_letter(&Message::new("x"), &first, &circumstances(), HeaderValues::Binary);
+        let plain = Circumstances::new("shop/orders.dead", UNIX_EPOCH);
+        let twice = dead_letter(&once, &Fault::new("empty", "two"), &plain, HeaderValues::Binary);
+        assert_eq!(header(&twice, "dunlin-error"), Some("two"));
+        assert_eq!(header(&twice, "dunlin-transformation"), None);
+        assert_eq!(header(&twice, "dunlin-migration"), None);
+        assert_eq!(
+            twice
+                .headers
+                .iter()
+                .filter(|(name, _)| *name == "dunlin-error")
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_header_that_the_channel_cannot_carry_travels_as_text() {
+        let original = Message::new("x")
+            .with_header("plain", "a")
+            .with_header("bytes", vec![0xff, 0x00])
+            .with_header("lines", "a\r\nb");
+        let dead = dead_letter(
+            &original,
+            &Fault::new("empty", "e"),
+            &circumstances(),
+            HeaderValues::Text,
+        );
+        assert_eq!(header(&dead, "plain"), Some("a"));
+        assert_eq!(
+            header(&dead, CARRIED_HEADERS),
+            Some(r#"[["bytes",{"base64":"/wA="}],["lines","a\r\nb"]]"#)
+        );
+        for (_, value) in dead.headers.iter() {
+            assert!(!std::str::from_utf8(value).unwrap().chars().any(char::is_control));
+        }
+    }
+}

@@ -1,0 +1,638 @@
+//! The loop of one route: receive, migrate, send, hear the confirm, report, settle.
+//!
+//! ```text
+//!  receive ─► judge ─► target ─► confirm ─► report ─► confirm ─┐
+//!     ▲         │ failed           │ refused                   ▼
+//!     └─────────┴──► dead letter ◄─┘ ──► confirm ─────────► settle
+//! ```
+//!
+//! One task owns the receiver, the settler and the senders: no locks, and no channel between two stages. Everything that
+//! takes time is an arm of one `select!`, so nothing that hangs, a send or a pause before a retry, ever holds up a stop.
+//! A delivery is settled only after target, report and dead letter have confirmed what they were to get.
+//!
+//! An end that is called unhealthy (a missing channel, refused credentials) stops the intake, and the route says that it is
+//! down; nothing is settled or dead-lettered for it, and it is tried again with growing pauses until it works or the route is
+//! asked to stop. Somebody has to mend it, and that need not take a restart.
+//!
+//! It promises no message lost, and no more duplicates after a crash than were in flight. It does not look at the system's
+//! kind: what it must know is in the plan.
+
+mod ended;
+mod in_flight;
+mod intake;
+mod judge;
+mod open;
+mod output;
+mod outputs;
+mod settling;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dunlin_core::clock::Clock;
+use dunlin_core::error::{Class, Error, Result};
+use dunlin_core::messaging::{Delivery, Event, Outgoing, Receiver, Room, Verdict};
+use dunlin_core::position::Position;
+use futures_util::future::{Either, select};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::breaker::FailureWatch;
+use crate::dead_letter::{Fault, kinds};
+use crate::fail_points::{FailPoint, FailPoints};
+use crate::plan::{OnError, RoutePlan};
+use crate::progress::{Count, Fate, Progress, State};
+use crate::sessions::{Sessions, Told};
+use crate::shutdown::{Asked, Shutdown};
+
+use in_flight::{Entry, InFlight, Ticket};
+use intake::Intake;
+use judge::{Judge, Judged};
+use output::{Answer, Happened};
+use outputs::Outputs;
+use settling::{Settled, Settling};
+
+pub use ended::{End, EndReason, Ended, RouteError};
+
+/// How long one end may take to close when the route ends.
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// So many messages that were given back are remembered with their attempts.
+const REMEMBERED: usize = 65_536;
+
+/// One running route.
+pub(crate) struct Route {
+    plan: Arc<RoutePlan>,
+    clock: Arc<dyn Clock>,
+    fail_points: Arc<dyn FailPoints>,
+    progress: Arc<Progress>,
+    shutdown: Shutdown,
+    events: UnboundedReceiver<Told>,
+    judge: Judge,
+    receiver: Box<dyn Receiver>,
+    settling: Settling,
+    outputs: Outputs,
+    intake: Intake,
+    in_flight: InFlight,
+    batch: Vec<Delivery>,
+    breaker: FailureWatch,
+    /// How often messages were tried that were given back to the source.
+    attempts: HashMap<Position, u32>,
+    ending: Option<Ending>,
+}
+
+/// What a route is made with, apart from its plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fail_points: Arc<dyn FailPoints>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// The route takes nothing more.
+struct Ending {
+    why: Result<EndReason, RouteError>,
+    /// When it gives up what is still in flight; none: it waits for all of it.
+    deadline: Option<Instant>,
+}
+
+/// What the loop was woken by.
+enum Woken {
+    Output(End, Happened),
+    Settled(Settled),
+    Asked(Asked),
+    Told(Told),
+    Time,
+    Received(Result<()>),
+}
+
+impl Route {
+    /// Verifies every end, and opens them.
+    pub(crate) async fn open(
+        plan: Arc<RoutePlan>,
+        sessions: &Sessions,
+        around: Surroundings,
+    ) -> Result<Self, RouteError> {
+        let events = sessions.listen(systems_of(&plan));
+        let opened = open::open(&plan, sessions).await?;
+        let Surroundings {
+            clock,
+            fail_points,
+            progress,
+            shutdown,
+        } = around;
+        Ok(Self {
+            judge: Judge::new(
+                Arc::clone(&plan),
+                Arc::clone(&clock),
+                Arc::clone(&fail_points),
+                Arc::clone(&progress),
+            ),
+            receiver: opened.receiver,
+            settling: Settling::new(opened.settler, &plan.retry, Arc::clone(&clock)),
+            outputs: Outputs::new(opened.senders, &plan, &clock),
+            intake: Intake::new(&plan.retry),
+            in_flight: InFlight::new(plan.window, plan.batch),
+            batch: Vec::with_capacity(plan.batch),
+            breaker: FailureWatch::new(plan.breaker),
+            attempts: HashMap::new(),
+            ending: None,
+            plan,
+            clock,
+            fail_points,
+            progress,
+            shutdown,
+            events,
+        })
+    }
+
+    /// Forwards until the source ends, the route is asked to stop, or something is wrong for good.
+    pub(crate) async fn run(mut self) -> Result<Ended, RouteError> {
+        if self.shutdown.asked() != Asked::Nothing {
+            self.stop(self.shutdown.asked());
+        }
+        while !self.is_over() {
+            self.begin();
+            self.tell();
+            match self.wait().await {
+                Woken::Output(end, happened) => self.hear(end, happened),
+                Woken::Settled(settled) => self.release(settled),
+                Woken::Asked(asked) => self.stop(asked),
+                Woken::Told(told) => self.listen(told),
+                Woken::Time => {}
+                Woken::Received(received) => self.take(received),
+            }
+        }
+        self.close().await
+    }
+
+    /// Begins whatever can begin without waiting.
+    fn begin(&mut self) {
+        self.outputs.begin();
+        if self.settling.is_due() {
+            self.fail_points.reach(FailPoint::BeforeSettle);
+            self.settling.begin();
+        }
+    }
+
+    /// Waits for the first thing that happens. Answers come first, because they make room; then a stop; receiving comes last.
+    async fn wait(&mut self) -> Woken {
+        let room = self.room();
+        let timer = self
+            .wake_at()
+            .map(|at| self.clock.sleep(at.saturating_duration_since(self.clock.now())));
+        tokio::select! {
+            biased;
+            (end, happened) = self.outputs.next() => Woken::Output(end, happened),
+            settled = self.settling.next() => Woken::Settled(settled),
+            asked = self.shutdown.changed() => Woken::Asked(asked),
+            Some(told) = self.events.recv() => Woken::Told(told),
+            () = some_time(timer) => Woken::Time,
+            received = received(&mut *self.receiver, room, &mut self.batch) => Woken::Received(received),
+        }
+    }
+
+    /// The room for more messages; none while the route must not take any.
+    fn room(&self) -> Option<Room> {
+        let dead_letter_waits = self
+            .outputs
+            .dead_letter
+            .as_ref()
+            .is_some_and(|output| output.trouble().is_some());
+        let stopped = self.ending.is_some()
+            || dead_letter_waits
+            || self.outputs.down().is_some()
+            || self.settling.down().is_some()
+            || self.settling.trouble().is_some();
+        if stopped || !self.intake.is_open(self.clock.now()) {
+            return None;
+        }
+        self.in_flight.room()
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
+        let intake = self.intake.wake_at(self.clock.now());
+        [deadline, self.outputs.wake_at(), self.settling.wake_at(), intake]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Takes what was received, and begins its way.
+    fn take(&mut self, received: Result<()>) {
+        let mut batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.progress.add(Count::Received, batch.len() as u64);
+            self.fail_points.reach(FailPoint::AfterReceive);
+        }
+        for delivery in batch.drain(..) {
+            if self.ending.is_some() {
+                // The breaker or a failure has stopped the route within this batch: the rest is the source's still.
+                self.progress.had_fate(Fate::Left, 1);
+                continue;
+            }
+            self.admit(delivery);
+        }
+        self.batch = batch;
+        match received {
+            Ok(()) => self.intake.worked(),
+            Err(error) => self.source_failed(error),
+        }
+    }
+
+    fn source_failed(&mut self, error: Error) {
+        match error.class() {
+            Class::Closed => self.end(Ok(EndReason::SourceEnded), None),
+            Class::Permanent => self.fail(RouteError::Source(error)),
+            Class::Temporary | Class::Unhealthy => {
+                self.progress.add(Count::ReceiveFailures, 1);
+                self.intake.failed(&error, self.clock.now());
+            }
+        }
+    }
+
+    /// Migrates one message and sends it on its way.
+    fn admit(&mut self, delivery: Delivery) {
+        let mut entry = Entry::new(delivery);
+        if let Some(position) = &entry.position
+            && let Some(before) = self.attempts.remove(position)
+        {
+            entry.attempts = entry.attempts.max(before.saturating_add(1));
+        }
+        let judged = self.judge.judge(&mut entry);
+        self.fail_points.reach(FailPoint::AfterMigrate);
+        let lane = entry.lane;
+        match judged {
+            Judged::Forward { outgoing, report } => {
+                entry.fate = Fate::Forwarded;
+                entry.report = report.map(|report| *report);
+                let ticket = self.in_flight.admit(entry);
+                self.outputs.target.enqueue(ticket, lane, *outgoing);
+            }
+            Judged::Finish { fate, report } => {
+                entry.fate = fate;
+                entry.report = report.map(|report| *report);
+                let ticket = self.in_flight.admit(entry);
+                self.breaker.passed();
+                self.report_then_settle(ticket);
+            }
+            Judged::Failed(fault) => {
+                let ticket = self.in_flight.admit(entry);
+                self.message_failed(ticket, fault);
+            }
+        }
+    }
+
+    /// Hears what an end that is sent to has answered.
+    fn hear(&mut self, end: End, happened: Happened) {
+        let answers = match happened {
+            Happened::Taken => return self.fail_points.reach(FailPoint::AfterSend),
+            Happened::Answered(answers) => answers,
+        };
+        if answers
+            .iter()
+            .any(|answer| matches!(answer, Answer::Stored { .. }))
+        {
+            self.fail_points.reach(match end {
+                End::Report => FailPoint::AfterReport,
+                End::DeadLetter => FailPoint::AfterDeadLetter,
+                End::Target | End::Source => FailPoint::AfterConfirm,
+            });
+        }
+        for answer in answers {
+            match answer {
+                Answer::Stored { ticket, unexpected } => self.stored(end, ticket, unexpected),
+                Answer::Refused { ticket, error } => {
+                    self.message_failed(ticket, Fault::new(kinds::REFUSED, error.to_string()));
+                }
+                Answer::GivenUp { ticket, error } => self.give_back(ticket, &error),
+                Answer::Closed { ticket, reason } => {
+                    self.leave(ticket);
+                    self.fail(RouteError::Closed { end, reason });
+                }
+            }
+        }
+    }
+
+    /// An end has confirmed a message.
+    fn stored(&mut self, end: End, ticket: Ticket, unexpected: bool) {
+        let Some(entry) = self.in_flight.get(ticket) else {
+            return;
+        };
+        // A redelivery may well be known: it was sent before, by a process that ended before it could settle.
+        if unexpected && entry.attempts == 1 {
+            self.progress.add(Count::UnexpectedDuplicates, 1);
+            tracing::warn!(
+                route = self.plan.name,
+                "the {end} knew a message that was sent but once"
+            );
+        }
+        match end {
+            End::Target | End::Source => {
+                if entry.fate == Fate::Forwarded {
+                    self.breaker.passed();
+                }
+                self.report_then_settle(ticket);
+            }
+            End::Report => {
+                self.progress.add(Count::Reported, 1);
+                self.settle(ticket, Verdict::Done);
+            }
+            End::DeadLetter => self.settle(ticket, Verdict::Done),
+        }
+    }
+
+    fn report_then_settle(&mut self, ticket: Ticket) {
+        let Some(entry) = self.in_flight.get_mut(ticket) else {
+            return;
+        };
+        match (entry.report.take(), &mut self.outputs.report) {
+            (Some(report), Some(output)) => output.enqueue(ticket, entry.lane, report),
+            _ => self.settle(ticket, Verdict::Done),
+        }
+    }
+
+    /// A message failed: to the dead letter with it, or what the route has instead.
+    fn message_failed(&mut self, ticket: Ticket, fault: Fault) {
+        let Some(entry) = self.in_flight.get_mut(ticket) else {
+            return;
+        };
+        let unsafe_already = entry.fate == Fate::UnsafeForwarded;
+        let lane = entry.lane;
+        entry.report = None;
+        self.progress.add(Count::Failed, 1);
+        let tripped = self.breaker.failed();
+        if let (Some(output), Some(end)) = (&mut self.outputs.dead_letter, &self.plan.dead_letter) {
+            entry.fate = Fate::DeadLettered;
+            output.enqueue(ticket, lane, self.judge.dead_letter(entry, &fault, end));
+        } else if let Some(outgoing) = self.unsafe_forward(ticket, &fault, unsafe_already) {
+            self.outputs.target.enqueue(ticket, lane, outgoing);
+        } else {
+            self.stop_at(ticket, fault);
+        }
+        if let Some(tripped) = tripped {
+            self.fail(RouteError::Breaker(tripped));
+        }
+    }
+
+    /// What is forwarded instead of a failed message, if the route wants that and it was not tried already.
+    fn unsafe_forward(&mut self, ticket: Ticket, fault: &Fault, already: bool) -> Option<Outgoing> {
+        let entry = self.in_flight.get_mut(ticket)?;
+        if self.plan.on_error != OnError::UnsafeForward || already {
+            return None;
+        }
+        // A message that was forwarded too often is not forwarded again, or a loop of routes would never end.
+        let outgoing = self.judge.unsafe_forward(entry, fault).ok()?;
+        entry.fate = Fate::UnsafeForwarded;
+        Some(outgoing)
+    }
+
+    /// Ends the route at a message that stays the source's.
+    fn stop_at(&mut self, ticket: Ticket, fault: Fault) {
+        let Some(entry) = self.in_flight.get(ticket) else {
+            return;
+        };
+        let source_place = self.judge.source_place(entry);
+        self.leave(ticket);
+        self.fail(RouteError::Message { fault, source_place });
+    }
+
+    /// The attempts ran out: the source is to bring the message again.
+    fn give_back(&mut self, ticket: Ticket, error: &Error) {
+        let Some(entry) = self.in_flight.get_mut(ticket) else {
+            return;
+        };
+        tracing::warn!(
+            route = self.plan.name,
+            "a message is given back to its source: {error}"
+        );
+        entry.fate = Fate::Returned;
+        entry.report = None;
+        if let Some(position) = entry.position.clone() {
+            if self.attempts.len() >= REMEMBERED {
+                // Messages that went to another receiver of the group are never taken out.
+                self.attempts.clear();
+            }
+            self.attempts.insert(position, entry.attempts);
+        }
+        let after = self.plan.retry.cap;
+        self.settle(ticket, Verdict::Retry { after });
+    }
+
+    fn settle(&mut self, ticket: Ticket, verdict: Verdict) {
+        if let Some(entry) = self.in_flight.get(ticket) {
+            self.settling.settle(ticket, entry.token, verdict);
+        }
+    }
+
+    /// The source has answered the verdicts.
+    fn release(&mut self, settled: Settled) {
+        match settled {
+            Settled::Taken(tickets) => {
+                self.fail_points.reach(FailPoint::AfterSettle);
+                for ticket in tickets {
+                    if let Some(entry) = self.in_flight.remove(ticket) {
+                        self.progress.had_fate(entry.fate, 1);
+                    }
+                }
+            }
+            Settled::Again => self.progress.add(Count::SettleFailures, 1),
+            Settled::Lost(error) => {
+                self.progress.add(Count::SettleFailures, 1);
+                self.end(Err(RouteError::Settle(error)), Some(self.clock.now()));
+            }
+        }
+    }
+
+    /// Lets a message go that is the source's still.
+    fn leave(&mut self, ticket: Ticket) {
+        if self.in_flight.remove(ticket).is_some() {
+            self.progress.had_fate(Fate::Left, 1);
+        }
+    }
+
+    /// Hears what a session tells beside the data.
+    fn listen(&mut self, told: Told) {
+        let Told { system, event } = told;
+        let sends_to_it = self.sends_to(&system);
+        match &*event {
+            Event::Gap { channel, messages } if self.receives_from(&system, channel) => {
+                self.progress.add(Count::Gaps, 1);
+                self.progress.add(Count::GapMessages, messages.unwrap_or(0));
+                tracing::error!(
+                    route = self.plan.name,
+                    channel,
+                    messages,
+                    "messages are gone from the source that were never received"
+                );
+            }
+            Event::LanesRevoking { .. } => self.in_flight.revoke(Arc::clone(&event)),
+            Event::Reconnected => self.progress.add(Count::Reconnects, 1),
+            Event::Blocked { .. } if sends_to_it => self.intake.block(system, true),
+            Event::Unblocked => self.intake.block(system, false),
+            Event::Unhealthy { error } => self.intake.health(system, Some(error)),
+            Event::Healthy => self.intake.health(system, None),
+            // Of lanes that are lost nothing more is asked: their tokens settle nothing, and what is in flight comes again.
+            _ => {}
+        }
+    }
+
+    fn sends_to(&self, system: &str) -> bool {
+        let report = self.plan.report.as_ref().map(|report| &report.end);
+        let ends = [Some(&self.plan.to.end), report, self.plan.dead_letter.as_ref()];
+        ends.into_iter().flatten().any(|end| end.system == system)
+    }
+
+    fn receives_from(&self, system: &str, channel: &str) -> bool {
+        self.plan.from.system == system && self.plan.from.source.endpoint.channel == channel
+    }
+
+    /// Somebody asked the route to end.
+    fn stop(&mut self, asked: Asked) {
+        let now = self.clock.now();
+        match asked {
+            Asked::Nothing => {}
+            Asked::Drain => self.end(Ok(EndReason::Stopped), Some(now + self.plan.drain)),
+            Asked::Abort => self.end(Ok(EndReason::Aborted), Some(now)),
+        }
+    }
+
+    /// Takes nothing more; what is in flight is finished within the drain limit.
+    fn fail(&mut self, error: RouteError) {
+        self.end(Err(error), Some(self.clock.now() + self.plan.drain));
+    }
+
+    /// Begins to end, or to end sooner than it would have. The first error is the one that is told.
+    fn end(&mut self, why: Result<EndReason, RouteError>, deadline: Option<Instant>) {
+        let Some(ending) = &mut self.ending else {
+            self.ending = Some(Ending { why, deadline });
+            return;
+        };
+        ending.deadline = [ending.deadline, deadline].into_iter().flatten().min();
+        let stronger = match (&ending.why, &why) {
+            (Ok(before), Ok(now)) => *now == EndReason::Aborted || *before == EndReason::SourceEnded,
+            (Ok(_), Err(_)) => true,
+            (Err(_), _) => false,
+        };
+        if stronger {
+            ending.why = why;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let Some(ending) = &self.ending else {
+            return false;
+        };
+        let late = ending
+            .deadline
+            .is_some_and(|deadline| deadline <= self.clock.now());
+        late || self.in_flight.is_empty()
+    }
+
+    /// Says how the route stands.
+    fn tell(&mut self) {
+        self.progress
+            .hold(self.in_flight.messages(), self.in_flight.bytes());
+        self.progress.add(Count::Resent, self.outputs.take_resent());
+        let at = |(end, reason): (End, &str)| format!("{end}: {reason}");
+        let source = |reason: &str| at((End::Source, reason));
+        let down = self
+            .outputs
+            .down()
+            .map(at)
+            .or_else(|| self.settling.down().or(self.intake.down()).map(source));
+        let trouble = self
+            .outputs
+            .trouble()
+            .map(at)
+            .or_else(|| self.settling.trouble().map(source));
+        let trouble = trouble.or_else(|| self.intake.trouble());
+        self.progress.stand(match (down, trouble) {
+            _ if self.ending.is_some() => State::Draining,
+            (Some(reason), _) => State::Down(reason),
+            (None, Some(reason)) => State::Waiting(reason),
+            (None, None) => State::Running,
+        });
+    }
+
+    /// Closes the ends: the settler before the receiver, so that what was settled is not given back. An abort waits for none.
+    async fn close(mut self) -> Result<Ended, RouteError> {
+        self.tell();
+        let left = self.in_flight.messages();
+        self.progress.had_fate(Fate::Left, left as u64);
+        self.progress.hold(0, 0);
+        self.outputs.abandon();
+        let mut why = match self.ending {
+            Some(ending) => ending.why,
+            None => Ok(EndReason::Stopped),
+        };
+        if matches!(why, Ok(EndReason::Aborted)) {
+            return why.map(|reason| Ended { reason, left });
+        }
+        let clock = &*self.clock;
+        let settler = within(clock, CLOSE_LIMIT, "close", self.settling.close()).await;
+        let receiver = within(clock, CLOSE_LIMIT, "close", self.receiver.close()).await;
+        let mut closed = vec![(End::Source, settler), (End::Source, receiver)];
+        for (end, output) in self.outputs.into_each() {
+            closed.push((end, within(clock, CLOSE_LIMIT, "close", output.close()).await));
+        }
+        for (end, result) in closed {
+            if let Err(error) = result {
+                tracing::error!(
+                    route = self.plan.name,
+                    "the {end} was not closed as it should: {error}"
+                );
+                why = why.and(Err(RouteError::Close { end, error }));
+            }
+        }
+        why.map(|reason| Ended { reason, left })
+    }
+}
+
+/// Receives into the room, or waits for ever where there is none.
+async fn received(receiver: &mut dyn Receiver, room: Option<Room>, batch: &mut Vec<Delivery>) -> Result<()> {
+    match room {
+        Some(room) => receiver.receive(room, batch).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn some_time(timer: Option<impl Future<Output = ()>>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The result of a call, or an error once it has taken too long.
+async fn within(
+    clock: &dyn Clock,
+    limit: Duration,
+    operation: &'static str,
+    call: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    match select(std::pin::pin!(call), clock.sleep(limit)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Err(Error::new(
+            dunlin_core::ErrorKind::Timeout,
+            operation,
+            format!("expected an answer within {limit:?}, found none"),
+        )),
+    }
+}
+
+/// The names of the systems that a route uses.
+fn systems_of(plan: &RoutePlan) -> impl Iterator<Item = &str> {
+    let report = plan.report.as_ref().map(|report| report.end.system.as_str());
+    let dead_letter = plan.dead_letter.as_ref().map(|end| end.system.as_str());
+    [
+        Some(plan.from.system.as_str()),
+        Some(plan.to.end.system.as_str()),
+        report,
+        dead_letter,
+    ]
+    .into_iter()
+    .flatten()
+}

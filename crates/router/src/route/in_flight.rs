@@ -1,0 +1,210 @@
+//! The messages that were received and are not settled, and the room that is left for more.
+//!
+//! It is the ceiling for what is in memory, and for what may come twice after a crash. It decides nothing: it remembers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dunlin_core::message::Message;
+use dunlin_core::messaging::{Delivery, Event, Lane, Outgoing, Room, Token};
+use dunlin_core::position::Position;
+
+use crate::progress::Fate;
+
+/// Names a delivery inside its route; a later delivery has a higher ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Ticket(pub(super) u64);
+
+/// A message in flight.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) token: Token,
+    pub(super) lane: Lane,
+    pub(super) position: Option<Position>,
+    pub(super) address: Option<bytes::Bytes>,
+    /// How often it was tried, this time included, as far as anyone counted.
+    pub(super) attempts: u32,
+    /// The message as it came: what a dead letter holds.
+    pub(super) original: Message,
+    /// The migration that was taken for it, as `name@length:hash`.
+    pub(super) chain: Option<Arc<str>>,
+    /// What the report will say once the target has confirmed.
+    pub(super) report: Option<Outgoing>,
+    /// What has become of it, as far as that is decided.
+    pub(super) fate: Fate,
+    bytes: usize,
+}
+
+impl Entry {
+    pub(super) fn new(delivery: Delivery) -> Self {
+        Self {
+            token: delivery.token,
+            lane: delivery.lane,
+            position: delivery.position,
+            address: delivery.address,
+            attempts: delivery.attempt.unwrap_or(1),
+            bytes: delivery.message.size(),
+            original: delivery.message,
+            chain: None,
+            report: None,
+            fate: Fate::Left,
+        }
+    }
+}
+
+/// All messages in flight of one route.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    window: Room,
+    batch: usize,
+    entries: BTreeMap<Ticket, Entry>,
+    bytes: usize,
+    next: u64,
+    /// Lanes that another receiver waits for. Dropping the event is the answer.
+    revoking: Vec<Arc<Event>>,
+}
+
+impl InFlight {
+    pub(super) fn new(window: Room, batch: usize) -> Self {
+        Self {
+            window,
+            batch,
+            entries: BTreeMap::new(),
+            bytes: 0,
+            next: 0,
+            revoking: Vec::new(),
+        }
+    }
+
+    /// Takes a message in.
+    pub(super) fn admit(&mut self, entry: Entry) -> Ticket {
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.bytes += entry.bytes;
+        self.entries.insert(ticket, entry);
+        ticket
+    }
+
+    pub(super) fn get(&self, ticket: Ticket) -> Option<&Entry> {
+        self.entries.get(&ticket)
+    }
+
+    pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Entry> {
+        self.entries.get_mut(&ticket)
+    }
+
+    /// Lets a message go, settled or not, and answers for lanes that are clear by it.
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Entry> {
+        let entry = self.entries.remove(&ticket)?;
+        self.bytes -= entry.bytes;
+        self.answer_revoked();
+        Some(entry)
+    }
+
+    /// The room for the next receive; none while the window is full.
+    pub(super) fn room(&self) -> Option<Room> {
+        let messages = self
+            .window
+            .messages
+            .saturating_sub(self.entries.len())
+            .min(self.batch);
+        let bytes = self.window.bytes.saturating_sub(self.bytes);
+        (messages > 0 && bytes > 0).then_some(Room { messages, bytes })
+    }
+
+    /// Remembers lanes that are about to be lost, until nothing of them is in flight.
+    pub(super) fn revoke(&mut self, event: Arc<Event>) {
+        self.revoking.push(event);
+        self.answer_revoked();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn messages(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn answer_revoked(&mut self) {
+        let entries = &self.entries;
+        self.revoking.retain(|event| match &**event {
+            Event::LanesRevoking { lanes, .. } => entries.values().any(|entry| lanes.contains(&entry.lane)),
+            _ => false,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use dunlin_core::messaging::Revoked;
+
+    use super::*;
+
+    fn delivery(lane: u64, payload: &'static str) -> Entry {
+        Entry::new(Delivery::new(Token(0), Lane(lane), Message::new(payload)))
+    }
+
+    #[test]
+    fn room_is_what_messages_and_bytes_leave() {
+        let mut window = InFlight::new(
+            Room {
+                messages: 3,
+                bytes: 10,
+            },
+            2,
+        );
+        assert_eq!(
+            window.room(),
+            Some(Room {
+                messages: 2,
+                bytes: 10
+            })
+        );
+        window.admit(delivery(0, "1234"));
+        let second = window.admit(delivery(0, "123456"));
+        assert_eq!(window.room(), None, "no byte is left");
+        window.remove(second);
+        assert_eq!(
+            window.room(),
+            Some(Room {
+                messages: 2,
+                bytes: 6
+            })
+        );
+        window.admit(delivery(0, ""));
+        window.admit(delivery(0, ""));
+        assert_eq!(window.room(), None, "no message is left");
+    }
+
+    #[test]
+    fn a_revoked_lane_is_answered_when_the_last_message_of_it_was_let_go() {
+        let answered = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&answered);
+        let mut window = InFlight::new(
+            Room {
+                messages: 9,
+                bytes: 9,
+            },
+            9,
+        );
+        let first = window.admit(delivery(7, "a"));
+        let second = window.admit(delivery(8, "b"));
+        window.revoke(Arc::new(Event::LanesRevoking {
+            lanes: vec![Lane(7)],
+            deadline: Duration::from_secs(1),
+            done: Revoked::then(move || flag.store(true, Ordering::Relaxed)),
+        }));
+        window.remove(second);
+        assert!(!answered.load(Ordering::Relaxed));
+        window.remove(first);
+        assert!(answered.load(Ordering::Relaxed));
+    }
+}

@@ -1,0 +1,135 @@
+//! How a route begins: every end is asked whether it is what the plan says, and only then is one opened.
+
+use std::sync::Arc;
+
+use dunlin_core::error::Result;
+use dunlin_core::messaging::{Endpoint, Purpose, Receiver, Resolved, Sender, Session, Settler};
+
+use super::ended::{End, RouteError};
+use super::outputs::Senders;
+use crate::plan::{EndPlan, RoutePlan};
+use crate::sessions::Sessions;
+
+/// What a route works with.
+pub(super) struct Opened {
+    pub(super) receiver: Box<dyn Receiver>,
+    pub(super) settler: Box<dyn Settler>,
+    pub(super) senders: Senders,
+}
+
+/// Verifies every end of the route, the dead letter too, then opens the senders, then the receiver.
+///
+/// # Errors
+/// The first end that cannot be used, or that can do less than was planned. Nothing was received then.
+pub(super) async fn open(plan: &RoutePlan, sessions: &Sessions) -> Result<Opened, RouteError> {
+    let from = &plan.from;
+    let source = Side {
+        end: End::Source,
+        system: &from.system,
+        channel: &from.channel,
+        endpoint: &from.source.endpoint,
+        planned: &from.resolved,
+    };
+    let report = plan.report.as_ref().map(|report| &report.end);
+    let outputs = [
+        (End::Target, Some(&plan.to.end)),
+        (End::Report, report),
+        (End::DeadLetter, plan.dead_letter.as_ref()),
+    ];
+    let source_session = source.verified(sessions, Purpose::Receive).await?;
+    for (end, output) in outputs {
+        if let Some(output) = output {
+            Side::of(end, output).verified(sessions, Purpose::Send).await?;
+        }
+    }
+    let senders = Senders {
+        target: sender(End::Target, &plan.to.end, sessions).await?,
+        report: optional_sender(End::Report, report, sessions).await?,
+        dead_letter: optional_sender(End::DeadLetter, plan.dead_letter.as_ref(), sessions).await?,
+    };
+    let opened = source_session.receiver(&from.source).await;
+    let (receiver, settler) = opened.map_err(|error| source.unusable(error))?;
+    Ok(Opened {
+        receiver,
+        settler,
+        senders,
+    })
+}
+
+async fn optional_sender(
+    end: End,
+    plan: Option<&EndPlan>,
+    sessions: &Sessions,
+) -> Result<Option<Box<dyn Sender>>, RouteError> {
+    match plan {
+        Some(plan) => sender(end, plan, sessions).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn sender(end: End, plan: &EndPlan, sessions: &Sessions) -> Result<Box<dyn Sender>, RouteError> {
+    let side = Side::of(end, plan);
+    let session = side.session(sessions).await?;
+    session
+        .sender(&plan.target)
+        .await
+        .map_err(|error| side.unusable(error))
+}
+
+/// One end with what the plan says of it.
+struct Side<'a> {
+    end: End,
+    system: &'a str,
+    channel: &'a str,
+    endpoint: &'a Endpoint,
+    planned: &'a Resolved,
+}
+
+impl<'a> Side<'a> {
+    fn of(end: End, plan: &'a EndPlan) -> Self {
+        Self {
+            end,
+            system: &plan.system,
+            channel: &plan.channel,
+            endpoint: &plan.target.endpoint,
+            planned: &plan.resolved,
+        }
+    }
+
+    async fn session(&self, sessions: &Sessions) -> Result<Arc<dyn Session>, RouteError> {
+        sessions
+            .get(self.system)
+            .await
+            .map_err(|error| RouteError::Connect {
+                system: self.system.to_owned(),
+                error,
+            })
+    }
+
+    async fn verified(&self, sessions: &Sessions, purpose: Purpose) -> Result<Arc<dyn Session>, RouteError> {
+        let session = self.session(sessions).await?;
+        let found = session.verify(self.endpoint, purpose).await;
+        let found = found.map_err(|error| self.unusable(error))?;
+        let missing = self.planned.capabilities.missing_in(&found.capabilities);
+        if !missing.is_empty() {
+            return Err(RouteError::Downgrade {
+                end: self.end,
+                channel: self.name(),
+                missing,
+            });
+        }
+        Ok(session)
+    }
+
+    fn unusable(&self, error: dunlin_core::error::Error) -> RouteError {
+        RouteError::Unusable {
+            end: self.end,
+            channel: self.name(),
+            error,
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.system, self.channel)
+    }
+}

@@ -1,0 +1,159 @@
+//! Runs the routes of a plan, each as a task of its own: one that ends with an error, or panics, leaves the others running.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use dunlin_core::clock::Clock;
+use dunlin_core::error::Class;
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
+
+use crate::fail_points::{FailPoints, NoFailPoints};
+use crate::plan::{Plan, RoutePlan};
+use crate::progress::{Progress, State};
+use crate::retry::Backoff;
+use crate::route::{EndReason, Ended, Route, RouteError, Surroundings};
+use crate::sessions::Sessions;
+use crate::shutdown::{Asked, Shutdown};
+
+/// The routes of a plan, ready to run.
+#[derive(Debug)]
+pub struct Runner {
+    routes: Vec<(Arc<RoutePlan>, Arc<Progress>)>,
+    sessions: Arc<Sessions>,
+    clock: Arc<dyn Clock>,
+    fail_points: Arc<dyn FailPoints>,
+}
+
+/// How one route ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RouteEnd {
+    /// The route's name.
+    pub route: String,
+    /// How it ended.
+    pub result: Result<Ended, RouteError>,
+}
+
+impl Runner {
+    /// The routes of this plan, which take the time from this clock.
+    pub fn new(plan: Plan, clock: Arc<dyn Clock>) -> Self {
+        let sessions = Arc::new(Sessions::new(plan.systems.values()));
+        let progress = |route: RoutePlan| {
+            let progress = Arc::new(Progress::new(&route.name));
+            (Arc::new(route), progress)
+        };
+        Self {
+            routes: plan.routes.into_iter().map(progress).collect(),
+            sessions,
+            clock,
+            fail_points: Arc::new(NoFailPoints),
+        }
+    }
+
+    /// The same with these fail points.
+    #[must_use]
+    pub fn with_fail_points(mut self, fail_points: Arc<dyn FailPoints>) -> Self {
+        self.fail_points = fail_points;
+        self
+    }
+
+    /// What each route has done so far, in the order of the plan. It can be looked at while they run, and afterwards.
+    pub fn progress(&self) -> Vec<Arc<Progress>> {
+        self.routes
+            .iter()
+            .map(|(_, progress)| Arc::clone(progress))
+            .collect()
+    }
+
+    /// Runs all routes until each has ended, and says how, in the order of the plan. Dropping the future is a crash: nothing
+    /// in flight is settled.
+    pub async fn run(self, shutdown: Shutdown) -> Vec<RouteEnd> {
+        let mut tasks = JoinSet::new();
+        for (index, (plan, progress)) in self.routes.into_iter().enumerate() {
+            let name = plan.name.clone();
+            let around = Surroundings {
+                clock: Arc::clone(&self.clock),
+                fail_points: Arc::clone(&self.fail_points),
+                progress: Arc::clone(&progress),
+                shutdown: shutdown.clone(),
+            };
+            let sessions = Arc::clone(&self.sessions);
+            tasks.spawn(async move {
+                let run = AssertUnwindSafe(run_route(plan, sessions, around)).catch_unwind();
+                let result = run.await.unwrap_or(Err(RouteError::Panicked));
+                progress.stand(match &result {
+                    Ok(_) => State::Ended,
+                    Err(error) => State::Failed(error.to_string()),
+                });
+                (index, RouteEnd { route: name, result })
+            });
+        }
+        let mut ends: Vec<_> = tasks.join_all().await;
+        ends.sort_by_key(|(index, _)| *index);
+        if let Some(sessions) = Arc::into_inner(self.sessions)
+            && shutdown.asked() != Asked::Abort
+        {
+            for (system, error) in sessions.close().await {
+                tracing::warn!(system, "the session was not closed as it should: {error}");
+            }
+        }
+        ends.into_iter().map(|(_, end)| end).collect()
+    }
+}
+
+/// Opens a route, again and again while a system is not there yet, and runs it.
+async fn run_route(
+    plan: Arc<RoutePlan>,
+    sessions: Arc<Sessions>,
+    mut around: Surroundings,
+) -> Result<Ended, RouteError> {
+    let mut backoff = Backoff::new(&plan.retry);
+    loop {
+        if around.shutdown.asked() != Asked::Nothing {
+            return Ok(Ended::before_it_began(around.shutdown.asked()));
+        }
+        let open = Route::open(Arc::clone(&plan), &sessions, around.clone());
+        let opened = tokio::select! {
+            biased;
+            asked = around.shutdown.changed() => return Ok(Ended::before_it_began(asked)),
+            opened = open => opened,
+        };
+        let error = match opened {
+            Ok(route) => return route.run().await,
+            Err(error) => error,
+        };
+        if !error.is_temporary() {
+            return Err(error);
+        }
+        around.progress.stand(State::Waiting(error.to_string()));
+        let now = around.clock.now();
+        let pause = around.clock.sleep(backoff.after(now) - now);
+        tokio::select! {
+            biased;
+            asked = around.shutdown.changed() => return Ok(Ended::before_it_began(asked)),
+            () = pause => {}
+        }
+    }
+}
+
+impl Ended {
+    fn before_it_began(asked: Asked) -> Self {
+        Self {
+            reason: match asked {
+                Asked::Nothing | Asked::Drain => EndReason::Stopped,
+                Asked::Abort => EndReason::Aborted,
+            },
+            left: 0,
+        }
+    }
+}
+
+impl RouteError {
+    fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connect { error, .. } | Self::Unusable { error, .. } => error.class() == Class::Temporary,
+            _ => false,
+        }
+    }
+}
