@@ -218,7 +218,6 @@ impl Output {
         self.held.values().filter_map(due).min()
     }
 
-
     /// Why the end is called unhealthy.
     pub(super) fn down(&self) -> Option<&str> {
         self.down.as_ref().map(|(_, reason)| reason.as_str())

@@ -103,7 +103,6 @@ impl Settling {
         self.again_at.filter(|_| self.settler.is_some())
     }
 
-
     /// Why the source is called unhealthy.
     pub(super) fn down(&self) -> Option<&str> {
         self.down.as_deref()
