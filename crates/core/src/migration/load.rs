@@ -7,6 +7,7 @@
 pub mod fields;
 
 mod draft;
+pub mod lock;
 mod migration_file;
 mod name;
 mod resolver;

@@ -1,0 +1,287 @@
+//! Lock files: the proof that a chain in production was only ever appended to.
+//!
+//! A lock lists the ids and digests of a chain as it was when it went live. A chain that is loaded later may be longer;
+//! where it differs before that, messages that are under way would be migrated by two chains of one name, and the
+//! records on them would no longer fit. A lock is JSON, one transformation per line, so that its changes read well.
+
+use sha2::{Digest, Sha256};
+
+use super::draft::Accepted;
+use super::fields::{Fields, Scope};
+use super::resolver::{ResolveError, Resolver};
+use crate::finding::{Finding, Findings, Place};
+use crate::source::{self, Content, Format, Node};
+
+/// A digest or a chain hash.
+type Hash = [u8; 32];
+
+/// A chain as its lock file states it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// The name of the migration.
+    pub migration: String,
+    /// The transformations, in the order of application.
+    pub transformations: Vec<Locked>,
+}
+
+/// One transformation of a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locked {
+    /// Its id.
+    pub id: String,
+    /// The SHA-256 of its canonical JSON.
+    pub digest: Hash,
+}
+
+/// The name of the lock file of a migration's file.
+pub fn lock_name(file: &str) -> String {
+    format!("{file}.lock")
+}
+
+impl Lock {
+    /// The chain hash after the first `length` transformations.
+    fn chain_hash(&self, length: usize) -> Hash {
+        let start: Hash = Sha256::digest(self.migration.as_bytes()).into();
+        self.transformations[..length].iter().fold(start, |hash, locked| {
+            Sha256::new()
+                .chain_update(hash)
+                .chain_update(locked.digest)
+                .finalize()
+                .into()
+        })
+    }
+
+    /// The first 16 digits of the chain hash, as records carry them.
+    fn short_hash(&self, length: usize) -> String {
+        hex::encode(&self.chain_hash(length)[..8])
+    }
+
+    /// The text of the lock file. Ends with a line feed.
+    pub fn to_json(&self) -> String {
+        let string = |text: &str| serde_json::Value::from(text).to_string();
+        let lines: Vec<String> = self
+            .transformations
+            .iter()
+            .map(|locked| {
+                format!(
+                    "    {{\"id\": {}, \"digest\": \"{}\"}}",
+                    string(&locked.id),
+                    hex::encode(locked.digest)
+                )
+            })
+            .collect();
+        let list = if lines.is_empty() {
+            "[]".to_owned()
+        } else {
+            format!("[\n{}\n  ]", lines.join(",\n"))
+        };
+        let chain = hex::encode(self.chain_hash(self.transformations.len()));
+        let name = string(&self.migration);
+        format!(
+            "{{\n  \"dunlin\": 1,\n  \"migration\": {name},\n  \"chain\": \"{chain}\",\n  \"transformations\": {list}\n}}\n"
+        )
+    }
+
+    /// Reads a lock file, and the place of each of its entries.
+    fn read(node: &Node, findings: &mut Findings) -> Option<(Self, Vec<Place>)> {
+        let (lock, chain, places) = Fields::read(node, "a lock file", Scope::File, findings, |fields| {
+            let version = fields.required("dunlin").and_then(|node| match &node.content {
+                Content::Number(number) if number.as_str() == "1" => Some(()),
+                _ => fields.expected(node, "the version 1 of the format"),
+            });
+            let migration = fields.text("migration");
+            let chain = fields.required("chain").and_then(|node| hash(fields, node));
+            let list = fields.required("transformations")?;
+            let Some(nodes) = list.elements() else {
+                return fields.expected(list, "a list");
+            };
+            let mut transformations = Vec::new();
+            for node in nodes {
+                transformations.push(Fields::read(
+                    node,
+                    "a locked transformation",
+                    Scope::File,
+                    fields.findings(),
+                    |entry| {
+                        let id = entry.text("id").map(str::to_owned);
+                        let digest = entry.required("digest").and_then(|node| hash(entry, node));
+                        Some(Locked {
+                            id: id?,
+                            digest: digest?,
+                        })
+                    },
+                ));
+            }
+            let transformations = transformations.into_iter().collect::<Option<_>>()?;
+            let places = nodes.iter().map(|node| node.place.clone()).collect::<Vec<_>>();
+            version?;
+            Some((
+                Self {
+                    migration: migration?.to_owned(),
+                    transformations,
+                },
+                chain?,
+                places,
+            ))
+        })?;
+        if lock.chain_hash(lock.transformations.len()) != chain {
+            let place = node.member("chain").map_or(&node.place, |node| &node.place);
+            let message = "the chain hash does not fit the digests below";
+            findings.push(Finding::error(place, message).help("a lock is not edited by hand; write it anew"));
+            return None;
+        }
+        Some((lock, places))
+    }
+}
+
+/// Reads 64 hexadecimal digits.
+fn hash(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Hash> {
+    let text = fields.text_of(node)?;
+    let hash = hex::decode(text)
+        .ok()
+        .and_then(|bytes| Hash::try_from(bytes).ok());
+    if hash.is_none() {
+        fields
+            .findings()
+            .error(&node.place, "expected 64 hexadecimal digits");
+    }
+    hash
+}
+
+/// Compares a chain with the lock file beside its migration, if there is one.
+///
+/// `file` is the migration's file; `places` are those of its transformations, in the same order as in `current`.
+pub(crate) fn check(
+    file: &str,
+    current: &Lock,
+    places: &[Place],
+    accepts: &[Accepted],
+    resolver: &dyn Resolver,
+    findings: &mut Findings,
+) {
+    let name = lock_name(file);
+    let shown = resolver.shown(&name);
+    let bytes = match resolver.read(&name) {
+        Ok(bytes) => bytes,
+        Err(ResolveError::NotFound) => return,
+        Err(error) => return findings.error(&Place::whole(shown), error.to_string()),
+    };
+    let Some(node) = source::read(&shown, &bytes, Format::Json, findings) else {
+        return;
+    };
+    let Some((lock, locked_places)) = Lock::read(&node, findings) else {
+        return;
+    };
+    if lock.migration != current.migration {
+        let place = node.member("migration").map_or(&node.place, |node| &node.place);
+        let message = format!(
+            "expected the lock of `{}`, found that of `{}`",
+            current.migration, lock.migration
+        );
+        return findings.error(place, message);
+    }
+    if !accepts.iter().any(|accepted| lock.is_accepted(accepted, current))
+        && let Some(difference) = lock.first_difference(current)
+    {
+        findings.push(lock.describe(&difference, current, places, &locked_places));
+        return;
+    }
+    for ((now, locked), place) in current
+        .transformations
+        .iter()
+        .zip(&lock.transformations)
+        .zip(places)
+    {
+        if now.id != locked.id && now.digest == locked.digest {
+            let message = format!(
+                "the id was `{}` when the chain was locked; it is `{}` now",
+                locked.id, now.id
+            );
+            findings.push(Finding::warning(place, message).help("counts and reports go by ids"));
+        }
+    }
+}
+
+/// Where a chain first differs from its lock.
+enum Difference {
+    Changed(usize),
+    Inserted(usize),
+    Removed(usize),
+}
+
+impl Lock {
+    fn digest(&self, index: usize) -> Option<Hash> {
+        self.transformations.get(index).map(|locked| locked.digest)
+    }
+
+    fn holds(&self, from: usize, digest: Option<Hash>) -> bool {
+        self.transformations
+            .iter()
+            .skip(from)
+            .any(|locked| Some(locked.digest) == digest)
+    }
+
+    /// Whether the locked chain from `from` on stands in the current one at the same positions.
+    fn goes_on_in(&self, current: &Self, from: usize) -> bool {
+        (from..self.transformations.len()).all(|index| self.digest(index) == current.digest(index))
+    }
+
+    /// Whether the beginning of the locked chain is one that counts as ours, and what follows it is ours.
+    fn is_accepted(&self, accepted: &Accepted, current: &Self) -> bool {
+        accepted.length <= self.transformations.len()
+            && self.transformations.len() <= current.transformations.len()
+            && self.short_hash(accepted.length) == accepted.hash
+            && self.goes_on_in(current, accepted.length)
+    }
+
+    fn first_difference(&self, current: &Self) -> Option<Difference> {
+        let at =
+            (0..self.transformations.len()).find(|index| self.digest(*index) != current.digest(*index))?;
+        Some(if current.holds(at, self.digest(at)) {
+            Difference::Inserted(at)
+        } else if current.digest(at).is_none() || self.holds(at, current.digest(at)) {
+            Difference::Removed(at)
+        } else {
+            Difference::Changed(at)
+        })
+    }
+
+    fn describe(
+        &self,
+        difference: &Difference,
+        current: &Self,
+        places: &[Place],
+        locked_places: &[Place],
+    ) -> Finding {
+        let (at, places, lock, what) = match *difference {
+            Difference::Changed(at) => (at, places, current, "was changed"),
+            Difference::Inserted(at) => (
+                at,
+                places,
+                current,
+                "was inserted into the chain, not appended to it,",
+            ),
+            Difference::Removed(at) => (at, locked_places, self, "was removed from the chain"),
+        };
+        let id = lock
+            .transformations
+            .get(at)
+            .map_or("", |locked| locked.id.as_str());
+        let message = format!("`{id}` {what} since the chain was locked");
+        let finding = match places.get(at) {
+            Some(place) => Finding::error(place, message),
+            None => Finding::error(&Place::whole(lock_name(&self.migration)), message),
+        };
+        let length = self.transformations.len();
+        let acceptable = (at + 1..=length)
+            .find(|from| length <= current.transformations.len() && self.goes_on_in(current, *from))
+            .map(|from| format!("{}@{from}:{}", self.migration, self.short_hash(from)));
+        finding.help(match acceptable {
+            Some(record) => format!(
+                "a chain that is in use is only appended to; if what was migrated by the old one may count as migrated, \
+                 list `{record}` under `accepts`"
+            ),
+            None => "a chain that is in use is only appended to".to_owned(),
+        })
+    }
+}

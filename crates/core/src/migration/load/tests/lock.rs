@@ -1,0 +1,174 @@
+//! A chain against its lock.
+
+use super::*;
+use crate::migration::load::lock::{Lock, Locked, check, lock_name};
+
+/// A chain whose transformations have the ids and digests that the letters stand for.
+fn chain(letters: &str) -> Lock {
+    let transformations = letters
+        .bytes()
+        .map(|letter| Locked {
+            id: char::from(letter).to_string(),
+            digest: [letter; 32],
+        })
+        .collect();
+    Lock {
+        migration: "orders".to_owned(),
+        transformations,
+    }
+}
+
+/// What a lock of one chain says about another.
+fn against(locked: &str, current: &str, accepts: &[Accepted]) -> String {
+    against_text(&chain(locked).to_json(), current, accepts)
+}
+
+fn against_text(text: &str, current: &str, accepts: &[Accepted]) -> String {
+    let resolver = MemoryResolver::new().with(&lock_name("m.yaml"), text);
+    let current = chain(current);
+    let places: Vec<Place> = current
+        .transformations
+        .iter()
+        .map(|locked| Place::whole(format!("m.yaml {}", locked.id)))
+        .collect();
+    let mut findings = Findings::new();
+    check("m.yaml", &current, &places, accepts, &resolver, &mut findings);
+    findings
+        .sorted()
+        .into_iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_same_chain_and_a_longer_one_are_fine() {
+    assert_eq!(against("abc", "abc", &[]), "");
+    assert_eq!(against("abc", "abcd", &[]), "");
+    assert_eq!(against("", "abc", &[]), "");
+    let mut findings = Findings::new();
+    check(
+        "m.yaml",
+        &chain("a"),
+        &[],
+        &[],
+        &MemoryResolver::new(),
+        &mut findings,
+    );
+    assert!(findings.is_empty());
+}
+
+#[test]
+fn what_was_changed_inserted_or_removed_is_named() {
+    assert_eq!(
+        against("abc", "axc", &[]),
+        "m.yaml x: error: `x` was changed since the chain was locked"
+    );
+    let inserted = "error: `x` was inserted into the chain, not appended to it, since the chain was locked";
+    assert_eq!(against("abc", "axbc", &[]), format!("m.yaml x: {inserted}"));
+    assert_eq!(
+        against("abc", "ac", &[]),
+        "m.yaml.lock:7:5: error: `b` was removed from the chain since the chain was locked"
+    );
+    assert_eq!(
+        against("abc", "ab", &[]),
+        "m.yaml.lock:8:5: error: `c` was removed from the chain since the chain was locked"
+    );
+}
+
+#[test]
+fn an_accepted_record_covers_the_beginning_of_the_locked_chain_only() {
+    let hash = |letters: &str| {
+        let text = chain(letters).to_json();
+        let at = text.find("\"chain\": \"").unwrap() + 10;
+        text[at..at + 16].to_owned()
+    };
+    let accepts = |letters: &str| {
+        [Accepted {
+            length: letters.len(),
+            hash: hash(letters),
+        }]
+    };
+    assert_eq!(against("abc", "axcd", &accepts("ab")), "");
+    assert_eq!(against("abc", "axcd", &accepts("abc")), "");
+    assert_ne!(against("abc", "axyd", &accepts("ab")), "");
+    assert_ne!(against("abc", "axcd", &accepts("a")), "");
+    assert_ne!(against("abc", "xx", &accepts("abc")), "");
+}
+
+#[test]
+fn the_help_names_the_record_that_would_cover_a_correction() {
+    let resolver = MemoryResolver::new().with("m.yaml.lock", chain("abc").to_json());
+    let mut findings = Findings::new();
+    check(
+        "m.yaml",
+        &chain("axc"),
+        &[Place::whole("1"), Place::whole("2"), Place::whole("3")],
+        &[],
+        &resolver,
+        &mut findings,
+    );
+    let help = findings.sorted()[0].help.clone().unwrap();
+    let record = help
+        .split('`')
+        .find(|part| part.starts_with("orders@2:"))
+        .unwrap();
+    let hash = record.strip_prefix("orders@2:").unwrap().to_owned();
+    assert_eq!(against("abc", "axc", &[Accepted { length: 2, hash }]), "");
+}
+
+#[test]
+fn another_id_is_remarked_upon() {
+    let text = chain("ab").to_json().replace("\"id\": \"b\"", "\"id\": \"old\"");
+    assert_eq!(
+        against_text(&text, "ab", &[]),
+        "m.yaml b: warning: the id was `old` when the chain was locked; it is `b` now"
+    );
+}
+
+#[test]
+fn a_lock_that_is_no_lock_is_refused() {
+    let good = chain("ab").to_json();
+    for (text, expected) in [
+        (
+            good.replace("\"dunlin\": 1", "\"dunlin\": 2"),
+            "expected the version 1 of the format, found a number",
+        ),
+        (
+            good.replace("orders", "other"),
+            "the chain hash does not fit the digests below",
+        ),
+        (good.replace("6161", "6"), "expected 64 hexadecimal digits"),
+        ("{}".to_owned(), "a lock file needs `dunlin`"),
+        ("[".to_owned(), "not valid JSON"),
+    ] {
+        let found = against_text(&text, "ab", &[]);
+        assert!(found.contains(expected), "{found}");
+    }
+    let other = Lock {
+        migration: "other".to_owned(),
+        ..chain("ab")
+    }
+    .to_json();
+    assert!(against_text(&other, "ab", &[]).contains("expected the lock of `orders`, found that of `other`"));
+}
+
+#[test]
+fn a_lock_reads_as_one_line_for_each_transformation() {
+    let expected = format!(
+        "{{\n  \"dunlin\": 1,\n  \"migration\": \"orders\",\n  \"chain\": \"{}\",\n  \"transformations\": [\n    {{\"id\": \"a\", \"digest\": \"{}\"}}\n  ]\n}}\n",
+        hex::encode(sha2_of(&[&sha2_of(&[b"orders"]), &[b'a'; 32]])),
+        "61".repeat(32),
+    );
+    assert_eq!(chain("a").to_json(), expected);
+    assert!(chain("").to_json().contains("\"transformations\": []"));
+}
+
+fn sha2_of(parts: &[&[u8]]) -> [u8; 32] {
+    use sha2::Digest;
+    parts
+        .iter()
+        .fold(sha2::Sha256::new(), |hash, part| hash.chain_update(part))
+        .finalize()
+        .into()
+}
