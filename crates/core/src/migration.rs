@@ -6,6 +6,7 @@
 mod canonical;
 mod condition;
 mod context;
+mod decimal;
 pub mod document;
 pub mod expression;
 mod failure;

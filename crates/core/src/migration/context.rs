@@ -22,7 +22,7 @@ use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::limits::Limits;
 use crate::migration::outcome::{Change, Outcome, SkipReason};
-use crate::migration::path::Path;
+use crate::migration::path::{Name, Path};
 use crate::migration::place::{self, Absence, Branch, Location, Occurrences, Place};
 
 pub(crate) use targets::{OnConflict, Room};
@@ -310,6 +310,24 @@ impl<'a> Context<'a> {
         let taken = place::get_mut(self.document.as_mut()?, location)?.take();
         self.vacated.insert(parent.to_vec());
         Some(taken)
+    }
+
+    /// Takes every occurrence of a name out of an object.
+    pub(crate) fn take_all(&mut self, parent: &[usize], name: &Name) {
+        for location in self.occurrences(parent, name) {
+            // Each of them was just found, so there is something to take.
+            let _ = self.take(&location);
+        }
+    }
+
+    /// The name of the member at a location, and the location of its object. `None` for an element, and for the document.
+    pub(crate) fn member(&self, location: &[usize]) -> Option<(Name, Location)> {
+        let (index, parent) = location.split_last()?;
+        let Value::Object(members) = self.get(parent)? else {
+            return None;
+        };
+        let name = members.get(*index)?.name.read().ok()?.into_owned();
+        Some((Name::new(name), parent.to_vec()))
     }
 
     /// Notes that an operation has left vacancies among the children of this container by itself.

@@ -22,6 +22,7 @@ use cel::common::types::CelBool;
 use cel::{Context, Env, ExecutionError};
 
 use super::document::Value;
+use super::failure::{Failure, FailureKind};
 use crate::message::Headers;
 use guard::Budget;
 
@@ -85,6 +86,17 @@ pub enum EvaluationError {
     /// Anything else: a type that an operator does not take, an overflow, a result that is no JSON value.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<EvaluationError> for Failure {
+    fn from(error: EvaluationError) -> Self {
+        let kind = match error {
+            EvaluationError::Missing(_) | EvaluationError::Failed(_) => FailureKind::Expression,
+            EvaluationError::InvalidText => FailureKind::InvalidText,
+            EvaluationError::Cost => FailureKind::Limit,
+        };
+        Self::new(kind, error.to_string())
+    }
 }
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(guard::environment()));

@@ -6,16 +6,41 @@
 //! To add an operation: write its file, and let the compiler name the matches here that must know it.
 
 mod add;
+mod cast;
+mod compute;
+mod convert;
+mod decode;
+mod encode;
+mod hash;
+mod join;
 mod modify;
+mod multiply;
+mod redact;
 mod remove;
 mod rename;
+mod split;
+mod text;
+mod time;
+mod translate;
 
 use std::sync::Arc;
 
 pub(crate) use add::Add;
+pub(crate) use cast::Cast;
+pub(crate) use compute::Compute;
+pub(crate) use decode::Decode;
+pub(crate) use encode::Encode;
+pub(crate) use hash::Hash;
+pub(crate) use join::Join;
 pub(crate) use modify::Modify;
+pub(crate) use multiply::Multiply;
+pub(crate) use redact::Redact;
 pub(crate) use remove::Remove;
 pub(crate) use rename::Rename;
+pub(crate) use split::Split;
+pub(crate) use text::Text;
+pub(crate) use time::Time;
+pub(crate) use translate::Translate;
 
 use crate::finding::Finding;
 use crate::migration::canonical::Canonical;
@@ -39,6 +64,30 @@ pub(crate) enum Op {
     Modify(Modify),
     /// `rename`.
     Rename(Rename),
+    /// `cast`.
+    Cast(Cast),
+    /// `translate`.
+    Translate(Translate),
+    /// `split`.
+    Split(Split),
+    /// `join`.
+    Join(Join),
+    /// `multiply`.
+    Multiply(Multiply),
+    /// `time`.
+    Time(Time),
+    /// `text`.
+    Text(Text),
+    /// `hash`.
+    Hash(Hash),
+    /// `redact`.
+    Redact(Redact),
+    /// `encode`.
+    Encode(Encode),
+    /// `decode`.
+    Decode(Decode),
+    /// `compute`.
+    Compute(Compute),
 }
 
 type Parse = fn(&mut Fields<'_, '_>) -> Option<Op>;
@@ -49,6 +98,18 @@ const OPERATIONS: &[(&str, Parse)] = &[
     ("remove", |fields| Remove::parse(fields).map(Op::Remove)),
     ("modify", |fields| Modify::parse(fields).map(Op::Modify)),
     ("rename", |fields| Rename::parse(fields).map(Op::Rename)),
+    ("cast", |fields| Cast::parse(fields).map(Op::Cast)),
+    ("translate", |fields| Translate::parse(fields).map(Op::Translate)),
+    ("split", |fields| Split::parse(fields).map(Op::Split)),
+    ("join", |fields| Join::parse(fields).map(Op::Join)),
+    ("multiply", |fields| Multiply::parse(fields).map(Op::Multiply)),
+    ("time", |fields| Time::parse(fields).map(Op::Time)),
+    ("text", |fields| Text::parse(fields).map(Op::Text)),
+    ("hash", |fields| Hash::parse(fields).map(Op::Hash)),
+    ("redact", |fields| Redact::parse(fields).map(Op::Redact)),
+    ("encode", |fields| Encode::parse(fields).map(Op::Encode)),
+    ("decode", |fields| Decode::parse(fields).map(Op::Decode)),
+    ("compute", |fields| Compute::parse(fields).map(Op::Compute)),
 ];
 
 /// Whether this is the word of an operation.
@@ -82,6 +143,18 @@ impl Op {
             Self::Remove(_) => "remove",
             Self::Modify(_) => "modify",
             Self::Rename(_) => "rename",
+            Self::Cast(_) => "cast",
+            Self::Translate(_) => "translate",
+            Self::Split(_) => "split",
+            Self::Join(_) => "join",
+            Self::Multiply(_) => "multiply",
+            Self::Time(_) => "time",
+            Self::Text(_) => "text",
+            Self::Hash(_) => "hash",
+            Self::Redact(_) => "redact",
+            Self::Encode(_) => "encode",
+            Self::Decode(_) => "decode",
+            Self::Compute(_) => "compute",
         }
     }
 
@@ -92,6 +165,18 @@ impl Op {
             Self::Remove(op) => op.canonical(out),
             Self::Modify(op) => op.canonical(out),
             Self::Rename(op) => op.canonical(out),
+            Self::Cast(op) => op.canonical(out),
+            Self::Translate(op) => op.canonical(out),
+            Self::Split(op) => op.canonical(out),
+            Self::Join(op) => op.canonical(out),
+            Self::Multiply(op) => op.canonical(out),
+            Self::Time(op) => op.canonical(out),
+            Self::Text(op) => op.canonical(out),
+            Self::Hash(op) => op.canonical(out),
+            Self::Redact(op) => op.canonical(out),
+            Self::Encode(op) => op.canonical(out),
+            Self::Decode(op) => op.canonical(out),
+            Self::Compute(op) => op.canonical(out),
         }
     }
 
@@ -101,6 +186,18 @@ impl Op {
             Self::Remove(op) => op.apply(context),
             Self::Modify(op) => op.apply(context),
             Self::Rename(op) => op.apply(context),
+            Self::Cast(op) => op.apply(context),
+            Self::Translate(op) => op.apply(context),
+            Self::Split(op) => op.apply(context),
+            Self::Join(op) => op.apply(context),
+            Self::Multiply(op) => op.apply(context),
+            Self::Time(op) => op.apply(context),
+            Self::Text(op) => op.apply(context),
+            Self::Hash(op) => op.apply(context),
+            Self::Redact(op) => op.apply(context),
+            Self::Encode(op) => op.apply(context),
+            Self::Decode(op) => op.apply(context),
+            Self::Compute(op) => op.apply(context),
         }
     }
 
@@ -111,6 +208,18 @@ impl Op {
             Self::Remove(op) => op.inverse(),
             Self::Modify(op) => op.inverse(),
             Self::Rename(op) => op.inverse(),
+            Self::Cast(op) => op.inverse(),
+            Self::Translate(op) => op.inverse(),
+            Self::Split(op) => op.inverse(),
+            Self::Join(op) => op.inverse(),
+            Self::Multiply(op) => op.inverse(),
+            Self::Time(op) => op.inverse(),
+            Self::Text(op) => op.inverse(),
+            Self::Hash(op) => op.inverse(),
+            Self::Redact(op) => op.inverse(),
+            Self::Encode(op) => op.inverse(),
+            Self::Decode(op) => op.inverse(),
+            Self::Compute(op) => op.inverse(),
         }
     }
 }

@@ -1,0 +1,180 @@
+//! `text`: small steps on strings, in their order.
+
+use icu_casemap::CaseMapper;
+use regex::{Regex, RegexBuilder};
+
+use crate::migration::canonical::{Canonical, list, quoted};
+use crate::migration::context::{Context, Effect, OnError};
+use crate::migration::document::{Text as Source, Value};
+use crate::migration::failure::Failure;
+use crate::migration::load::fields::Fields;
+use crate::migration::op::Inverse;
+use crate::migration::op::convert::{put, read, wrong_kind};
+use crate::migration::outcome::Change;
+use crate::migration::path::{Path, Takes};
+use crate::source::{Content, Node};
+
+/// The most memory that a compiled regular expression may take, in bytes.
+const MAX_REGEX: usize = 1 << 20;
+
+/// Changes strings by a list of steps.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Text {
+    path: Path,
+    steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+enum Step {
+    Trim,
+    Lower,
+    Upper,
+    StripPrefix(String),
+    StripSuffix(String),
+    Truncate(usize),
+    Replace(Regex, String),
+}
+
+impl PartialEq for Step {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
+    }
+}
+
+impl Text {
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let path = fields.path("text", Takes::PLACES.deep().message());
+        let steps = fields.list("do").and_then(|nodes| {
+            let steps: Vec<_> = nodes.iter().map(|node| Step::parse(fields, node)).collect();
+            steps.into_iter().collect::<Option<Vec<_>>>()
+        });
+        Some(Self {
+            path: path?,
+            steps: steps?,
+        })
+    }
+
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        out.text("text", &self.path);
+        let steps: Vec<_> = self.steps.iter().map(Step::canonical).collect();
+        out.json("do", list(&steps));
+    }
+
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        context.change_values(&self.path, OnError::Fail, |value| self.convert(value))
+    }
+
+    fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
+        let text = match value {
+            Value::Null => return Ok(Effect::Unchanged),
+            Value::String(text) => read(text)?.into_owned(),
+            _ => return Err(wrong_kind("expected a string")),
+        };
+        let result = self.steps.iter().fold(text, |text, step| step.perform(text));
+        Ok(put(value, Value::String(Source::from_str(&result))))
+    }
+
+    pub(super) fn inverse(&self) -> Inverse {
+        Inverse::lossy("the text before the steps is not kept")
+    }
+}
+
+impl Step {
+    const PLAIN: [(&'static str, fn() -> Self); 3] = [
+        ("trim", || Self::Trim),
+        ("lower", || Self::Lower),
+        ("upper", || Self::Upper),
+    ];
+    const NAMES: [(&'static str, Named); 4] = [
+        ("strip_prefix", Named::StripPrefix),
+        ("strip_suffix", Named::StripSuffix),
+        ("truncate", Named::Truncate),
+        ("replace", Named::Replace),
+    ];
+
+    fn parse(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Self> {
+        if !matches!(node.content, Content::Object(_)) {
+            if matches!(node.content, Content::String(_)) {
+                return fields.choice_of(node, &Self::PLAIN).map(|make| make());
+            }
+            return fields.expected(
+                node,
+                "`trim`, `lower`, `upper`, or an object such as `{truncate: 10}`",
+            );
+        }
+        let scope = fields.scope();
+        Fields::read(node, "a step", scope, fields.findings(), |inner| {
+            match inner.operation(&Self::NAMES, &["with"])? {
+                Named::StripPrefix => Some(Self::StripPrefix(inner.text("strip_prefix")?.to_owned())),
+                Named::StripSuffix => Some(Self::StripSuffix(inner.text("strip_suffix")?.to_owned())),
+                Named::Truncate => Some(Self::Truncate(inner.optional_count("truncate", usize::MAX)?)),
+                Named::Replace => {
+                    let pattern = inner.text("replace");
+                    let with = inner.text("with");
+                    let pattern = pattern?;
+                    match RegexBuilder::new(pattern).size_limit(MAX_REGEX).build() {
+                        Ok(regex) => Some(Self::Replace(regex, with?.to_owned())),
+                        Err(error) => {
+                            let reason = error.to_string();
+                            let last = reason
+                                .lines()
+                                .last()
+                                .unwrap_or_default()
+                                .trim_start_matches("error: ")
+                                .to_owned();
+                            inner.error("replace", format!("expected a regular expression: {last}"));
+                            None
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    fn perform(&self, text: String) -> String {
+        // The tables are those of Unicode 16; a character becomes exactly one character.
+        const CASES: icu_casemap::CaseMapperBorrowed<'static> = CaseMapper::new();
+        match self {
+            Self::Trim => text.trim().to_owned(),
+            Self::Lower => text
+                .chars()
+                .map(|character| CASES.simple_lowercase(character))
+                .collect(),
+            Self::Upper => text
+                .chars()
+                .map(|character| CASES.simple_uppercase(character))
+                .collect(),
+            Self::StripPrefix(prefix) => text.strip_prefix(prefix.as_str()).unwrap_or(&text).to_owned(),
+            Self::StripSuffix(suffix) => text.strip_suffix(suffix.as_str()).unwrap_or(&text).to_owned(),
+            Self::Truncate(length) => text.chars().take(*length).collect(),
+            Self::Replace(regex, with) => regex.replace_all(&text, with.as_str()).into_owned(),
+        }
+    }
+
+    fn canonical(&self) -> String {
+        match self {
+            Self::Trim => quoted("trim"),
+            Self::Lower => quoted("lower"),
+            Self::Upper => quoted("upper"),
+            Self::StripPrefix(prefix) => format!("{{\"strip_prefix\":{}}}", quoted(prefix)),
+            Self::StripSuffix(suffix) => format!("{{\"strip_suffix\":{}}}", quoted(suffix)),
+            Self::Truncate(length) => format!("{{\"truncate\":{length}}}"),
+            Self::Replace(regex, with) => {
+                format!(
+                    "{{\"replace\":{},\"with\":{}}}",
+                    quoted(regex.as_str()),
+                    quoted(with)
+                )
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Named {
+    StripPrefix,
+    StripSuffix,
+    Truncate,
+    Replace,
+}
