@@ -44,14 +44,11 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
-        Task::Docs(options) => docs::run(&options),
-        Task::QuickstartData(options) => quickstart_data::run(&options),
+        Task::Docs(options) => docs::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::QuickstartData(options) => quickstart_data::run(&options).map(|()| ExitCode::SUCCESS),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
