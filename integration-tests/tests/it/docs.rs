@@ -18,6 +18,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use dunlin_core::migration::FailureKind;
 use dunlin_integration_tests::{dunlin, root};
 use page::{Block, Kind, Page};
 
@@ -302,4 +303,18 @@ fn an_example_that_does_not_hold_is_found() {
     let examples = examples(&page);
     let (name, blocks) = &examples[0];
     assert!(apply(name, blocks).is_err(), "1.0 is not 1");
+}
+
+#[test]
+fn the_table_of_failures_has_every_kind() {
+    let text =
+        std::fs::read_to_string(root().join("docs/reference/diagnostics.md")).expect("a page can be read");
+    let rows: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "| Kind | When |")
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let kinds: Vec<&str> = FailureKind::ALL.iter().map(|kind| kind.name()).collect();
+    assert_eq!(rows, kinds);
 }
