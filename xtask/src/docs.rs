@@ -2,21 +2,28 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use mdbook_driver::MDBook;
 
 use crate::{links, workspace};
 
 /// What `cargo xtask docs` can be told.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options {}
+pub(crate) struct Options {
+    /// First puts the generated tables of the pages in anew.
+    #[arg(long)]
+    write: bool,
+}
 
 /// Builds the book into the target folder and checks that every link leads somewhere.
 ///
 /// # Errors
 /// When the book does not build, or a link is broken; all broken links are printed.
-pub(crate) fn run(_options: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     let root = workspace::root();
+    if options.write {
+        write_tables()?;
+    }
     let book_folder = workspace::target_folder()?.join("book");
     build(&root.join("docs"), &book_folder)?;
 
@@ -33,6 +40,25 @@ pub(crate) fn run(_options: &Options) -> Result<()> {
     if !report.broken.is_empty() {
         bail!("{} links lead nowhere", report.broken.len());
     }
+    Ok(())
+}
+
+/// Runs the test that compares the tables, and tells it to replace what differs.
+///
+/// The tables come from the crates and the command themselves; only the tests are linked with all of them.
+fn write_tables() -> Result<()> {
+    let status = workspace::cargo()
+        .args([
+            "test",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "generated_tables_are_up_to_date",
+        ])
+        .env("DUNLIN_WRITE_DOCS", "1")
+        .status()
+        .context("cargo could not be started")?;
+    ensure!(status.success(), "the tables could not be written ({status})");
     Ok(())
 }
 

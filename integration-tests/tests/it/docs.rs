@@ -5,7 +5,7 @@
 //! - A `console` block holds commands, each behind `$ `, and what they print. `[..]` stands for any text within a line,
 //!   a line `...` for any number of lines, and `? 1` right below a command for its exit status, which is 0 otherwise.
 //! - A block that says `file=NAME` behind its language is written to that file.
-//! - Any other `yaml` block is a whole file that `dunlin check` must accept.
+//! - Any other `yaml` block is a whole file that `dunlin check` must accept; a `yaml fragment` is for the eye.
 //! - In the reference of operations a `yaml` block is one transformation, followed by a document `in` and one `out`.
 //!
 //! Blocks marked `text` are for the eye. `sh` is for the few commands that a test cannot run, because they start the
@@ -13,6 +13,7 @@
 
 mod page;
 mod pattern;
+mod tables;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -161,7 +162,7 @@ fn follow(page: &Page) -> Vec<String> {
                 }
             }
             Kind::Other(language) => {
-                let plain = ["", "text", "rust", "abnf", "toml", "json"];
+                let plain = ["", "text", "rust", "abnf", "toml", "json", "yaml fragment"];
                 if !plain.contains(&language.as_str()) {
                     wrong.push(format!(
                         "{place}: no test knows what to do with a `{language}` block"

@@ -87,10 +87,8 @@ impl Page {
 }
 
 fn kind(words: &str) -> Kind {
-    let mut parts = words.split(' ');
-    let language = parts.next().unwrap_or_default();
-    let file = parts.find_map(|part| part.strip_prefix("file="));
-    match (language, file) {
+    let file = words.split(' ').find_map(|word| word.strip_prefix("file="));
+    match (words, file) {
         (_, Some(name)) => Kind::File(name.to_owned()),
         ("console", None) => Kind::Console,
         ("yaml", None) => Kind::Yaml,
