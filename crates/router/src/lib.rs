@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod config;
 pub mod dead_letter;
 pub mod fail_points;
+pub mod files;
 pub mod plan;
 pub mod progress;
 pub mod report;
