@@ -31,7 +31,10 @@ impl ProjectFiles {
     pub fn below(root: &Path) -> io::Result<Self> {
         let real = root.canonicalize()?;
         if !real.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::NotADirectory, "expected a folder, found a file"));
+            return Err(io::Error::new(
+                io::ErrorKind::NotADirectory,
+                "expected a folder, found a file",
+            ));
         }
         Ok(Self {
             root: root.to_owned(),
@@ -55,7 +58,10 @@ impl ProjectFiles {
         let name = file.file_name().unwrap_or_default();
         let real = folder.canonicalize()?.join(name);
         let name = files.name_of(&real).ok_or_else(|| {
-            io::Error::other(format!("expected a file below the project's root `{}`", files.root.display()))
+            io::Error::other(format!(
+                "expected a file below the project's root `{}`",
+                files.root.display()
+            ))
         })?;
         Ok((files, name))
     }
@@ -83,7 +89,11 @@ impl ProjectFiles {
 
     /// The path of a file for the operating system.
     pub fn path(&self, name: &str) -> PathBuf {
-        if name.is_empty() { self.root.clone() } else { self.root.join(name) }
+        if name.is_empty() {
+            self.root.clone()
+        } else {
+            self.root.join(name)
+        }
     }
 
     fn name_of(&self, path: &Path) -> Option<String> {
@@ -100,7 +110,11 @@ impl ProjectFiles {
     /// The path that a name leads to after all links, if it stays inside.
     fn real(&self, name: &str) -> Result<PathBuf, ResolveError> {
         let real = self.real.join(name).canonicalize().map_err(told)?;
-        if real.starts_with(&self.real) { Ok(real) } else { Err(ResolveError::LinkOut) }
+        if real.starts_with(&self.real) {
+            Ok(real)
+        } else {
+            Err(ResolveError::LinkOut)
+        }
     }
 }
 
@@ -109,7 +123,11 @@ impl Resolver for ProjectFiles {
         let path = self.real(name)?;
         let metadata = path.metadata().map_err(told)?;
         if !metadata.is_file() {
-            let found = if metadata.is_dir() { "a folder" } else { "neither file nor folder" };
+            let found = if metadata.is_dir() {
+                "a folder"
+            } else {
+                "neither file nor folder"
+            };
             return Err(ResolveError::Kind {
                 expected: "a file",
                 found,
@@ -125,7 +143,9 @@ impl Resolver for ProjectFiles {
         // The file may have grown since.
         let mut bytes = Vec::new();
         let file = std::fs::File::open(&path).map_err(told)?;
-        file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(told)?;
+        file.take(MOST_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(told)?;
         if bytes.len() > MOST_BYTES {
             return Err(too_large(bytes.len() as u64));
         }
@@ -189,7 +209,12 @@ mod tests {
         for name in ["project/migrations/later", "other"] {
             std::fs::create_dir_all(folder.path().join(name)).unwrap();
         }
-        for name in ["project/dunlin.yaml", "project/migrations/orders.yaml", "project/migrations/later/a.yaml", "other/x.yaml"] {
+        for name in [
+            "project/dunlin.yaml",
+            "project/migrations/orders.yaml",
+            "project/migrations/later/a.yaml",
+            "other/x.yaml",
+        ] {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
         folder
@@ -214,8 +239,14 @@ mod tests {
         let folder = project();
         let files = ProjectFiles::below(&folder.path().join("project")).unwrap();
         let migrations = folder.path().join("project/migrations");
-        assert_eq!(files.name_in(&migrations, "../dunlin.yaml").as_deref(), Some("dunlin.yaml"));
-        assert_eq!(files.name_in(&migrations, "later/./a.yaml").as_deref(), Some("migrations/later/a.yaml"));
+        assert_eq!(
+            files.name_in(&migrations, "../dunlin.yaml").as_deref(),
+            Some("dunlin.yaml")
+        );
+        assert_eq!(
+            files.name_in(&migrations, "later/./a.yaml").as_deref(),
+            Some("migrations/later/a.yaml")
+        );
         assert_eq!(files.name_in(&migrations, "../../other/x.yaml"), None);
         assert_eq!(files.name_in(&migrations, "/etc/passwd"), None);
     }
@@ -241,9 +272,19 @@ mod tests {
         let files = ProjectFiles::below(&folder.path().join("project")).unwrap();
         assert_eq!(files.read("no.yaml"), Err(ResolveError::NotFound));
         assert!(matches!(files.read("migrations"), Err(ResolveError::Kind { .. })));
-        assert!(matches!(files.list("dunlin.yaml"), Err(ResolveError::Kind { .. })));
+        assert!(matches!(
+            files.list("dunlin.yaml"),
+            Err(ResolveError::Kind { .. })
+        ));
         assert_eq!(files.list("migrations").unwrap(), ["orders.yaml"]);
-        std::fs::write(folder.path().join("project/large.yaml"), vec![b' '; MOST_BYTES + 1]).unwrap();
-        assert!(matches!(files.read("large.yaml"), Err(ResolveError::TooLarge { .. })));
+        std::fs::write(
+            folder.path().join("project/large.yaml"),
+            vec![b' '; MOST_BYTES + 1],
+        )
+        .unwrap();
+        assert!(matches!(
+            files.read("large.yaml"),
+            Err(ResolveError::TooLarge { .. })
+        ));
     }
 }
