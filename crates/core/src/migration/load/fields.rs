@@ -4,13 +4,26 @@
 //! asked for is reported at the end with the nearest known name. So a parser has to ask for **every** operand it
 //! knows, whatever it found in the others, and only then use `?`:
 //!
-//! ```ignore
-//! fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+//! ```
+//! use dunlin_core::finding::Findings;
+//! use dunlin_core::migration::load::fields::{Fields, Scope};
+//! use dunlin_core::migration::path::Takes;
+//! use dunlin_core::source::{Format, read};
+//!
+//! let mut findings = Findings::new();
+//! let text = b"rename: a..b\ntoo: c\n";
+//! let node = read("names.yaml", text, Format::Yaml, &mut findings).expect("it is YAML");
+//! let parsed = Fields::read(&node, "a transformation", Scope::Transformation, &mut findings, |fields| {
 //!     let path = fields.path("rename", Takes::PLACES);
-//!     let to = fields.optional_name("to");
-//!     let on_conflict = fields.choice("on_conflict", &[("fail", Fail), ("replace", Replace)], Fail);
-//!     Some(Self { path: path?, to: to?, on_conflict })
-//! }
+//!     let to = fields.name("to");
+//!     let batch = fields.flag("batch", false);
+//!     Some((path?, to?, batch))
+//! });
+//! assert!(parsed.is_none());
+//! assert_eq!(findings.errors(), 2);
+//! let lines = findings.to_string();
+//! assert!(lines.contains("names.yaml:1:11: error: not a path: expected a name"));
+//! assert!(lines.contains("names.yaml:2:1: error: unknown field `too` of a transformation, did you mean `to`?"));
 //! ```
 //!
 //! A reader that finds something wrong reports it and returns `None`, or the default. An optional field that is
