@@ -290,7 +290,7 @@ fn report_duplicates(members: &[Member], findings: &mut Findings) {
         };
         match seen.get(&key) {
             Some(first) => {
-                let line = first.start().map_or(0, |(line, _)| line);
+                let line = first.line().unwrap_or(0);
                 let message = format!("the member `{}` stands twice, first in line {line}", key.1);
                 findings.push(Finding::error(&name.place, message));
             }

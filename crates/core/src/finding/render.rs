@@ -15,6 +15,9 @@ const MOST_COLUMNS: usize = 100;
 /// How many columns stay visible before the finding, where a long line is cut.
 const COLUMNS_BEFORE: usize = 40;
 
+/// How many bytes of a line are looked at before and behind the beginning of a finding; more than the columns need.
+const MOST_BYTES_AROUND: usize = 4096;
+
 /// Tabs are printed as spaces up to the next multiple of this, since nobody knows the reader's tab stops.
 const TAB: usize = 4;
 
@@ -66,26 +69,20 @@ pub(super) fn render(finding: &Finding) -> String {
 
 /// A line as it is printed, and the marks that stand below it. `span` counts bytes of the line.
 fn underlined(line: &str, span: Span) -> (String, String) {
-    let mut cells: Vec<(String, usize)> = Vec::new();
+    // A line may be a megabyte long; only what is near the finding is looked at.
+    let from = line.floor_char_boundary(span.start.min(line.len()).saturating_sub(MOST_BYTES_AROUND));
+    let to = line.ceil_char_boundary((span.start + MOST_BYTES_AROUND).min(line.len()));
+    let mut cells: Vec<Cell> = Vec::new();
     let mut width = 0;
     let (mut first, mut behind) = (None, None);
-    for (at, character) in line.char_indices() {
-        let next = at + character.len_utf8();
+    for (at, character) in line[from..to].char_indices() {
+        let next = from + at + character.len_utf8();
         if first.is_none() && span.start < next {
             first = Some(width);
         }
-        let (cell, columns) = match character {
-            '\t' => {
-                let columns = TAB - width % TAB;
-                (" ".repeat(columns), columns)
-            }
-            _ => {
-                let character = plain(character);
-                (character.to_string(), character.width().unwrap_or(0))
-            }
-        };
-        cells.push((cell, columns));
-        width += columns;
+        let cell = Cell::of(character, width);
+        width += cell.columns;
+        cells.push(cell);
         if behind.is_none() && span.end <= next {
             behind = Some(width);
         }
@@ -97,39 +94,66 @@ fn underlined(line: &str, span: Span) -> (String, String) {
     } else {
         behind.unwrap_or(width)
     };
-    window(&cells, width, first, behind.max(first + 1))
+    let behind = behind.max(first + 1);
+    if width <= MOST_COLUMNS && from == 0 && to == line.len() {
+        return (print(&cells), marks(first, behind - first));
+    }
+    let left = first.saturating_sub(COLUMNS_BEFORE);
+    let right = left + MOST_COLUMNS;
+    let mut column = 0;
+    let mut start = None;
+    let mut shown = Vec::new();
+    for cell in cells {
+        let next = column + cell.columns;
+        if column >= left && next <= right {
+            start.get_or_insert(column);
+            shown.push(cell);
+        }
+        column = next;
+    }
+    let start = start.unwrap_or(left);
+    let before = if from > 0 || start > 0 { "… " } else { "" };
+    let after = if to < line.len() || width > right {
+        " …"
+    } else {
+        ""
+    };
+    let shift = first - start + before.chars().count();
+    (
+        format!("{before}{}{after}", print(&shown)),
+        marks(shift, behind.min(right).saturating_sub(first)),
+    )
 }
 
-/// The part of the printed line that fits, with the marks from column `first` up to `behind`.
-fn window(cells: &[(String, usize)], width: usize, first: usize, behind: usize) -> (String, String) {
-    if width <= MOST_COLUMNS {
-        let line: String = cells.iter().map(|(cell, _)| cell.as_str()).collect();
-        return (
-            line.trim_end().to_owned(),
-            format!("{}{}", " ".repeat(first), "^".repeat(behind - first)),
-        );
-    }
-    let from = first.saturating_sub(COLUMNS_BEFORE);
-    let to = from + MOST_COLUMNS;
-    let mut line = String::new();
-    let (mut column, mut start) = (0, None);
-    for (cell, columns) in cells {
-        if column >= from && column + columns <= to {
-            start.get_or_insert(column);
-            line.push_str(cell);
+/// One character of a line as it is printed.
+struct Cell {
+    text: String,
+    columns: usize,
+}
+
+impl Cell {
+    /// `column` is where it begins on the screen.
+    fn of(character: char, column: usize) -> Self {
+        if character == '\t' {
+            let columns = TAB - column % TAB;
+            return Self {
+                text: " ".repeat(columns),
+                columns,
+            };
         }
-        column += columns;
+        let character = plain(character);
+        Self {
+            text: character.to_string(),
+            columns: character.width().unwrap_or(0),
+        }
     }
-    let start = start.unwrap_or(from);
-    let (before, shift) = if start > 0 { ("… ", 2) } else { ("", 0) };
-    let after = if width > to { " …" } else { "" };
-    let marks = behind.min(to) - first;
-    (
-        format!("{before}{}{after}", line.trim_end()),
-        format!(
-            "{}{}",
-            " ".repeat(first - start + shift),
-            "^".repeat(marks.max(1))
-        ),
-    )
+}
+
+fn print(cells: &[Cell]) -> String {
+    let line: String = cells.iter().map(|cell| cell.text.as_str()).collect();
+    line.trim_end().to_owned()
+}
+
+fn marks(before: usize, count: usize) -> String {
+    format!("{}{}", " ".repeat(before), "^".repeat(count.max(1)))
 }

@@ -85,7 +85,7 @@ impl SourceText {
     /// Line and column of an offset, both counted from 1, columns in characters. Beyond the end: the end.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.inner.text.len());
-        let line = self.inner.line_starts.partition_point(|start| *start <= offset);
+        let line = self.line(offset);
         let start = self.inner.line_starts[line - 1];
         // An offset inside a character is that character's column.
         let column = self.inner.text[start..]
@@ -94,6 +94,11 @@ impl SourceText {
             .count();
         let inside = offset < self.inner.text.len() && !self.inner.text.is_char_boundary(offset);
         (line, if inside { column } else { column + 1 })
+    }
+
+    /// The line of an offset, counted from 1. Beyond the end: the last line.
+    fn line(&self, offset: usize) -> usize {
+        self.inner.line_starts.partition_point(|start| *start <= offset)
     }
 
     /// A line by its number from 1, without its end, and the offset of its first byte; none where it may not be shown.
@@ -154,6 +159,11 @@ impl Place {
     /// Line and column of its first character, from 1; none for a whole file.
     pub fn start(&self) -> Option<(usize, usize)> {
         self.span.map(|span| self.source.position(span.start))
+    }
+
+    /// The line of its first character, from 1; none for a whole file.
+    pub fn line(&self) -> Option<usize> {
+        self.span.map(|span| self.source.line(span.start))
     }
 
     /// Line and column behind its last character, from 1; none for a whole file.

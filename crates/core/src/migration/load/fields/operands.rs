@@ -1,5 +1,7 @@
 //! The kinds of operand: paths, names, words, texts, numbers, values.
 
+use std::collections::HashSet;
+
 use super::{Fields, Scope};
 use crate::finding::{Finding, did_you_mean};
 use crate::migration::document::Value;
@@ -136,7 +138,7 @@ impl<'node> Fields<'node, '_> {
     }
 
     /// One or several of something, none twice. All are read, so that all that is wrong with them is reported.
-    fn several<T: PartialEq>(
+    fn several<T: ToString>(
         &mut self,
         field: &'static str,
         mut read: impl FnMut(&mut Self, &'node Node) -> Option<T>,
@@ -148,10 +150,11 @@ impl<'node> Fields<'node, '_> {
             std::slice::from_ref(node)
         };
         let mut all = Vec::new();
+        let mut printed = HashSet::new();
         let mut complete = true;
         for node in nodes {
             match read(self, node) {
-                Some(one) if all.contains(&one) => {
+                Some(one) if !printed.insert(one.to_string()) => {
                     self.findings
                         .error(&node.place, format!("this stands twice in `{field}`"));
                     complete = false;
