@@ -2,23 +2,256 @@
 //!
 //! Synchronous and deterministic: the same bytes, chain and headers give the same bytes on every machine. It names
 //! no messaging system, opens no file and starts nothing; what it must read comes in through a resolver.
+//!
+//! A migration is loaded from texts ([`load`]) and then given messages ([`Migration::migrate`]). What a text may
+//! say and what it means is written down, rule by rule, in `docs/formats.md`.
 
 mod canonical;
+mod chain;
 mod condition;
 mod context;
 mod decimal;
 pub mod document;
 pub mod expression;
 mod failure;
+mod interpret;
 mod limits;
 pub mod load;
 mod op;
 mod outcome;
 pub mod path;
 mod place;
+mod record;
+mod validation;
 
+use std::sync::Arc;
+
+pub use chain::{Digest, Transformation};
 pub use context::{NoSecrets, Secrets};
+pub use document::DuplicateNames;
 pub use failure::{Blamed, Failure, FailureKind};
+pub use interpret::{Disposition, Input, Migrated, Options, RecordMode, Step, Steps};
 pub use limits::Limits;
+pub use load::{Check, Status, Validation};
 pub use op::Loss;
 pub use outcome::{Change, Outcome, SkipReason};
+pub use record::{Entry, MOST_ENTRIES, NotARecord, RECORD_HEADER, Record};
+pub use validation::{Schema, Validated};
+
+use chain::Chain;
+use load::lock::{self, Lock, Locked};
+use load::{Draft, Resolver};
+
+use crate::finding::Findings;
+
+/// An ordered chain of transformations, ready to be applied.
+///
+/// Immutable, and free to be shared between threads.
+#[derive(Debug, Clone)]
+pub struct Migration {
+    name: Arc<str>,
+    description: Option<String>,
+    direction: Direction,
+    duplicate_names: DuplicateNames,
+    schemas: Schemas,
+    validations: Vec<Validation>,
+    /// What is written down is performed even where nothing is left to do.
+    validate_is_written: bool,
+    accepts: Vec<Entry>,
+    chain: Chain,
+}
+
+/// The schemas of a migration. The loader refuses them in this version, so that none is ever there.
+#[derive(Debug, Clone, Default)]
+struct Schemas {
+    from: Option<Arc<dyn Schema>>,
+    to: Option<Arc<dyn Schema>>,
+}
+
+/// Whether a migration goes on from the version that it knows, or takes another one back.
+#[derive(Debug, Clone)]
+pub enum Direction {
+    /// It goes on.
+    Up,
+    /// It takes another migration back.
+    Down {
+        /// The migration that it takes back. Its records are read and written.
+        of: Arc<Migration>,
+        /// How many of its transformations are behind a message on arrival.
+        from: usize,
+        /// How many are behind it on leaving.
+        to: usize,
+    },
+}
+
+/// How a migration is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Whether the chain is compared with the lock file beside it, if there is one.
+    pub lock: bool,
+}
+
+impl Default for LoadOptions {
+    /// Lock files are used.
+    fn default() -> Self {
+        Self { lock: true }
+    }
+}
+
+/// A migration that was loaded, and what its author will want to know about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The migration.
+    pub migration: Migration,
+    /// Warnings, and no errors.
+    pub warnings: Findings,
+}
+
+impl Migration {
+    /// Reads a migration, or a bare transformation file as one, with all files that it points to.
+    ///
+    /// `entry` is its name below the root of the resolver.
+    ///
+    /// # Errors
+    /// Everything that is wrong in all files, warnings included.
+    pub fn load(entry: &str, resolver: &dyn Resolver, options: &LoadOptions) -> Result<Loaded, Findings> {
+        let mut findings = Findings::new();
+        let draft = load::draft(entry, resolver, &mut findings);
+        let Some(draft) = draft.filter(|_| !findings.has_errors()) else {
+            return Err(findings);
+        };
+        let accepts = draft.accepts.clone();
+        let migration = Self::new(draft);
+        if options.lock {
+            let places: Vec<_> = migration
+                .transformations()
+                .iter()
+                .map(|one| one.place().clone())
+                .collect();
+            lock::check(
+                entry,
+                &migration.lock(),
+                &places,
+                &accepts,
+                resolver,
+                &mut findings,
+            );
+        }
+        if findings.has_errors() {
+            return Err(findings);
+        }
+        Ok(Loaded {
+            migration,
+            warnings: findings,
+        })
+    }
+
+    /// A migration as its files state it.
+    fn new(draft: Draft) -> Self {
+        let transformations = draft
+            .transformations
+            .into_iter()
+            .map(Transformation::new)
+            .collect();
+        let accepted = |accepted: load::Accepted| Entry {
+            name: draft.name.clone(),
+            count: accepted.length,
+            hash: accepted.hash,
+        };
+        let direction = match draft.direction {
+            load::Direction::Up => Direction::Up,
+            load::Direction::Down { of, from, to } => Direction::Down {
+                of: Arc::new(Self::new(*of)),
+                from,
+                to,
+            },
+        };
+        Self {
+            accepts: draft.accepts.into_iter().map(accepted).collect(),
+            chain: Chain::new(&draft.name, transformations),
+            name: draft.name.into(),
+            description: draft.description,
+            direction,
+            duplicate_names: draft.duplicate_names,
+            schemas: Schemas::default(),
+            validations: draft.validations,
+            validate_is_written: draft.validate_is_written,
+        }
+    }
+
+    /// The chain as a lock file states it.
+    #[must_use]
+    pub fn lock(&self) -> Lock {
+        let locked = |one: &Transformation| Locked {
+            id: one.id().to_owned(),
+            digest: one.digest().bytes(),
+        };
+        Lock {
+            migration: self.name.to_string(),
+            transformations: self.transformations().iter().map(locked).collect(),
+        }
+    }
+
+    /// The name, under which records speak of it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its author wrote about it.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Whether it goes on or takes another one back.
+    #[must_use]
+    pub const fn direction(&self) -> &Direction {
+        &self.direction
+    }
+
+    /// Whether messages with duplicate names are refused.
+    #[must_use]
+    pub const fn duplicate_names(&self) -> DuplicateNames {
+        self.duplicate_names
+    }
+
+    /// The checks before the first and behind the last transformation.
+    #[must_use]
+    pub fn validations(&self) -> &[Validation] {
+        &self.validations
+    }
+
+    /// Older records that are taken for a prefix of this chain.
+    #[must_use]
+    pub fn accepts(&self) -> &[Entry] {
+        &self.accepts
+    }
+
+    /// The transformations, in the order in which they are applied.
+    #[must_use]
+    pub fn transformations(&self) -> &[Transformation] {
+        self.chain.transformations()
+    }
+
+    /// How many transformations there are.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.chain.transformations().len()
+    }
+
+    /// The hash of the first `count` transformations; `None` beyond the end.
+    #[must_use]
+    pub fn chain_hash(&self, count: usize) -> Option<Digest> {
+        self.chain.hash(count)
+    }
+
+    /// The whole chain as `name@length:hash`.
+    #[must_use]
+    pub fn chain_id(&self) -> String {
+        match self.chain.hash(self.length()) {
+            Some(hash) => format!("{}@{}:{}", self.name, self.length(), hash.short()),
+            None => self.name.to_string(),
+        }
+    }
+}

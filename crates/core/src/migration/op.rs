@@ -10,6 +10,7 @@ mod cast;
 mod compute;
 mod convert;
 mod decode;
+mod drop;
 mod encode;
 mod hash;
 mod join;
@@ -29,6 +30,7 @@ pub(crate) use add::Add;
 pub(crate) use cast::Cast;
 pub(crate) use compute::Compute;
 pub(crate) use decode::Decode;
+pub(crate) use drop::Drop;
 pub(crate) use encode::Encode;
 pub(crate) use hash::Hash;
 pub(crate) use join::Join;
@@ -42,12 +44,10 @@ pub(crate) use text::Text;
 pub(crate) use time::Time;
 pub(crate) use translate::Translate;
 
-use crate::finding::Finding;
 use crate::migration::canonical::Canonical;
 use crate::migration::condition::Where;
 use crate::migration::context::{Context, Rules};
 use crate::migration::document::Value;
-use crate::migration::expression::Expression;
 use crate::migration::failure::Failure;
 use crate::migration::load::fields::Fields;
 use crate::migration::outcome::Change;
@@ -64,6 +64,8 @@ pub(crate) enum Op {
     Modify(Modify),
     /// `rename`.
     Rename(Rename),
+    /// `drop`.
+    Drop(Drop),
     /// `cast`.
     Cast(Cast),
     /// `translate`.
@@ -98,6 +100,7 @@ const OPERATIONS: &[(&str, Parse)] = &[
     ("remove", |fields| Remove::parse(fields).map(Op::Remove)),
     ("modify", |fields| Modify::parse(fields).map(Op::Modify)),
     ("rename", |fields| Rename::parse(fields).map(Op::Rename)),
+    ("drop", |fields| Drop::parse(fields).map(Op::Drop)),
     ("cast", |fields| Cast::parse(fields).map(Op::Cast)),
     ("translate", |fields| Translate::parse(fields).map(Op::Translate)),
     ("split", |fields| Split::parse(fields).map(Op::Split)),
@@ -143,6 +146,7 @@ impl Op {
             Self::Remove(_) => "remove",
             Self::Modify(_) => "modify",
             Self::Rename(_) => "rename",
+            Self::Drop(_) => "drop",
             Self::Cast(_) => "cast",
             Self::Translate(_) => "translate",
             Self::Split(_) => "split",
@@ -165,6 +169,7 @@ impl Op {
             Self::Remove(op) => op.canonical(out),
             Self::Modify(op) => op.canonical(out),
             Self::Rename(op) => op.canonical(out),
+            Self::Drop(op) => op.canonical(out),
             Self::Cast(op) => op.canonical(out),
             Self::Translate(op) => op.canonical(out),
             Self::Split(op) => op.canonical(out),
@@ -186,6 +191,7 @@ impl Op {
             Self::Remove(op) => op.apply(context),
             Self::Modify(op) => op.apply(context),
             Self::Rename(op) => op.apply(context),
+            Self::Drop(op) => op.apply(context),
             Self::Cast(op) => op.apply(context),
             Self::Translate(op) => op.apply(context),
             Self::Split(op) => op.apply(context),
@@ -208,6 +214,7 @@ impl Op {
             Self::Remove(op) => op.inverse(),
             Self::Modify(op) => op.inverse(),
             Self::Rename(op) => op.inverse(),
+            Self::Drop(op) => op.inverse(),
             Self::Cast(op) => op.inverse(),
             Self::Translate(op) => op.inverse(),
             Self::Split(op) => op.inverse(),
@@ -325,30 +332,6 @@ impl Inverse {
         Self {
             ops: Vec::new(),
             loss: Loss::Lossy(why),
-        }
-    }
-}
-
-/// Reads an expression that may be missing, with every defect at its place.
-pub(crate) fn optional_expression(fields: &mut Fields<'_, '_>, field: &'static str) -> Option<Expression> {
-    let text = fields.optional_text(field)?;
-    match Expression::compile(text) {
-        Ok(expression) => Some(expression),
-        Err(errors) => {
-            for error in errors {
-                let place = match (fields.node(field), error.offset) {
-                    (Some(node), Some(offset)) => {
-                        let end = text.get(offset..).and_then(|rest| rest.chars().next());
-                        node.place_within(offset..offset + end.map_or(0, char::len_utf8))
-                    }
-                    (Some(_) | None, _) => fields.place(field),
-                };
-                fields.report(Finding::error(
-                    &place,
-                    format!("not an expression: {}", error.message),
-                ));
-            }
-            None
         }
     }
 }

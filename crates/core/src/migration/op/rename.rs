@@ -11,7 +11,7 @@ use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
-use crate::migration::path::{Ends, Glob, Name, Path, Pattern, Segment, Takes};
+use crate::migration::path::{Ends, Glob, Path, Pattern, Segment, Takes};
 use crate::migration::place::{Location, Occurrences, Place};
 use case::Case;
 
