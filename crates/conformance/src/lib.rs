@@ -1,1 +1,46 @@
 //! The contract of a messaging system, executable.
+//!
+//! An adapter shows that it keeps the contract by one call. It brings a [`Stand`]: how its system is opened, where a fresh
+//! channel comes from, and what the stand can do to the broker ([`Hook`]). What a channel can do is asked of the system
+//! itself; a scenario whose capability or hook is missing is skipped, and each skip is printed with its reason, so that
+//! nothing is left out without a word.
+//!
+//! ```
+//! use dunlin_conformance::{MemoryStand, Suite};
+//!
+//! // An adapter writes `impl Stand for FileStand` in its `tests/conformance.rs`, and one test:
+//! let stand = MemoryStand::new(&[("mode", "queue")]);
+//! let report = Suite::new().only(["K1", "K6", "C05"]).run(&stand);
+//! report.at_least(3); // without `only`: dunlin_conformance::run(&stand).at_least(the number that passed when it was written)
+//! ```
+//!
+//! The judge is an [`Oracle`]: an id is an obligation once its confirm has come, every obligation must arrive with payload
+//! and headers exact, nothing may arrive that was not issued, and duplicates are counted, printed and bounded. Nothing is
+//! deduplicated on the way to it. Two variables of the environment matter: `DUNLIN_SEED` repeats a run, and
+//! `DUNLIN_PATIENCE` multiplies every time limit, for slow machines.
+//!
+//! Not here: half-open connections, TLS, credentials and processes that are stopped or killed (C19, C25, C27–C29). They
+//! need a socket or a process to harm, and come with the first adapter that has one.
+
+mod bench;
+mod clock;
+mod memory;
+mod oracle;
+mod random;
+mod report;
+mod scenarios;
+mod stand;
+mod suite;
+
+pub use clock::RuntimeClock;
+pub use memory::MemoryStand;
+pub use oracle::{Oracle, Tally};
+pub use random::Random;
+pub use report::{Outcome, Report};
+pub use stand::{Act, Hook, Stand, Wanted};
+pub use suite::{Checked, Failure, Suite};
+
+/// Runs every scenario against this stand, and prints each outcome and a summary to standard output.
+pub fn run(stand: &dyn Stand) -> Report {
+    Suite::new().run(stand)
+}

@@ -1,0 +1,117 @@
+//! What came out of a run.
+
+use std::fmt;
+
+use crate::oracle::Tally;
+
+/// The outcome of every scenario.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was tested.
+    pub stand: String,
+    /// Repeats this run, as `DUNLIN_SEED`.
+    pub seed: u64,
+    /// Id, name and outcome, in the order in which they ran.
+    pub outcomes: Vec<(&'static str, &'static str, Outcome)>,
+}
+
+/// How a scenario ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Held.
+    Passed(Tally),
+    /// Not run, for this reason.
+    Skipped(String),
+    /// Broken, like this.
+    Failed(String),
+}
+
+impl Outcome {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Passed(_) => "passed",
+            Self::Skipped(_) => "skipped",
+            Self::Failed(_) => "FAILED",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed(tally) => write!(f, "passed: {tally}"),
+            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Self::Failed(fault) => write!(f, "FAILED: {fault}"),
+        }
+    }
+}
+
+impl Report {
+    /// How many scenarios passed.
+    pub fn passed(&self) -> usize {
+        self.count("passed")
+    }
+
+    /// How many were skipped.
+    pub fn skipped(&self) -> usize {
+        self.count("skipped")
+    }
+
+    /// The ids of those that failed.
+    pub fn failed(&self) -> Vec<&'static str> {
+        let failed = |(_, _, outcome): &&(_, _, Outcome)| matches!(outcome, Outcome::Failed(_));
+        self.outcomes
+            .iter()
+            .filter(failed)
+            .map(|(id, _, _)| *id)
+            .collect()
+    }
+
+    /// The outcome of the scenario of this id.
+    pub fn outcome(&self, id: &str) -> Option<&Outcome> {
+        let found = self.outcomes.iter().find(|(have, _, _)| *have == id);
+        found.map(|(_, _, outcome)| outcome)
+    }
+
+    fn count(&self, word: &str) -> usize {
+        let like = |(_, _, outcome): &&(_, _, Outcome)| outcome.word() == word;
+        self.outcomes.iter().filter(like).count()
+    }
+
+    /// Ends a test: nothing failed, and no fewer scenarios passed than when the number was committed, so that a capability
+    /// that is lost cannot turn into a quiet skip.
+    ///
+    /// # Panics
+    /// Where that does not hold, with every failure.
+    pub fn at_least(&self, minimum: usize) {
+        let failed = self.failed();
+        assert!(failed.is_empty(), "{self}");
+        assert!(
+            self.passed() >= minimum,
+            "expected at least {minimum} passed scenarios, found {}\n{self}",
+            self.passed()
+        );
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "conformance of {} (DUNLIN_SEED={})", self.stand, self.seed)?;
+        for (id, name, outcome) in &self.outcomes {
+            writeln!(f, "  {id:<4} {name:<24} {outcome}")?;
+        }
+        let duplicates: usize = (self.outcomes.iter())
+            .map(|(_, _, outcome)| match outcome {
+                Outcome::Passed(tally) => tally.duplicates,
+                Outcome::Skipped(_) | Outcome::Failed(_) => 0,
+            })
+            .sum();
+        write!(
+            f,
+            "  {} passed, {} skipped, {} failed; {duplicates} duplicates",
+            self.passed(),
+            self.skipped(),
+            self.failed().len()
+        )
+    }
+}

@@ -1,0 +1,302 @@
+//! Restarts, missing channels, limits, groups that change, gaps, and clocks that jump.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use dunlin_core::message::Message;
+use dunlin_core::messaging::{Event, Outgoing};
+use dunlin_core::{Class, ErrorKind};
+use futures_util::future::{try_join_all, try_join3};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::bench::{Bench, ROOM, SourceEnd};
+use crate::oracle::{Oracle, Tally};
+use crate::stand::Act;
+use crate::suite::{Checked, Failure, ensure};
+
+/// A hundred producers, ten thousand messages, the broker killed at a third and at the half: nothing is lost, and it goes
+/// on within twenty seconds.
+pub(super) async fn broker_kill9_restart(bench: &Bench<'_>) -> Checked<Tally> {
+    const PRODUCERS: usize = 100;
+    const FLIGHT: usize = 100;
+    let endpoint = bench.channel().await?;
+    let connection = bench.connect().await?;
+    let oracle = bench.oracle();
+    let mut source = connection.source(&endpoint, "restarted").await?;
+    let confirmed = Cell::new(0_usize);
+    let total = PRODUCERS * 100;
+    let produce = async {
+        let producers = (0..PRODUCERS).map(|_| async {
+            let mut target = connection.target(&endpoint).await?;
+            for _ in 0..10 {
+                target.put(&oracle, &oracle.issue(10)).await?;
+                confirmed.set(confirmed.get() + 10);
+                tokio::task::yield_now().await;
+            }
+            target.close().await
+        });
+        try_join_all(producers).await.map(drop)
+    };
+    let consume = async {
+        while confirmed.get() < total || oracle.missing() > 0 {
+            consume_some(&oracle, &mut source, FLIGHT).await?;
+        }
+        Ok(())
+    };
+    let restart = async {
+        for share in [total / 3, total / 2] {
+            while confirmed.get() < share {
+                sleep(Duration::from_millis(1)).await;
+            }
+            bench.act(Act::Restart).await?;
+            let (before, back) = (confirmed.get(), Instant::now());
+            while confirmed.get() == before && confirmed.get() < total {
+                ensure(back.elapsed() < Duration::from_secs(20), || {
+                    "expected confirms again within 20 s of the restart, found none".to_owned()
+                })?;
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        Ok(())
+    };
+    try_join3(produce, consume, restart).await?;
+    let bound = 2 * FLIGHT + oracle.doubts();
+    let tally = bench
+        .conclude(&oracle, &connection, &mut source, &endpoint, bound)
+        .await?;
+    source.close().await?;
+    Ok(tally.noting(format!("2 restarts, {} in doubt", oracle.doubts())))
+}
+
+async fn consume_some(oracle: &Oracle, source: &mut SourceEnd, flight: usize) -> Checked {
+    let mut batch = Vec::new();
+    let room = dunlin_core::messaging::Room {
+        messages: flight,
+        bytes: ROOM.bytes,
+    };
+    match timeout(
+        Duration::from_millis(50),
+        source.receiver.receive(room, &mut batch),
+    )
+    .await
+    {
+        Ok(Err(error)) if error.class() != Class::Temporary => return Err(error.into()),
+        Ok(Err(_)) => sleep(Duration::from_millis(5)).await,
+        Ok(Ok(())) | Err(_) => {}
+    }
+    oracle.arrived(&batch);
+    // A moment between receiving and settling, so that something is in flight when a fault comes.
+    tokio::task::yield_now().await;
+    source.done(&batch).await
+}
+
+/// A channel that is deleted is an error for its sender, of the class that stops a route, and never a silent success.
+pub(super) async fn missing_target(bench: &Bench<'_>) -> Checked<Tally> {
+    let endpoint = bench.channel().await?;
+    let connection = bench.connect().await?;
+    let oracle = bench.oracle();
+    let mut target = connection.target(&endpoint).await?;
+    target.put(&oracle, &oracle.issue(1)).await?;
+    bench.act(Act::Delete(&endpoint)).await?;
+    let end = Instant::now() + bench.patience();
+    loop {
+        let answer = match timeout(bench.patience(), target.sender.send(&oracle.issue(1))).await {
+            Err(_) => {
+                return Err(Failure::new(
+                    "expected an answer from a deleted channel, found none",
+                ));
+            }
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(confirm)) => confirm.await.remove(0),
+        };
+        match answer {
+            Ok(_) => {
+                return Err(Failure::new(
+                    "expected an error from a deleted channel, found a receipt",
+                ));
+            }
+            Err(error) if error.class() == Class::Unhealthy => {
+                return Ok(Tally {
+                    messages: 1,
+                    ..Tally::default()
+                }
+                .noting(format!("told as {:?}", error.kind())));
+            }
+            Err(error) => ensure(error.class() == Class::Temporary && Instant::now() < end, || {
+                format!("expected a deleted channel to be unhealthy, found {error:?}")
+            })?,
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A payload above the limit is refused in its own place, before the wire, and the connection lives on.
+pub(super) async fn too_large(bench: &Bench<'_>) -> Checked<Tally> {
+    const LIMIT: usize = 1_024;
+    let endpoint = bench
+        .channel_with(|wanted| wanted.payload_limit = Some(LIMIT))
+        .await?;
+    let connection = bench.connect().await?;
+    let mut target = connection.target(&endpoint).await?;
+    let mut source = connection.source(&endpoint, "large").await?;
+    let of = |length: usize| Outgoing::new(Message::new(format!("\"{}\"", "x".repeat(length - 2))));
+    for (length, passes) in [
+        (LIMIT, true),
+        (LIMIT + 1, false),
+        (10 * LIMIT, false),
+        (LIMIT, true),
+    ] {
+        let answer = target.send(&[of(length)]).await?.remove(0);
+        match answer {
+            Ok(_) => ensure(passes, || {
+                format!("expected {length} bytes to be refused, found them taken")
+            })?,
+            Err(error) => ensure(
+                !passes && error.kind() == ErrorKind::TooLarge && error.class() == Class::Permanent,
+                || format!("expected {length} bytes to be too large at {LIMIT} only, found {error:?}"),
+            )?,
+        }
+    }
+    let batch = source.take(2).await?;
+    source.done(&batch).await?;
+    let more = source.rest().await?;
+    ensure(more.is_empty(), || {
+        "expected nothing of what was refused, found a delivery".to_owned()
+    })?;
+    source.close().await?;
+    Ok(Tally {
+        messages: 2,
+        ..Tally::default()
+    })
+}
+
+/// One receiver, then three, then one, under load: nothing is lost.
+pub(super) async fn consumer_group_scale(bench: &Bench<'_>) -> Checked<Tally> {
+    const FLIGHT: usize = 50;
+    const TOTAL: usize = 3_000;
+    let endpoint = bench.channel_with(|wanted| wanted.lanes = 6).await?;
+    let connection = bench.connect().await?;
+    let oracle = bench.oracle();
+    let mut first = connection.source(&endpoint, "scaled").await?;
+    let sent = Cell::new(0_usize);
+    let produce = async {
+        let mut target = connection.target(&endpoint).await?;
+        for batch in 0..TOTAL / 30 {
+            target
+                .put(&oracle, &oracle.issue_keyed(&format!("key-{}", batch % 17), 30))
+                .await?;
+            sent.set(sent.get() + 30);
+            sleep(Duration::from_millis(1)).await;
+        }
+        target.close().await
+    };
+    let steady = async {
+        while sent.get() < TOTAL || oracle.missing() > 0 {
+            consume_some(&oracle, &mut first, FLIGHT).await?;
+        }
+        Ok(())
+    };
+    let visiting = async {
+        let visitors = (0..2).map(|_| async {
+            while sent.get() < TOTAL / 3 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            let mut source = connection.source(&endpoint, "scaled").await?;
+            while sent.get() < TOTAL * 2 / 3 {
+                consume_some(&oracle, &mut source, FLIGHT).await?;
+            }
+            source.close().await
+        });
+        try_join_all(visitors).await.map(drop)
+    };
+    try_join3(produce, steady, visiting).await?;
+    // Two come and two go; at each change every receiver may have its flight handed to another.
+    let bound = 4 * 3 * FLIGHT;
+    let tally = bench
+        .conclude(&oracle, &connection, &mut first, &endpoint, bound)
+        .await?;
+    first.close().await?;
+    Ok(tally.noting("1, 3, 1 receivers"))
+}
+
+/// Unread messages that are deleted are told, and what is left arrives.
+pub(super) async fn gap_detection(bench: &Bench<'_>) -> Checked<Tally> {
+    let endpoint = bench.channel().await?;
+    let connection = bench.connect().await?;
+    let oracle = bench.oracle();
+    let batch = oracle.issue(10);
+    let mut target = connection.target(&endpoint).await?;
+    for outgoing in &batch {
+        // Their arrival is not owed, since most of them will be deleted.
+        let answers = target.send(std::slice::from_ref(outgoing)).await?;
+        ensure(answers[0].is_ok(), || {
+            format!("expected a receipt, found {:?}", answers[0])
+        })?;
+    }
+    let mut source = connection.source(&endpoint, "gap").await?;
+    let read = source.take(2).await?;
+    oracle.arrived(&read);
+    source.done(&read).await?;
+    source.close().await?;
+    bench
+        .act(Act::Trim {
+            endpoint: &endpoint,
+            keep: 3,
+        })
+        .await?;
+    let mut source = connection.source(&endpoint, "gap").await?;
+    let left = source.take(3).await?;
+    oracle.arrived(&left);
+    source.done(&left).await?;
+    let event = connection
+        .hears("gap", |event| matches!(event, Event::Gap { .. }))
+        .await?;
+    let lost = match event {
+        Event::Gap { messages, .. } => messages,
+        _ => None,
+    };
+    ensure(lost.is_none_or(|lost| lost == 5), || {
+        format!("expected five messages to be counted as lost, found {lost:?}")
+    })?;
+    let tally = bench
+        .conclude(&oracle, &connection, &mut source, &endpoint, 0)
+        .await?;
+    source.close().await?;
+    Ok(tally.noting(format!("told as lost: {lost:?}")))
+}
+
+/// A time of day that jumps brings nothing again, and no id is forgotten by it.
+pub(super) async fn clock_jump(bench: &Bench<'_>) -> Checked<Tally> {
+    let endpoint = bench.channel().await?;
+    let connection = bench.connect().await?;
+    let oracle = bench.oracle();
+    let batch = oracle.issue(10);
+    let mut target = connection.target(&endpoint).await?;
+    target.put(&oracle, &batch).await?;
+    let mut source = connection.source(&endpoint, "clock").await?;
+    let held = source.take(10).await?;
+    oracle.arrived(&held);
+    for seconds in [3_600, -7_200, 3_600] {
+        bench.act(Act::JumpClock(seconds)).await?;
+        let again = source.rest().await?;
+        ensure(again.is_empty(), || {
+            format!(
+                "expected nothing from a jump of {seconds} s, found {} deliveries",
+                again.len()
+            )
+        })?;
+        if bench.resolved().capabilities.dedup_by_id {
+            for answer in target.send(&batch).await? {
+                ensure(answer.as_ref().is_ok_and(|receipt| receipt.duplicate), || {
+                    format!("expected a known id after a jump of {seconds} s, found {answer:?}")
+                })?;
+            }
+        }
+    }
+    source.done(&held).await?;
+    let tally = bench
+        .conclude(&oracle, &connection, &mut source, &endpoint, 0)
+        .await?;
+    source.close().await?;
+    Ok(tally.noting("3 jumps of an hour or two"))
+}
