@@ -1,0 +1,469 @@
+//! What was typed: the address, the settings, and the names of channels and groups.
+//!
+//! All of it is judged here, without touching the disk.
+
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dunlin_core::messaging::{Endpoint, Resolved, Start};
+use dunlin_core::registry::{Facts, Opening};
+use dunlin_core::settings::{SettingFact, Settings};
+use dunlin_core::{Capabilities, HeaderValues, Limits, Result};
+
+use crate::error::invalid;
+
+/// What people are told about this system.
+pub(crate) static FACTS: Facts = Facts {
+    title: "files of lines, standard input and standard output",
+    example: "file:data",
+    channel: "a file `<channel>.ndjson` in the folder, one message per line",
+    capabilities: capabilities(false, false),
+    conditions: &[
+        "`envelope: true`: header_values is binary",
+        "`url: file:-`: neither confirms nor stable_position",
+    ],
+    settings: SETTINGS,
+};
+
+const SETTINGS: &[SettingFact] = &[
+    setting(
+        "envelope",
+        "false",
+        "Lines are envelopes, with key, headers and the rest, instead of bare payloads.",
+    ),
+    setting(
+        "follow",
+        "false",
+        "At the end of the file, waits for more lines instead of ending.",
+    ),
+    setting(
+        "poll_interval_ms",
+        "200",
+        "How often a followed file is looked at, in milliseconds.",
+    ),
+    setting(
+        "max_line",
+        "16MiB; with `envelope` 24MiB",
+        "The most bytes a line may have, without its line feed.",
+    ),
+    setting(
+        "sync",
+        "always",
+        "When written lines are made to reach the disk: `always` before they are confirmed; `unsafe_interval` now and then; `unsafe_never` leaves it to the system.",
+    ),
+    setting(
+        "sync_interval_ms",
+        "1000",
+        "With `sync: unsafe_interval`, how many milliseconds of confirmed messages a power failure may cost.",
+    ),
+    setting(
+        "confirm_timeout_ms",
+        "30000",
+        "After how many milliseconds a message that the disk has not taken is in doubt.",
+    ),
+    SettingFact {
+        name: "places",
+        default: ".dunlin in the folder",
+        meaning: "The folder in which the places of groups are kept, relative to the configuration.",
+        at_end: false,
+    },
+];
+
+const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
+    SettingFact {
+        name,
+        default,
+        meaning,
+        at_end: true,
+    }
+}
+
+/// What a file can do; standard input and output can do less, because nothing can be read or looked at again.
+pub(crate) const fn capabilities(envelope: bool, standard: bool) -> Capabilities {
+    Capabilities {
+        header_values: if envelope {
+            HeaderValues::Binary
+        } else {
+            HeaderValues::None
+        },
+        ordered_lanes: true,
+        ordered_redelivery: true,
+        ordered_batches: true,
+        delayed_retry: false,
+        broker_reject: false,
+        confirms: !standard,
+        dedup_by_id: false,
+        stable_position: !standard,
+        settling_deletes: false,
+    }
+}
+
+/// A system as it was typed.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The folder of the channels; none for standard input and output.
+    pub(crate) folder: Option<PathBuf>,
+    /// Where the places of groups are kept.
+    pub(crate) places: PathBuf,
+    settings: Settings,
+}
+
+/// One end as it was typed, with what it takes over from its system.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    /// The channel's name; empty for standard input and output.
+    pub(crate) channel: String,
+    /// The channel's file, not yet looked at; none for standard input and output.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) envelope: bool,
+    pub(crate) follow: bool,
+    pub(crate) poll_interval: Duration,
+    pub(crate) max_line: usize,
+    pub(crate) sync: Sync,
+    pub(crate) confirm_timeout: Duration,
+}
+
+/// When written lines are made to reach the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    /// Before they are confirmed.
+    Always,
+    /// This often; a power failure costs what was confirmed since.
+    Interval(Duration),
+    /// When the operating system likes.
+    Never,
+}
+
+impl Config {
+    pub(crate) fn new(opening: &Opening<'_>) -> Result<Self> {
+        opening.settings.only(SETTINGS)?;
+        let base = Path::new(opening.base);
+        let folder = match opening.rest() {
+            "-" => None,
+            "" => {
+                return Err(invalid(
+                    "expected `file:DIR` or `file:-`, found no folder; `file:.` is the configuration's own",
+                ));
+            }
+            rest if rest.contains('\0') => {
+                return Err(invalid(
+                    "expected the path of a folder, found one with a NUL in it",
+                ));
+            }
+            rest if rest.starts_with("//") && !rest.starts_with("///") => {
+                return Err(invalid(
+                    "expected a folder of this machine, found a host; write `file:/path` or `file:path`",
+                ));
+            }
+            rest => Some(absolute(&base.join(rest))?),
+        };
+        let places = match (opening.settings.get("places")?, &folder) {
+            (Some(places), _) => absolute(&base.join(places))?,
+            (None, Some(folder)) => folder.join(".dunlin"),
+            (None, None) => PathBuf::new(),
+        };
+        let config = Self {
+            folder,
+            places,
+            settings: opening.settings.clone(),
+        };
+        config.read(&Settings::new(), String::new(), None)?;
+        Ok(config)
+    }
+
+    /// This end of the system.
+    pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
+        endpoint.settings.only(SETTINGS)?;
+        if let Some(fact) = SETTINGS
+            .iter()
+            .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name))
+        {
+            return Err(
+                invalid("expected this setting at the system, found it at one end")
+                    .with("setting", fact.name),
+            );
+        }
+        let channel = endpoint.channel.clone();
+        let path = match &self.folder {
+            Some(folder) => Some(
+                folder.join(file_of(&channel, ".ndjson").map_err(|error| error.with("channel", &channel))?),
+            ),
+            None if channel.is_empty() => None,
+            None => {
+                return Err(invalid("expected no channel with `file:-`, found one").with("channel", &channel));
+            }
+        };
+        self.read(&endpoint.settings, channel, path)
+    }
+
+    fn read(&self, settings: &Settings, channel: String, path: Option<PathBuf>) -> Result<End> {
+        let settings = self.settings.overridden_by(settings);
+        let millis = |name, default| Ok(Duration::from_millis(settings.number(name)?.unwrap_or(default)));
+        let envelope = settings.flag("envelope")?.unwrap_or(false);
+        let follow = settings.flag("follow")?.unwrap_or(false);
+        if follow && self.folder.is_none() {
+            return Err(invalid(
+                "expected no `follow` with `file:-`: a pipe is open until its writer closes it",
+            )
+            .with("setting", "follow"));
+        }
+        let interval: Result<Duration> = millis("sync_interval_ms", 1000);
+        let interval = interval?;
+        let sync = settings
+            .choice(
+                "sync",
+                &[
+                    ("always", Sync::Always),
+                    ("unsafe_interval", Sync::Interval(interval)),
+                    ("unsafe_never", Sync::Never),
+                ],
+            )?
+            .unwrap_or(Sync::Always);
+        let max_line = match settings.get("max_line")? {
+            Some(text) => bytes(&text)?,
+            // A document of the largest size that is no line of JSON grows by a third in an envelope.
+            None if envelope => 24 << 20,
+            None => 16 << 20,
+        };
+        Ok(End {
+            channel,
+            path,
+            envelope,
+            follow,
+            poll_interval: millis("poll_interval_ms", 200)?.max(Duration::from_millis(1)),
+            max_line,
+            sync,
+            confirm_timeout: millis("confirm_timeout_ms", 30_000)?,
+        })
+    }
+
+    /// The folder below the places in which this group keeps its own.
+    pub(crate) fn group(&self, group: &str) -> Result<PathBuf> {
+        // A writer's notes stand beside the groups under a name with a dot in front.
+        if group.is_empty() || group.starts_with('.') || group.len() > 255 || group.contains(['/', '\0']) {
+            return Err(invalid(
+                "expected a group that can be the name of a folder, without `/` and not beginning with a dot",
+            )
+            .with("group", group));
+        }
+        Ok(self.places.join(group))
+    }
+}
+
+impl End {
+    /// What this end can do. `real` is its path with all links followed, once somebody has looked.
+    pub(crate) fn resolved(&self, real: Option<&Path>) -> Resolved {
+        // Standard input and standard output are two channels under one address: no two ends of it are ever the same.
+        static STANDARD: AtomicU64 = AtomicU64::new(0);
+        let canonical = match real.or(self.path.as_deref()) {
+            Some(path) => format!("file:{}", path.display()),
+            None => format!("file:-#{}", STANDARD.fetch_add(1, Ordering::Relaxed)),
+        };
+        let payload = if self.envelope {
+            self.max_line / 3 * 2
+        } else {
+            self.max_line
+        };
+        Resolved::new(
+            capabilities(self.envelope, self.path.is_none()),
+            Limits::default().payload(payload),
+            "file",
+            canonical,
+        )
+        .starting(Start::Earliest)
+    }
+}
+
+/// The file of a channel, relative to the folder: a `/` in the name is a subfolder.
+pub(crate) fn file_of(channel: &str, ending: &str) -> Result<PathBuf> {
+    let plain = |part: &str| {
+        !part.is_empty() && part != "." && part != ".." && !part.contains('\0') && part.len() <= 240
+    };
+    if !channel.split('/').all(plain) {
+        return Err(invalid(
+            "expected the name of a file below the folder, without an empty part, `.`, `..` or NUL, each part of at most 240 bytes",
+        ));
+    }
+    if channel.split('/').next() == Some(".dunlin") {
+        return Err(invalid(
+            "expected a channel, found the folder in which places are kept",
+        ));
+    }
+    Ok(PathBuf::from(format!("{channel}{ending}")))
+}
+
+/// The absolute path, with `.` and `..` taken out of the text; links are followed only once the disk may be touched.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let whole = std::path::absolute(path).map_err(|cause| {
+        invalid("expected a path that can be made absolute")
+            .with("path", path.display())
+            .caused_by(cause)
+    })?;
+    let mut plain = PathBuf::new();
+    for part in whole.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    Ok(plain)
+}
+
+/// A number of bytes such as `4096`, `64KiB`, `16MiB` or `1GiB`.
+fn bytes(text: &str) -> Result<usize> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let factor = match text[digits.len()..].trim() {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    digits
+        .parse::<usize>()
+        .ok()
+        .zip(factor)
+        .and_then(|(number, factor)| number.checked_mul(factor))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| {
+            invalid("expected a number of bytes such as `4096` or `16MiB`").with("setting", "max_line")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dunlin_core::clock::{Clock, ManualClock};
+
+    use super::*;
+
+    fn open(url: &str, settings: Settings) -> Result<Config> {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+        Config::new(&Opening {
+            name: "disk",
+            url,
+            base: "/base/./conf",
+            settings: &settings,
+            clock: &clock,
+        })
+    }
+
+    fn refusal<T>(result: Result<T>) -> String {
+        match result {
+            Ok(_) => panic!("expected a refusal"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_folder_is_relative_to_the_configuration() {
+        for (url, folder) in [
+            ("file:data", "/base/conf/data"),
+            ("file:../data/", "/base/data"),
+            ("file:.", "/base/conf"),
+            ("file:/data", "/data"),
+            ("file:///data", "/data"),
+        ] {
+            assert_eq!(
+                open(url, Settings::new()).unwrap().folder.unwrap(),
+                Path::new(folder),
+                "{url}"
+            );
+        }
+        assert!(open("file:-", Settings::new()).unwrap().folder.is_none());
+        for url in ["file:", "file://host/data", "file:a\0b"] {
+            refusal(open(url, Settings::new()));
+        }
+    }
+
+    #[test]
+    fn a_channel_that_leaves_its_folder_is_refused() {
+        let config = open("file:data", Settings::new()).unwrap();
+        for channel in [
+            "",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "./a",
+            "a//b",
+            "a/",
+            "a\0b",
+            ".dunlin/group/a",
+            &"a".repeat(241),
+        ] {
+            assert!(
+                refusal(config.end(&Endpoint::new(channel))).contains("expected"),
+                "{channel:?}"
+            );
+        }
+        let end = config.end(&Endpoint::new("eu/orders.v1")).unwrap();
+        assert_eq!(
+            end.path.unwrap(),
+            Path::new("/base/conf/data/eu/orders.v1.ndjson")
+        );
+    }
+
+    #[test]
+    fn a_group_that_is_no_name_of_a_folder_is_refused() {
+        let config = open("file:data", Settings::new()).unwrap();
+        assert_eq!(config.group("g").unwrap(), Path::new("/base/conf/data/.dunlin/g"));
+        for group in ["", ".", "..", ".writers", "a/b", "a\0b"] {
+            refusal(config.group(group));
+        }
+    }
+
+    #[test]
+    fn settings_of_an_end_win_and_those_of_the_system_alone_are_refused_there() {
+        let config = open(
+            "file:data",
+            Settings::new()
+                .with("envelope", "true")
+                .with("sync", "unsafe_never"),
+        )
+        .unwrap();
+        let settings = Settings::new().with("envelope", "false").with("max_line", "2KiB");
+        let end = config.end(&Endpoint::new("a").with_settings(settings)).unwrap();
+        assert_eq!((end.envelope, end.max_line, end.sync), (false, 2048, Sync::Never));
+        let places = Settings::new().with("places", "elsewhere");
+        refusal(config.end(&Endpoint::new("a").with_settings(places)));
+    }
+
+    #[test]
+    fn bad_settings_are_found_when_the_system_is_opened() {
+        for (name, value) in [
+            ("sync", "sometimes"),
+            ("max_line", "0"),
+            ("max_line", "1 MB"),
+            ("folow", "true"),
+            ("follow", "1"),
+        ] {
+            assert!(
+                refusal(open("file:data", Settings::new().with(name, value))).contains(name),
+                "{name}"
+            );
+        }
+        assert!(refusal(open("file:-", Settings::new().with("follow", "true"))).contains("pipe"));
+    }
+
+    #[test]
+    fn two_spellings_of_one_file_have_one_canonical_name_and_standard_streams_have_none_in_common() {
+        let canonical = |url: &str, channel: &str| {
+            open(url, Settings::new())
+                .unwrap()
+                .end(&Endpoint::new(channel))
+                .unwrap()
+                .resolved(None)
+                .canonical
+        };
+        assert_eq!(
+            canonical("file:data", "eu/a"),
+            canonical("file:./x/../data/eu", "a")
+        );
+        assert_ne!(canonical("file:-", ""), canonical("file:-", ""));
+    }
+}

@@ -1,0 +1,104 @@
+//! Sending: messages become lines, a batch becomes one block, and each line gets its own answer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dunlin_core::clock::Clock;
+use dunlin_core::messaging::{Confirm, Outgoing, Receipt, Sender};
+use dunlin_core::position::Position;
+use dunlin_core::{Error, ErrorKind, Result};
+
+use crate::config::End;
+use crate::error::lost;
+use crate::headers;
+use crate::tail::log_name;
+use crate::writer::{Share, answer};
+
+/// Puts messages at the end of a file.
+pub(crate) struct FileSender {
+    end: Arc<End>,
+    share: Share,
+    clock: Arc<dyn Clock>,
+}
+
+impl FileSender {
+    pub(crate) fn new(end: End, share: Share, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            end: Arc::new(end),
+            share,
+            clock,
+        }
+    }
+}
+
+#[async_trait]
+impl Sender for FileSender {
+    async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
+        let mut block = Vec::new();
+        let mut starts = Vec::with_capacity(batch.len());
+        let mut refused = None;
+        for outgoing in batch {
+            let start = block.len();
+            if let Err(error) = headers::write(&self.end, outgoing, &mut block) {
+                refused = Some(error);
+                break;
+            }
+            starts.push(start);
+        }
+        // What stands behind a refused message stays out, so that the file never shows a later one before it.
+        let behind = batch.len() - starts.len();
+        let rest = refused
+            .into_iter()
+            .chain((1..).map(|_| stayed_out()))
+            .take(behind)
+            .map(Err);
+        if starts.is_empty() {
+            return Ok(Confirm::ready(rest.collect()));
+        }
+        let written = self.share.write(block).await?;
+        let rest: Vec<_> = rest.collect();
+        let end = Arc::clone(&self.end);
+        let deadline = self.clock.sleep(end.confirm_timeout);
+        Ok(Confirm::new(batch.len(), async move {
+            let outcome = answer(written, deadline).await;
+            let receipts = starts.iter().map(|start| match &outcome {
+                Ok(Ok((_, _))) if end.path.is_none() => Ok(Receipt::stored()),
+                Ok(Ok((identity, first))) => Ok(Receipt::at(Position::new(
+                    log_name(&end.channel, *identity, 0),
+                    first + *start as u64,
+                ))),
+                Ok(Err(failure)) => Err(failure.error("send", headers::name(&end))),
+                Err(error) => Err(again(error).with("channel", headers::name(&end))),
+            });
+            receipts.chain(rest).collect()
+        }))
+    }
+
+    async fn close(self: Box<Self>) -> Result<()> {
+        let share = self.share;
+        // Blocks are answered in order: when nothing has been written behind the others, they have their answers.
+        if let Ok(written) = share.write(Vec::new()).await
+            && let Err(error) = answer(written, self.clock.sleep(self.end.confirm_timeout)).await
+        {
+            tracing::debug!(%error, "the outstanding lines were not answered before the end");
+        }
+        tokio::task::spawn_blocking(move || share.leave())
+            .await
+            .map_err(|cause| lost("close", cause))?
+    }
+}
+
+fn stayed_out() -> Error {
+    Error::new(
+        ErrorKind::Rejected,
+        "send",
+        "not written, because an earlier message of its batch was refused; send it again",
+    )
+}
+
+/// The same error for one more message.
+fn again(error: &Error) -> Error {
+    let copy =
+        Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
+    if error.in_doubt() { copy.doubtful() } else { copy }
+}
