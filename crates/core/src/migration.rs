@@ -120,7 +120,6 @@ impl Migration {
         let Some(draft) = draft.filter(|_| !findings.has_errors()) else {
             return Err(findings);
         };
-        let accepts = draft.accepts.clone();
         let migration = Self::new(draft);
         if options.lock {
             let places: Vec<_> = migration
@@ -132,7 +131,7 @@ impl Migration {
                 entry,
                 &migration.lock(),
                 &places,
-                &accepts,
+                &migration.accepts,
                 resolver,
                 &mut findings,
             );
@@ -153,11 +152,6 @@ impl Migration {
             .into_iter()
             .map(Transformation::new)
             .collect();
-        let accepted = |accepted: load::Accepted| Entry {
-            name: draft.name.clone(),
-            count: accepted.length,
-            hash: accepted.hash,
-        };
         let direction = match draft.direction {
             load::Direction::Up => Direction::Up,
             load::Direction::Down { of, from, to } => Direction::Down {
@@ -167,7 +161,7 @@ impl Migration {
             },
         };
         Self {
-            accepts: draft.accepts.into_iter().map(accepted).collect(),
+            accepts: draft.accepts,
             chain: Chain::new(&draft.name, transformations),
             name: draft.name.into(),
             description: draft.description,
@@ -184,7 +178,7 @@ impl Migration {
     pub fn lock(&self) -> Lock {
         let locked = |one: &Transformation| Locked {
             id: one.id().to_owned(),
-            digest: one.digest().bytes(),
+            digest: one.digest(),
         };
         Lock {
             migration: self.name.to_string(),

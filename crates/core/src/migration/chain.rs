@@ -23,10 +23,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Its 32 bytes.
+    /// The digest that these 64 hexadecimal digits stand for.
     #[must_use]
-    pub const fn bytes(&self) -> [u8; 32] {
-        self.0
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = hex::decode(text).ok()?;
+        bytes.try_into().ok().map(Self)
     }
 
     /// The first 16 digits, as they stand in records.

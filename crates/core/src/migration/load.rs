@@ -19,7 +19,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-pub use draft::{Accepted, Check, Status, Validation};
+pub use draft::{Check, Status, Validation};
 pub(crate) use draft::{Direction, Draft, Entry, Transformation};
 pub use name::{MOST_ID_BYTES, is_migration_name, natural_order};
 pub use resolver::{MemoryResolver, ResolveError, Resolver};
@@ -98,7 +98,6 @@ impl<'resolver, 'findings> Loader<'resolver, 'findings> {
             accepts: Vec::new(),
             direction: Direction::Up,
             transformations: read.entries,
-            place: node.place.clone(),
         })
     }
 

@@ -4,6 +4,7 @@ use crate::finding::Place;
 use crate::migration::document::DuplicateNames;
 use crate::migration::expression::Expression;
 use crate::migration::op::Step;
+use crate::migration::record;
 
 /// A migration as its files state it, before its hashes are made.
 #[derive(Clone, Debug)]
@@ -18,14 +19,12 @@ pub(crate) struct Draft {
     pub(crate) validations: Vec<Validation>,
     /// Whether `validate:` is written down. What is written down is performed even where nothing is left to do.
     pub(crate) validate_is_written: bool,
-    /// Older chains that count as ours up to a length.
-    pub(crate) accepts: Vec<Accepted>,
+    /// Older records that count as ours: after a transformation was corrected, say.
+    pub(crate) accepts: Vec<record::Entry>,
     /// Which chain's records it checks and writes.
     pub(crate) direction: Direction,
     /// The transformations in the order of application.
     pub(crate) transformations: Vec<Entry>,
-    /// Its file.
-    pub(crate) place: Place,
 }
 
 /// One transformation of the chain.
@@ -97,15 +96,6 @@ impl Check {
             Self::To => "to",
         }
     }
-}
-
-/// An older record that is taken as ours: after a transformation was corrected, say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The number of transformations that are behind a message with it; at least 1.
-    pub length: usize,
-    /// The first 16 hexadecimal digits of its chain hash, in lower case.
-    pub hash: String,
 }
 
 /// Which way a migration leads.

@@ -4,16 +4,12 @@
 //! where it differs before that, messages that are under way would be migrated by two chains of one name, and the
 //! records on them would no longer fit. A lock is JSON, one transformation per line, so that its changes read well.
 
-use sha2::{Digest, Sha256};
-
-use super::draft::Accepted;
 use super::fields::{Fields, Scope};
 use super::resolver::{ResolveError, Resolver};
 use crate::finding::{Finding, Findings, Place};
+use crate::migration::chain::Digest;
+use crate::migration::record;
 use crate::source::{self, Content, Format, Node};
-
-/// A digest or a chain hash.
-type Hash = [u8; 32];
 
 /// A chain as its lock file states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +26,7 @@ pub struct Locked {
     /// Its id.
     pub id: String,
     /// The SHA-256 of its canonical JSON.
-    pub digest: Hash,
+    pub digest: Digest,
 }
 
 /// The name of the lock file of a migration's file.
@@ -40,20 +36,11 @@ pub fn lock_name(file: &str) -> String {
 
 impl Lock {
     /// The chain hash after the first `length` transformations.
-    fn chain_hash(&self, length: usize) -> Hash {
-        let start: Hash = Sha256::digest(self.migration.as_bytes()).into();
-        self.transformations[..length].iter().fold(start, |hash, locked| {
-            Sha256::new()
-                .chain_update(hash)
-                .chain_update(locked.digest)
-                .finalize()
-                .into()
-        })
-    }
-
-    /// The first 16 digits of the chain hash, as records carry them.
-    fn short_hash(&self, length: usize) -> String {
-        hex::encode(&self.chain_hash(length)[..8])
+    fn chain_hash(&self, length: usize) -> Digest {
+        let start = Digest::of(self.migration.as_bytes());
+        self.transformations[..length]
+            .iter()
+            .fold(start, |hash, locked| hash.followed_by(&locked.digest))
     }
 
     /// The text of the lock file. Ends with a line feed.
@@ -66,7 +53,7 @@ impl Lock {
                 format!(
                     "    {{\"id\": {}, \"digest\": \"{}\"}}",
                     string(&locked.id),
-                    hex::encode(locked.digest)
+                    locked.digest
                 )
             })
             .collect();
@@ -75,7 +62,7 @@ impl Lock {
         } else {
             format!("[\n{}\n  ]", lines.join(",\n"))
         };
-        let chain = hex::encode(self.chain_hash(self.transformations.len()));
+        let chain = self.chain_hash(self.transformations.len());
         let name = string(&self.migration);
         format!(
             "{{\n  \"dunlin\": 1,\n  \"migration\": {name},\n  \"chain\": \"{chain}\",\n  \"transformations\": {list}\n}}\n"
@@ -135,11 +122,9 @@ impl Lock {
 }
 
 /// Reads 64 hexadecimal digits.
-fn hash(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Hash> {
+fn hash(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Digest> {
     let text = fields.text_of(node)?;
-    let hash = hex::decode(text)
-        .ok()
-        .and_then(|bytes| Hash::try_from(bytes).ok());
+    let hash = Digest::parse(text);
     if hash.is_none() {
         fields
             .findings()
@@ -155,7 +140,7 @@ pub(crate) fn check(
     file: &str,
     current: &Lock,
     places: &[Place],
-    accepts: &[Accepted],
+    accepts: &[record::Entry],
     resolver: &dyn Resolver,
     findings: &mut Findings,
 ) {
@@ -210,11 +195,11 @@ enum Difference {
 }
 
 impl Lock {
-    fn digest(&self, index: usize) -> Option<Hash> {
+    fn digest(&self, index: usize) -> Option<Digest> {
         self.transformations.get(index).map(|locked| locked.digest)
     }
 
-    fn holds(&self, from: usize, digest: Option<Hash>) -> bool {
+    fn holds(&self, from: usize, digest: Option<Digest>) -> bool {
         self.transformations
             .iter()
             .skip(from)
@@ -227,11 +212,11 @@ impl Lock {
     }
 
     /// Whether the beginning of the locked chain is one that counts as ours, and what follows it is ours.
-    fn is_accepted(&self, accepted: &Accepted, current: &Self) -> bool {
-        accepted.length <= self.transformations.len()
+    fn is_accepted(&self, accepted: &record::Entry, current: &Self) -> bool {
+        accepted.count <= self.transformations.len()
             && self.transformations.len() <= current.transformations.len()
-            && self.short_hash(accepted.length) == accepted.hash
-            && self.goes_on_in(current, accepted.length)
+            && self.chain_hash(accepted.count).short() == accepted.hash
+            && self.goes_on_in(current, accepted.count)
     }
 
     fn first_difference(&self, current: &Self) -> Option<Difference> {
@@ -275,7 +260,7 @@ impl Lock {
         let length = self.transformations.len();
         let acceptable = (at + 1..=length)
             .find(|from| length <= current.transformations.len() && self.goes_on_in(current, *from))
-            .map(|from| format!("{}@{from}:{}", self.migration, self.short_hash(from)));
+            .map(|from| format!("{}@{from}:{}", self.migration, self.chain_hash(from).short()));
         finding.help(match acceptable {
             Some(record) => format!(
                 "a chain that is in use is only appended to; if what was migrated by the old one may count as migrated, \

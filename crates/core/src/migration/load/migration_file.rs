@@ -1,7 +1,7 @@
 //! Reads migration files: the frame, the pointers, and the downward migration's reference to the chain it inverts.
 
 use super::Loader;
-use super::draft::{Accepted, Direction, Draft, Entry, Status};
+use super::draft::{Direction, Draft, Entry, Status};
 use super::fields::{Fields, Scope};
 use super::name::{is_migration_name, natural_order, resolve};
 use super::transformations::{STATUSES, description, transformations};
@@ -9,6 +9,7 @@ use super::validations::{Frame, schemas, validations};
 use crate::finding::{Finding, Place, nearest};
 use crate::migration::document::DuplicateNames;
 use crate::migration::op::is_operation;
+use crate::migration::record;
 use crate::source::{Format, Node};
 
 /// Fields that stand in migration files only. One of them, and a file is meant to be one.
@@ -37,7 +38,7 @@ struct Header<'node> {
     description: Option<String>,
     duplicate_names: DuplicateNames,
     frame: Frame,
-    accepts: Vec<(Accepted, Place)>,
+    accepts: Vec<(record::Entry, Place)>,
     down: Option<Down<'node>>,
 }
 
@@ -85,7 +86,7 @@ impl Loader<'_, '_> {
         if self.findings.errors() == errors {
             // Where an entry is faulty the length is not known.
             for (accepted, place) in &header.accepts {
-                if accepted.length > entries.len() {
+                if accepted.count > entries.len() {
                     let message = format!(
                         "expected a count up to {}, the length of the chain",
                         entries.len()
@@ -107,7 +108,6 @@ impl Loader<'_, '_> {
             accepts: header.accepts.into_iter().map(|(accepted, _)| accepted).collect(),
             direction,
             transformations: entries,
-            place: node.place.clone(),
         })
     }
 
@@ -247,50 +247,36 @@ fn migration_name(fields: &mut Fields<'_, '_>) -> Option<String> {
 }
 
 /// The list `accepts`: `name@count:16 digits`, of this migration.
-fn accepts(fields: &mut Fields<'_, '_>, own: Option<&str>) -> Vec<(Accepted, Place)> {
+fn accepts(fields: &mut Fields<'_, '_>, own: Option<&str>) -> Vec<(record::Entry, Place)> {
     if !fields.has("accepts") {
         return Vec::new();
     }
-    let mut all: Vec<(Accepted, Place)> = Vec::new();
+    let mut all: Vec<(record::Entry, Place)> = Vec::new();
     for node in fields.list("accepts").unwrap_or_default() {
         let Some(text) = fields.text_of(node) else {
             continue;
         };
-        match accepted(text) {
-            Some((name, _)) if own.is_some_and(|own| own != name) => {
-                let message = format!("expected a record of this migration, found one of `{name}`");
+        match record::Entry::parse(text) {
+            Ok(entry) if own.is_some_and(|own| own != entry.name) => {
+                let message = format!(
+                    "expected a record of this migration, found one of `{}`",
+                    entry.name
+                );
                 fields.findings().error(&node.place, message);
             }
-            Some((_, accepted)) if all.iter().any(|(other, _)| *other == accepted) => {
+            Ok(entry) if all.iter().any(|(other, _)| *other == entry) => {
                 fields
                     .findings()
                     .error(&node.place, "this stands twice in `accepts`");
             }
-            Some((_, accepted)) => all.push((accepted, node.place.clone())),
-            None => {
+            Ok(entry) => all.push((entry, node.place.clone())),
+            Err(_) => {
                 let help = "a record is the name, the count and 16 digits of the chain hash: orders@2:9f3ac41b7d02e6aa";
                 fields.report(Finding::error(&node.place, "expected a record").help(help));
             }
         }
     }
     all
-}
-
-fn accepted(text: &str) -> Option<(&str, Accepted)> {
-    let (name, rest) = text.split_once('@')?;
-    let (count, hash) = rest.split_once(':')?;
-    let is_hexadecimal = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
-    let is_count = !count.starts_with('0') && count.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_migration_name(name) || !is_count || hash.len() != 16 || !hash.bytes().all(is_hexadecimal) {
-        return None;
-    }
-    Some((
-        name,
-        Accepted {
-            length: count.parse().ok()?,
-            hash: hash.to_owned(),
-        },
-    ))
 }
 
 /// The fields of a downward migration; none for one that leads forward.

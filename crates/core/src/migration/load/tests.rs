@@ -1,5 +1,6 @@
 use super::*;
 use crate::migration::path::Path;
+use crate::migration::record;
 
 fn load(resolver: &MemoryResolver, entry: &str) -> (Option<Draft>, Findings) {
     let mut findings = Findings::new();
@@ -95,10 +96,7 @@ fn a_migration_is_read_in_the_order_of_its_list() {
     assert!(draft.validate_is_written);
     assert_eq!(
         draft.accepts,
-        [Accepted {
-            length: 2,
-            hash: "9f3ac41b7d02e6aa".to_owned()
-        }]
+        [record::Entry::parse("orders@2:9f3ac41b7d02e6aa").unwrap()]
     );
     assert_eq!(draft.transformations[5].description.as_deref(), Some("gone"));
     assert_eq!(

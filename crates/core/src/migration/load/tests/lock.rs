@@ -1,7 +1,9 @@
 //! A chain against its lock.
 
 use super::*;
+use crate::migration::chain::Digest;
 use crate::migration::load::lock::{Lock, Locked, check, lock_name};
+use crate::migration::record;
 
 /// A chain whose transformations have the ids and digests that the letters stand for.
 fn chain(letters: &str) -> Lock {
@@ -9,7 +11,7 @@ fn chain(letters: &str) -> Lock {
         .bytes()
         .map(|letter| Locked {
             id: char::from(letter).to_string(),
-            digest: [letter; 32],
+            digest: digest_of(letter),
         })
         .collect();
     Lock {
@@ -18,12 +20,24 @@ fn chain(letters: &str) -> Lock {
     }
 }
 
+fn digest_of(letter: u8) -> Digest {
+    Digest::of(&[letter])
+}
+
+fn accepted(count: usize, hash: String) -> record::Entry {
+    record::Entry {
+        name: "orders".to_owned(),
+        count,
+        hash,
+    }
+}
+
 /// What a lock of one chain says about another.
-fn against(locked: &str, current: &str, accepts: &[Accepted]) -> String {
+fn against(locked: &str, current: &str, accepts: &[record::Entry]) -> String {
     against_text(&chain(locked).to_json(), current, accepts)
 }
 
-fn against_text(text: &str, current: &str, accepts: &[Accepted]) -> String {
+fn against_text(text: &str, current: &str, accepts: &[record::Entry]) -> String {
     let resolver = MemoryResolver::new().with(&lock_name("m.yaml"), text);
     let current = chain(current);
     let places: Vec<Place> = current
@@ -83,12 +97,7 @@ fn an_accepted_record_covers_the_beginning_of_the_locked_chain_only() {
         let at = text.find("\"chain\": \"").unwrap() + 10;
         text[at..at + 16].to_owned()
     };
-    let accepts = |letters: &str| {
-        [Accepted {
-            length: letters.len(),
-            hash: hash(letters),
-        }]
-    };
+    let accepts = |letters: &str| [accepted(letters.len(), hash(letters))];
     assert_eq!(against("abc", "axcd", &accepts("ab")), "");
     assert_eq!(against("abc", "axcd", &accepts("abc")), "");
     assert_ne!(against("abc", "axyd", &accepts("ab")), "");
@@ -114,7 +123,7 @@ fn the_help_names_the_record_that_would_cover_a_correction() {
         .find(|part| part.starts_with("orders@2:"))
         .unwrap();
     let hash = record.strip_prefix("orders@2:").unwrap().to_owned();
-    assert_eq!(against("abc", "axc", &[Accepted { length: 2, hash }]), "");
+    assert_eq!(against("abc", "axc", &[accepted(2, hash)]), "");
 }
 
 #[test]
@@ -138,7 +147,10 @@ fn a_lock_that_is_no_lock_is_refused() {
             good.replace("orders", "other"),
             "the chain hash does not fit the digests below",
         ),
-        (good.replace("6161", "6"), "expected 64 hexadecimal digits"),
+        (
+            good.replace(&digest_of(b'a').to_string(), "6"),
+            "expected 64 hexadecimal digits",
+        ),
         ("{}".to_owned(), "a lock file needs `dunlin`"),
         ("[".to_owned(), "not valid JSON"),
     ] {
@@ -156,19 +168,11 @@ fn a_lock_that_is_no_lock_is_refused() {
 #[test]
 fn a_lock_reads_as_one_line_for_each_transformation() {
     let expected = format!(
-        "{{\n  \"dunlin\": 1,\n  \"migration\": \"orders\",\n  \"chain\": \"{}\",\n  \"transformations\": [\n    {{\"id\": \"a\", \"digest\": \"{}\"}}\n  ]\n}}\n",
-        hex::encode(sha2_of(&[&sha2_of(&[b"orders"]), &[b'a'; 32]])),
-        "61".repeat(32),
+        "{{\n  \"dunlin\": 1,\n  \"migration\": \"orders\",\n  \"chain\": \"{}\",\n  \"transformations\": [\n    \
+         {{\"id\": \"a\", \"digest\": \"{}\"}}\n  ]\n}}\n",
+        Digest::of(b"orders").followed_by(&digest_of(b'a')),
+        digest_of(b'a'),
     );
     assert_eq!(chain("a").to_json(), expected);
     assert!(chain("").to_json().contains("\"transformations\": []"));
-}
-
-fn sha2_of(parts: &[&[u8]]) -> [u8; 32] {
-    use sha2::Digest;
-    parts
-        .iter()
-        .fold(sha2::Sha256::new(), |hash, part| hash.chain_update(part))
-        .finalize()
-        .into()
 }
