@@ -95,6 +95,11 @@ impl Registry {
         self.0.values()
     }
 
+    /// The kind of system that this address asks for; none if it is not built in, or the address has no scheme.
+    pub fn plugin(&self, url: &str) -> Option<&Plugin> {
+        self.0.get(url.split_once(':')?.0)
+    }
+
     /// Opens the system of this address.
     ///
     /// # Errors

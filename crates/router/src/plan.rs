@@ -4,7 +4,13 @@
 //! loop of a route needs, and nothing that has to be looked up again. It promises nothing about the world outside: that a
 //! channel exists is asked when the route starts.
 
+mod build;
+mod condition;
+mod ends;
+mod graph;
 mod guarantee;
+mod rules;
+mod systems;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +18,7 @@ use std::time::Duration;
 
 use dunlin_core::finding::{Findings, Place};
 use dunlin_core::messaging::{MessagingSystem, Resolved, Room, Source, Target};
+use dunlin_core::migration::Limits;
 
 use crate::address::AddressTemplate;
 use crate::secrets::RouteSecrets;
@@ -19,6 +26,7 @@ use crate::secrets::RouteSecrets;
 pub use crate::config::{
     AppliedRecord, Drops, EmptyPayload, OnError, Order, ReportDetail, Unmatched, Unroutable,
 };
+pub use condition::Condition;
 pub use guarantee::{Guarantee, Level};
 
 /// A configuration that can be run.
@@ -73,7 +81,7 @@ pub struct RoutePlan {
     /// Whether a message that the target calls unroutable, or whose address cannot be made, is a failed message. Else the
     /// route is down, as with any channel that is missing.
     pub unroutable: Unroutable,
-    /// What is promised about order.
+    /// What is promised about order, as far as the source can keep it.
     pub order: Order,
     /// Unconfirmed messages and bytes at most.
     pub window: Room,
@@ -94,7 +102,7 @@ pub struct RoutePlan {
     /// The greatest `dunlin-hops` that is still forwarded.
     pub max_hops: u32,
     /// What a document may be at most.
-    pub limits: DocumentLimits,
+    pub limits: Limits,
     /// Whether outgoing messages get a deduplication id.
     pub dedup: Dedup,
     /// How a temporary failure of a send is tried again.
@@ -105,6 +113,8 @@ pub struct RoutePlan {
     pub secrets: Arc<RouteSecrets>,
     /// What may be said about loss and duplicates, and why not more.
     pub guarantee: Guarantee,
+    /// What people are told about this route although nothing is wrong with it: one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// The end that a route receives from.
@@ -162,6 +172,8 @@ pub enum AddressPlan {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MigrationChoice {
+    /// When it is taken; none: always.
+    pub when: Option<Condition>,
     /// The migration's file, relative to the root.
     pub file: String,
 }
@@ -188,15 +200,6 @@ pub struct Breaker {
 impl Breaker {
     /// The number of messages that the share is taken of; before that many were seen it stops nothing.
     pub const SPAN: usize = 1_000;
-}
-
-/// What a document may be at most, on arrival and as a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DocumentLimits {
-    /// Open containers.
-    pub depth: usize,
-    /// Bytes.
-    pub size: usize,
 }
 
 /// Whether outgoing messages get a deduplication id.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use dunlin_core::error::Result;
+use dunlin_core::migration::Secrets;
 
 /// Reads a secret anew.
 pub(crate) type ReadSecret = Arc<dyn Fn() -> Result<String> + Send + Sync>;
@@ -33,6 +35,50 @@ impl RouteSecrets {
     }
 }
 
+/// A secret that cannot be read at this moment is logged, and is none to the engine: the message fails.
+impl Secrets for RouteSecrets {
+    fn secret(&self, name: &str) -> Option<Bytes> {
+        match self.read(name) {
+            Ok(secret) => secret.map(Bytes::from),
+            Err(error) => {
+                tracing::error!(secret = name, %error, "a secret cannot be read");
+                None
+            }
+        }
+    }
+}
+
+/// Secrets for a migration that runs without a configuration: `mail-salt` is the environment variable
+/// `DUNLIN_SECRET_MAIL_SALT`.
+#[derive(Clone, Default)]
+pub struct EnvironmentSecrets(BTreeMap<String, String>);
+
+impl EnvironmentSecrets {
+    const PREFIX: &str = "DUNLIN_SECRET_";
+
+    /// The secrets among these environment variables.
+    pub fn new(environment: &BTreeMap<String, String>) -> Self {
+        let secrets = environment
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(Self::PREFIX)?.to_owned(), value.clone())));
+        Self(secrets.collect())
+    }
+}
+
+impl Secrets for EnvironmentSecrets {
+    fn secret(&self, name: &str) -> Option<Bytes> {
+        let variable = name.to_uppercase().replace(['-', '.'], "_");
+        self.0.get(&variable).map(|secret| Bytes::from(secret.clone()))
+    }
+}
+
+/// Shows names and no value.
+impl fmt::Debug for EnvironmentSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Shows names and no value.
 impl fmt::Debug for RouteSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,5 +97,30 @@ mod tests {
         assert_eq!(format!("{secrets:?}"), r#"{"salt"}"#);
         assert_eq!(secrets.read("salt").unwrap().as_deref(), Some("canary"));
         assert_eq!(secrets.read("pepper").unwrap(), None);
+        assert_eq!(secrets.secret("salt").as_deref(), Some(b"canary".as_slice()));
+    }
+
+    #[test]
+    fn without_a_configuration_a_secret_is_an_environment_variable() {
+        let environment = [("DUNLIN_SECRET_MAIL_SALT", "canary"), ("MAIL_SALT", "other")];
+        let environment = environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let secrets = EnvironmentSecrets::new(&environment);
+        assert_eq!(secrets.secret("mail-salt").as_deref(), Some(b"canary".as_slice()));
+        assert_eq!(secrets.secret("salt"), None);
+        assert_eq!(format!("{secrets:?}"), r#"{"MAIL_SALT"}"#);
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_read_is_none_to_the_engine() {
+        use dunlin_core::error::{Error, ErrorKind};
+        let mut secrets = RouteSecrets::default();
+        secrets.set(
+            "salt",
+            Arc::new(|| Err(Error::new(ErrorKind::Io, "read", "no file"))),
+        );
+        assert!(secrets.read("salt").is_err());
+        assert_eq!(secrets.secret("salt"), None);
     }
 }

@@ -4,6 +4,8 @@
 //! list, so that none of them can say something else than the others. A test holds it and the structs of the configuration
 //! equal.
 
+use dunlin_core::migration::Limits;
+
 /// One key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -426,7 +428,7 @@ pub const KEYS: &[Key] = &[
         "routes.*.limits.depth",
         Kind::Count {
             least: 1,
-            most: 10_000,
+            most: Limits::MOST_DEPTH as u64,
         },
         "128",
         "open containers",

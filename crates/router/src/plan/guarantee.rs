@@ -18,6 +18,8 @@ pub struct Guarantee {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Level {
+    /// A message may be lost: an end does not confirm what it stores.
+    MayLose,
     /// No message is lost; one may come twice.
     AtLeastOnce,
 }
@@ -25,6 +27,7 @@ pub enum Level {
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::MayLose => "none",
             Self::AtLeastOnce => "at-least-once",
         })
     }
@@ -33,19 +36,34 @@ impl fmt::Display for Level {
 impl Guarantee {
     /// The guarantee between these two ends.
     ///
-    /// Every pair is at-least-once: more is claimed only of a pair that was shown to leave no duplicate on real brokers,
-    /// and none has been so far. The reason names what the pair lacks to begin with, if it lacks something.
+    /// Where the target confirms, every pair is at-least-once: more is claimed only of a pair that was shown to leave no
+    /// duplicate on real brokers, and none has been so far. The reason names what the pair lacks to begin with, if it lacks
+    /// something.
     pub(crate) fn between(source: &Resolved, target: &Resolved) -> Self {
-        let reason = if !source.capabilities.stable_position {
-            "the source has no stable position (capability `stable_position`), so a message that comes again cannot be \
-             recognised"
+        let (level, reason) = if !target.capabilities.confirms {
+            (
+                Level::MayLose,
+                "the target does not confirm what it stores (capability `confirms`), so a message may be lost",
+            )
+        } else if !source.capabilities.stable_position {
+            (
+                Level::AtLeastOnce,
+                "the source has no stable position (capability `stable_position`), so a message that comes again cannot be \
+                 recognised",
+            )
         } else if !target.capabilities.dedup_by_id {
-            "the target does not recognise a message that is sent again (capability `dedup_by_id`)"
+            (
+                Level::AtLeastOnce,
+                "the target does not recognise a message that is sent again (capability `dedup_by_id`)",
+            )
         } else {
-            "source and target could do better, but no run on this pair has shown it yet"
+            (
+                Level::AtLeastOnce,
+                "source and target could do better, but no run on this pair has shown it yet",
+            )
         };
         Self {
-            level: Level::AtLeastOnce,
+            level,
             reason: reason.to_owned(),
         }
     }
