@@ -142,6 +142,7 @@ fn entry(fields: &mut Fields<'_, '_>, default_id: &str, status: Status) -> Optio
     let inverse = fields.object("inverse", "a transformation", |inverse| {
         let step = Step::parse(inverse);
         let when = inverse.optional_expression("when");
+        inverse.optional_text("description");
         Some(Box::new(Transformation {
             step: step?,
             when,
