@@ -9,6 +9,7 @@ mod condition;
 mod ends;
 mod graph;
 mod guarantee;
+mod migrations;
 mod rules;
 mod systems;
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use dunlin_core::finding::{Findings, Place};
 use dunlin_core::messaging::{MessagingSystem, Resolved, Room, Source, Target};
-use dunlin_core::migration::Limits;
+use dunlin_core::migration::{Limits, Migration};
 
 use crate::address::AddressTemplate;
 use crate::secrets::RouteSecrets;
@@ -174,8 +175,10 @@ pub enum AddressPlan {
 pub struct MigrationChoice {
     /// When it is taken; none: always.
     pub when: Option<Condition>,
-    /// The migration's file, relative to the root.
+    /// The migration's file, as it was written.
     pub file: String,
+    /// The migration.
+    pub migration: Arc<Migration>,
 }
 
 /// Where a route tells what was done to each message.

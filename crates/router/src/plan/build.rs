@@ -10,9 +10,9 @@ use dunlin_core::migration::Limits;
 use dunlin_core::registry::Registry;
 
 use super::ends::Typed;
+use super::migrations::Loading;
 use super::{
-    AddressPlan, Breaker, Condition, Dedup, Guarantee, MigrationChoice, Plan, ReportPlan, RetryPlan,
-    RoutePlan, TargetPlan, graph, rules,
+    AddressPlan, Breaker, Dedup, Guarantee, Plan, ReportPlan, RetryPlan, RoutePlan, TargetPlan, graph, rules,
 };
 use crate::address::AddressTemplate;
 use crate::config::{Loaded, RouteConfig, Sources, ToConfig};
@@ -55,6 +55,7 @@ impl Plan {
                 routes: Vec::new(),
                 warnings: Findings::new(),
             },
+            loading: Loading::default(),
             findings,
         };
         planner.open_systems();
@@ -71,6 +72,7 @@ pub(super) struct Planner<'a> {
     pub(super) base: &'a str,
     pub(super) secrets: Arc<RouteSecrets>,
     pub(super) plan: Plan,
+    pub(super) loading: Loading,
     pub(super) findings: &'a mut Findings,
 }
 
@@ -260,26 +262,6 @@ impl Planner<'_> {
                 None
             }
         }
-    }
-
-    /// The migrations of a route; none where one of them cannot be used.
-    fn migrations(&mut self, name: &str, config: &RouteConfig) -> Option<Vec<MigrationChoice>> {
-        let mut choices = Vec::new();
-        for (index, choice) in config.migrate.iter().enumerate() {
-            let index = index.to_string();
-            let when = match &choice.when {
-                None => None,
-                Some(text) => {
-                    let place = self.loaded.place(&["routes", name, "migrate", &index, "when"]);
-                    Some(Condition::compile(text, &place, self.findings)?)
-                }
-            };
-            choices.push(MigrationChoice {
-                when,
-                file: choice.file.clone(),
-            });
-        }
-        Some(choices)
     }
 }
 

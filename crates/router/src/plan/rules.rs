@@ -3,6 +3,7 @@
 use dunlin_core::capability::HeaderValues;
 use dunlin_core::finding::{Finding, Findings, Place};
 
+use super::migrations::{leaves_record, protected_by_record_alone};
 use super::{AddressPlan, AppliedRecord, OnError, Order, RoutePlan, Unmatched, Unroutable, graph};
 use crate::config::{Loaded, RouteConfig};
 
@@ -277,6 +278,19 @@ impl Rules<'_> {
                            `unmatched: drop` or `dead_letter`, or end the list with a migration without `when`";
             self.error(&["migrate"], message);
         }
+        let recordless: Vec<_> = self
+            .route
+            .migrations
+            .iter()
+            .filter(|choice| !leaves_record(&choice.migration))
+            .collect();
+        if let Some(choice) = recordless.first() {
+            let message = format!(
+                "on a route to its own channel the migration `{}` would be applied again and again: it leaves no record",
+                choice.migration.name()
+            );
+            self.error(&["migrate"], message);
+        }
     }
 
     /// The applied record, and what it needs.
@@ -297,7 +311,22 @@ impl Rules<'_> {
             }
             AppliedRecord::Required | AppliedRecord::Trust | AppliedRecord::Ignore => {}
         }
-        if target == HeaderValues::None && !self.route.own_channel {
+        if target != HeaderValues::None || self.route.own_channel {
+            return;
+        }
+        let unprotected = self.route.migrations.iter().find_map(|choice| {
+            let one = protected_by_record_alone(&choice.migration)?;
+            Some((one.place().clone(), one.operation(), one.id().to_owned()))
+        });
+        if let Some((place, operation, id)) = unprotected {
+            let message = format!(
+                "`{operation}` (`{id}`) does more when it is applied twice, and the target of route `{}` has no place for the \
+                 applied record (capability `header_values`)",
+                self.name
+            );
+            let help = "use the envelope, where the system has one, or a target with headers";
+            self.findings.push(Finding::warning(&place, message).help(help));
+        } else {
             self.note(
                 "applied record: none is written, since the target has no headers (capability `header_values`); use the \
                  envelope, where the system has one",
