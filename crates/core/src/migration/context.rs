@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::message::Headers;
 use crate::migration::condition::{Here, Judged, Where};
-use crate::migration::document::Value;
+use crate::migration::document::{Member, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::limits::Limits;
 use crate::migration::outcome::{Change, Outcome, SkipReason};
@@ -133,6 +133,11 @@ impl Tally {
         self.kept_targets += change.kept_targets;
     }
 
+    /// Whether there was no place to work on.
+    pub(crate) fn matched_nothing(&self) -> bool {
+        self.changed + self.unchanged == 0
+    }
+
     /// The outcome of the operation, with what was kept back.
     pub(crate) fn change(&self) -> Change {
         let outcome = if self.changed > 0 {
@@ -160,6 +165,16 @@ impl Tally {
 pub(crate) struct Turn<B> {
     branch: B,
     allowed: Result<bool, Failure>,
+}
+
+impl Turn<Branch> {
+    /// The place of the branch, if it is one.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match &self.branch {
+            Branch::Place(place) => Some(place),
+            Branch::Absent(_) | Branch::Mismatch(_) => None,
+        }
+    }
 }
 
 impl<'a> Context<'a> {
@@ -328,6 +343,15 @@ impl<'a> Context<'a> {
         };
         let name = members.get(*index)?.name.read().ok()?.into_owned();
         Some((Name::new(name), parent.to_vec()))
+    }
+
+    /// The member at a location; `None` for an element, and for the document.
+    pub(crate) fn member_at(&self, location: &[usize]) -> Option<&Member> {
+        let (index, parent) = location.split_last()?;
+        let Value::Object(members) = self.get(parent)? else {
+            return None;
+        };
+        members.get(*index)
     }
 
     /// Notes that an operation has left vacancies among the children of this container by itself.

@@ -6,43 +6,70 @@
 //! To add an operation: write its file, and let the compiler name the matches here that must know it.
 
 mod add;
+mod carry;
 mod cast;
 mod compute;
 mod convert;
+mod copy;
+mod crowd;
 mod decode;
 mod drop;
+mod each;
 mod encode;
+mod entries;
+mod expand;
+mod flatten;
+mod from_entries;
 mod hash;
 mod join;
 mod modify;
+mod move_;
 mod multiply;
+mod nest;
+mod pick;
 mod redact;
 mod remove;
 mod rename;
 mod split;
 mod text;
 mod time;
+mod to_entries;
 mod translate;
+mod unnest;
+mod unwrap;
+mod wrap;
 
 use std::sync::Arc;
 
 pub(crate) use add::Add;
 pub(crate) use cast::Cast;
 pub(crate) use compute::Compute;
+pub(crate) use copy::Copy;
 pub(crate) use decode::Decode;
 pub(crate) use drop::Drop;
+pub(crate) use each::Each;
 pub(crate) use encode::Encode;
+pub(crate) use expand::Expand;
+pub(crate) use flatten::Flatten;
+pub(crate) use from_entries::FromEntries;
 pub(crate) use hash::Hash;
 pub(crate) use join::Join;
 pub(crate) use modify::Modify;
+pub(crate) use move_::Move;
 pub(crate) use multiply::Multiply;
+pub(crate) use nest::Nest;
+pub(crate) use pick::Pick;
 pub(crate) use redact::Redact;
 pub(crate) use remove::Remove;
 pub(crate) use rename::Rename;
 pub(crate) use split::Split;
 pub(crate) use text::Text;
 pub(crate) use time::Time;
+pub(crate) use to_entries::ToEntries;
 pub(crate) use translate::Translate;
+pub(crate) use unnest::Unnest;
+pub(crate) use unwrap::Unwrap;
+pub(crate) use wrap::Wrap;
 
 use crate::migration::canonical::Canonical;
 use crate::migration::condition::Where;
@@ -64,8 +91,32 @@ pub(crate) enum Op {
     Modify(Modify),
     /// `rename`.
     Rename(Rename),
+    /// `move`.
+    Move(Move),
+    /// `copy`.
+    Copy(Copy),
+    /// `pick`.
+    Pick(Pick),
     /// `drop`.
     Drop(Drop),
+    /// `nest`.
+    Nest(Nest),
+    /// `unnest`.
+    Unnest(Unnest),
+    /// `flatten`.
+    Flatten(Flatten),
+    /// `expand`.
+    Expand(Expand),
+    /// `wrap`.
+    Wrap(Wrap),
+    /// `unwrap`.
+    Unwrap(Unwrap),
+    /// `to_entries`.
+    ToEntries(ToEntries),
+    /// `from_entries`.
+    FromEntries(FromEntries),
+    /// `each`.
+    Each(Each),
     /// `cast`.
     Cast(Cast),
     /// `translate`.
@@ -100,7 +151,21 @@ const OPERATIONS: &[(&str, Parse)] = &[
     ("remove", |fields| Remove::parse(fields).map(Op::Remove)),
     ("modify", |fields| Modify::parse(fields).map(Op::Modify)),
     ("rename", |fields| Rename::parse(fields).map(Op::Rename)),
+    ("move", |fields| Move::parse(fields).map(Op::Move)),
+    ("copy", |fields| Copy::parse(fields).map(Op::Copy)),
+    ("pick", |fields| Pick::parse(fields).map(Op::Pick)),
     ("drop", |fields| Drop::parse(fields).map(Op::Drop)),
+    ("nest", |fields| Nest::parse(fields).map(Op::Nest)),
+    ("unnest", |fields| Unnest::parse(fields).map(Op::Unnest)),
+    ("flatten", |fields| Flatten::parse(fields).map(Op::Flatten)),
+    ("expand", |fields| Expand::parse(fields).map(Op::Expand)),
+    ("wrap", |fields| Wrap::parse(fields).map(Op::Wrap)),
+    ("unwrap", |fields| Unwrap::parse(fields).map(Op::Unwrap)),
+    ("to_entries", |fields| ToEntries::parse(fields).map(Op::ToEntries)),
+    ("from_entries", |fields| {
+        FromEntries::parse(fields).map(Op::FromEntries)
+    }),
+    ("each", |fields| Each::parse(fields).map(Op::Each)),
     ("cast", |fields| Cast::parse(fields).map(Op::Cast)),
     ("translate", |fields| Translate::parse(fields).map(Op::Translate)),
     ("split", |fields| Split::parse(fields).map(Op::Split)),
@@ -146,7 +211,19 @@ impl Op {
             Self::Remove(_) => "remove",
             Self::Modify(_) => "modify",
             Self::Rename(_) => "rename",
+            Self::Move(_) => "move",
+            Self::Copy(_) => "copy",
+            Self::Pick(_) => "pick",
             Self::Drop(_) => "drop",
+            Self::Nest(_) => "nest",
+            Self::Unnest(_) => "unnest",
+            Self::Flatten(_) => "flatten",
+            Self::Expand(_) => "expand",
+            Self::Wrap(_) => "wrap",
+            Self::Unwrap(_) => "unwrap",
+            Self::ToEntries(_) => "to_entries",
+            Self::FromEntries(_) => "from_entries",
+            Self::Each(_) => "each",
             Self::Cast(_) => "cast",
             Self::Translate(_) => "translate",
             Self::Split(_) => "split",
@@ -169,7 +246,19 @@ impl Op {
             Self::Remove(op) => op.canonical(out),
             Self::Modify(op) => op.canonical(out),
             Self::Rename(op) => op.canonical(out),
+            Self::Move(op) => op.canonical(out),
+            Self::Copy(op) => op.canonical(out),
+            Self::Pick(op) => op.canonical(out),
             Self::Drop(op) => op.canonical(out),
+            Self::Nest(op) => op.canonical(out),
+            Self::Unnest(op) => op.canonical(out),
+            Self::Flatten(op) => op.canonical(out),
+            Self::Expand(op) => op.canonical(out),
+            Self::Wrap(op) => op.canonical(out),
+            Self::Unwrap(op) => op.canonical(out),
+            Self::ToEntries(op) => op.canonical(out),
+            Self::FromEntries(op) => op.canonical(out),
+            Self::Each(op) => op.canonical(out),
             Self::Cast(op) => op.canonical(out),
             Self::Translate(op) => op.canonical(out),
             Self::Split(op) => op.canonical(out),
@@ -191,7 +280,19 @@ impl Op {
             Self::Remove(op) => op.apply(context),
             Self::Modify(op) => op.apply(context),
             Self::Rename(op) => op.apply(context),
+            Self::Move(op) => op.apply(context),
+            Self::Copy(op) => op.apply(context),
+            Self::Pick(op) => op.apply(context),
             Self::Drop(op) => op.apply(context),
+            Self::Nest(op) => op.apply(context),
+            Self::Unnest(op) => op.apply(context),
+            Self::Flatten(op) => op.apply(context),
+            Self::Expand(op) => op.apply(context),
+            Self::Wrap(op) => op.apply(context),
+            Self::Unwrap(op) => op.apply(context),
+            Self::ToEntries(op) => op.apply(context),
+            Self::FromEntries(op) => op.apply(context),
+            Self::Each(op) => op.apply(context),
             Self::Cast(op) => op.apply(context),
             Self::Translate(op) => op.apply(context),
             Self::Split(op) => op.apply(context),
@@ -214,7 +315,19 @@ impl Op {
             Self::Remove(op) => op.inverse(),
             Self::Modify(op) => op.inverse(),
             Self::Rename(op) => op.inverse(),
+            Self::Move(op) => op.inverse(),
+            Self::Copy(op) => op.inverse(),
+            Self::Pick(op) => op.inverse(),
             Self::Drop(op) => op.inverse(),
+            Self::Nest(op) => op.inverse(),
+            Self::Unnest(op) => op.inverse(),
+            Self::Flatten(op) => op.inverse(),
+            Self::Expand(op) => op.inverse(),
+            Self::Wrap(op) => op.inverse(),
+            Self::Unwrap(op) => op.inverse(),
+            Self::ToEntries(op) => op.inverse(),
+            Self::FromEntries(op) => op.inverse(),
+            Self::Each(op) => op.inverse(),
             Self::Cast(op) => op.inverse(),
             Self::Translate(op) => op.inverse(),
             Self::Split(op) => op.inverse(),

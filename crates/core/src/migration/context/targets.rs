@@ -4,7 +4,7 @@ use super::{Context, Tally, Turn};
 use crate::migration::condition::Here;
 use crate::migration::document::{Member, Value};
 use crate::migration::failure::{Failure, FailureKind};
-use crate::migration::path::{Name, Path};
+use crate::migration::path::{Name, Path, Segment};
 use crate::migration::place::{self, Absence, Aim, Location, Occurrences, Parents, Target};
 
 /// What becomes of a member that stands where another one goes.
@@ -71,6 +71,34 @@ impl Context<'_> {
             Turn { branch, allowed }
         });
         judged.collect()
+    }
+
+    /// The branches of a path that begins at an element, for a value that is carried inside of it.
+    pub(crate) fn aims_from(&self, element: &[usize], segments: &[Segment], parents: Parents) -> Vec<Aim> {
+        match &self.document {
+            Some(document) => place::aim(document, element, segments, Occurrences::Last, parents),
+            None => vec![Aim::Absent(Absence::Missing)],
+        }
+    }
+
+    /// As [`Self::admit_target`], where `where` was about something else and has been asked already.
+    ///
+    /// # Errors
+    /// A mismatch that is not to be skipped.
+    pub(crate) fn admit_aim(
+        &self,
+        aim: Aim,
+        parents: Parents,
+        tally: &mut Tally,
+    ) -> Result<Option<Target>, Failure> {
+        self.admit_target(
+            Turn {
+                branch: aim,
+                allowed: Ok(true),
+            },
+            parents,
+            tally,
+        )
     }
 
     /// The target of a branch, if there is one for this operation; everything else is counted.

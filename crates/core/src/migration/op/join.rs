@@ -249,7 +249,7 @@ fn text(value: &Value) -> Result<Option<String>, Failure> {
     }
 }
 
-fn last_name(path: &Path) -> Option<&Name> {
+pub(super) fn last_name(path: &Path) -> Option<&Name> {
     match path.last() {
         Some(Segment::Name(name) | Segment::Token(name)) => Some(name),
         _ => None,

@@ -1,0 +1,84 @@
+//! `copy`: puts a value somewhere else, too.
+
+use crate::migration::canonical::Canonical;
+use crate::migration::context::{Context, OnConflict};
+use crate::migration::failure::Failure;
+use crate::migration::load::fields::Fields;
+use crate::migration::op::carry::{self, Carry};
+use crate::migration::op::{Inverse, Op, Remove};
+use crate::migration::outcome::Change;
+
+/// Copies values, spelled as they are.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Copy(Carry);
+
+impl Copy {
+    /// Reads the operands.
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        Carry::parse(fields, "copy", true).map(Self)
+    }
+
+    /// Writes the operands for the digest.
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        self.0.canonical("copy", out);
+    }
+
+    /// Copies from every place.
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        self.0.apply(context, carry::Source::Stays)
+    }
+
+    /// Removing the copy. Objects that were made on the way stay.
+    pub(super) fn inverse(&self) -> Inverse {
+        let back = Op::Remove(Remove {
+            path: self.0.to.clone(),
+            restore: None,
+        });
+        match self.0.on_conflict {
+            OnConflict::Fail if !self.0.may_make_parents() => Inverse::lossless(back),
+            OnConflict::Fail => Inverse::restorable(back, "objects that were made for the target stay"),
+            OnConflict::Replace | OnConflict::KeepTarget | OnConflict::Merge => {
+                Inverse::restorable(back, "what stood at the target before is removed, too")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::{applies, fails, unchanged};
+
+    #[test]
+    fn the_source_stays_and_the_copy_is_spelled_like_it() {
+        applies(
+            r#"{"copy":"a","to":"x.b"}"#,
+            r#"{"a":1.00}"#,
+            r#"{"a":1.00,"x":{"b":1.00}}"#,
+        );
+        applies(
+            r#"{"copy":"a","to":"p[*].a"}"#,
+            r#"{"a":1,"p":[{},{"b":2}]}"#,
+            r#"{"a":1,"p":[{"a":1},{"b":2,"a":1}]}"#,
+        );
+        applies(
+            r#"{"copy":"a","to":"a.b"}"#,
+            r#"{"a":{"c":1}}"#,
+            r#"{"a":{"c":1,"b":{"c":1}}}"#,
+        );
+        unchanged(
+            r#"{"copy":"a","to":"b"}"#,
+            r#"{"a":"x","b":"\u0078"}"#,
+            "unchanged",
+        );
+        unchanged(
+            r#"{"copy":"a","to":"b","on_conflict":"keep_target"}"#,
+            r#"{"a":1,"b":2}"#,
+            "unchanged",
+        );
+        fails(
+            r#"{"copy":"a","to":"b"}"#,
+            r#"{"a":1,"b":1,"b":2}"#,
+            "conflict at b",
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! `expand`: members with joined names as nested objects. Its way back is `flatten`.
+
+use crate::migration::canonical::Canonical;
+use crate::migration::context::{Context, Effect, OnConflict, OnError};
+use crate::migration::document::{Member, Text, Value};
+use crate::migration::failure::{Failure, FailureKind};
+use crate::migration::limits::Limits;
+use crate::migration::load::fields::Fields;
+use crate::migration::op::convert::wrong_kind;
+use crate::migration::op::flatten::Flatten;
+use crate::migration::op::{Inverse, Op};
+use crate::migration::outcome::Change;
+use crate::migration::path::{Path, Takes};
+
+/// The delimiter that `flatten` and `expand` use where none is given.
+pub(super) const DEFAULT_DELIMITER: &str = ".";
+
+/// Expands an object's own names; it does not look into its values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Expand {
+    path: Path,
+    delimiter: String,
+    on_conflict: OnConflict,
+}
+
+impl Expand {
+    /// What undoes a `flatten`.
+    pub(super) fn new(path: Path, delimiter: String) -> Self {
+        Self {
+            path,
+            delimiter,
+            on_conflict: OnConflict::Fail,
+        }
+    }
+
+    /// Reads the operands.
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let path = fields.path("expand", Takes::PLACES.whole());
+        let delimiter = delimiter(fields);
+        let on_conflict = fields.choice("on_conflict", &OnConflict::CHOICES, OnConflict::Fail);
+        Some(Self {
+            path: path?,
+            delimiter,
+            on_conflict,
+        })
+    }
+
+    /// Writes the operands for the digest.
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        out.text("expand", &self.path);
+        if self.delimiter != DEFAULT_DELIMITER {
+            out.text("delimiter", &self.delimiter);
+        }
+        out.choice(
+            "on_conflict",
+            &OnConflict::CHOICES,
+            self.on_conflict,
+            OnConflict::Fail,
+        );
+    }
+
+    /// Expands at every place.
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        let delimiter: Vec<_> = Text::from_str(&self.delimiter).units().collect();
+        let mut kept_targets = 0;
+        let mut change = context.change_values(&self.path, OnError::Fail, |value| {
+            let members = match value {
+                Value::Null => return Ok(Effect::Absent),
+                Value::Object(members) => members,
+                _ => return Err(wrong_kind("expected an object")),
+            };
+            let names: Vec<_> = members
+                .iter()
+                .map(|member| pieces(&member.name, &delimiter))
+                .collect();
+            if names.iter().all(|pieces| pieces.len() == 1) {
+                return Ok(Effect::Unchanged);
+            }
+            let mut tree = Tree {
+                on_conflict: self.on_conflict,
+                kept_targets: 0,
+                entries: Vec::new(),
+            };
+            // What does not move is there before anything that does, wherever it stands.
+            for (place, member) in members
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| names[*place].len() == 1)
+            {
+                tree.entries
+                    .push((place, member.name.clone(), Node::Leaf(member.value.clone())));
+            }
+            for (place, member) in members
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| names[*place].len() > 1)
+            {
+                tree.expand(place, &names[place], member.value.clone())?;
+            }
+            kept_targets += tree.kept_targets;
+            *members = tree.finish();
+            Ok(Effect::Changed)
+        })?;
+        change.kept_targets += kept_targets;
+        Ok(change)
+    }
+
+    /// Flattening gives the names back where no value was an object before.
+    pub(super) fn inverse(&self) -> Inverse {
+        let back = Op::Flatten(Flatten::new(self.path.clone(), self.delimiter.clone()));
+        Inverse::restorable(back, "a value that was an object before is flattened, too")
+    }
+}
+
+/// Reads `delimiter`, which `flatten` takes as well.
+pub(super) fn delimiter(fields: &mut Fields<'_, '_>) -> String {
+    let delimiter = fields
+        .optional_text("delimiter")
+        .unwrap_or(DEFAULT_DELIMITER)
+        .to_owned();
+    if delimiter.is_empty() {
+        fields.error("delimiter", "expected a delimiter, found an empty text");
+    }
+    delimiter
+}
+
+/// An object while it is made. Entries know the place of the member that they came from.
+struct Tree {
+    on_conflict: OnConflict,
+    kept_targets: u64,
+    entries: Vec<(usize, Text, Node)>,
+}
+
+enum Node {
+    /// A value that is not looked into.
+    Leaf(Value),
+    /// An object that is being made.
+    Branch(Vec<(Text, Node)>),
+}
+
+impl Tree {
+    fn expand(&mut self, place: usize, pieces: &[Text], value: Value) -> Result<(), Failure> {
+        let Some((first, rest)) = pieces.split_first() else {
+            return Ok(());
+        };
+        if pieces.len() > Limits::WORKING_DEPTH {
+            return Err(Failure::new(
+                FailureKind::Limit,
+                "expected a name with fewer parts",
+            ));
+        }
+        let there = self.entries.iter().position(|(_, name, _)| name == first);
+        let index = match there {
+            Some(index) if matches!(self.entries[index].2, Node::Branch(_)) => index,
+            Some(index) => {
+                let Node::Leaf(found) = &self.entries[index].2 else {
+                    return Ok(());
+                };
+                match give_way(self.on_conflict, found)? {
+                    Way::Stays => {
+                        self.kept_targets += 1;
+                        return Ok(());
+                    }
+                    Way::Goes => self.entries.retain(|(_, name, _)| name != first),
+                }
+                self.branch(place, first)
+            }
+            None => self.branch(place, first),
+        };
+        let on_conflict = self.on_conflict;
+        if let Node::Branch(children) = &mut self.entries[index].2 {
+            self.kept_targets += insert(children, rest, value, on_conflict)?;
+        }
+        Ok(())
+    }
+
+    fn branch(&mut self, place: usize, name: &Text) -> usize {
+        self.entries.push((place, name.clone(), Node::Branch(Vec::new())));
+        self.entries.len() - 1
+    }
+
+    fn finish(mut self) -> Vec<Member> {
+        self.entries.sort_by_key(|(place, ..)| *place);
+        self.entries
+            .into_iter()
+            .map(|(_, name, node)| Member {
+                name,
+                value: node.finish(),
+            })
+            .collect()
+    }
+}
+
+impl Node {
+    fn finish(self) -> Value {
+        match self {
+            Self::Leaf(value) => value,
+            Self::Branch(children) => Value::Object(
+                children
+                    .into_iter()
+                    .map(|(name, node)| Member {
+                        name,
+                        value: node.finish(),
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            Self::Leaf(value) => value.clone(),
+            Self::Branch(_) => Value::Object(Vec::new()),
+        }
+    }
+}
+
+enum Way {
+    Stays,
+    Goes,
+}
+
+fn give_way(on_conflict: OnConflict, there: &Value) -> Result<Way, Failure> {
+    match on_conflict {
+        OnConflict::Fail | OnConflict::Merge => Err(Failure::new(
+            FailureKind::Conflict,
+            "expected no two values for one name",
+        )
+        .found(there.kind())),
+        OnConflict::KeepTarget => Ok(Way::Stays),
+        OnConflict::Replace => Ok(Way::Goes),
+    }
+}
+
+/// Puts a value below a branch. Gives the number of values that were given up for what was there.
+fn insert(
+    mut children: &mut Vec<(Text, Node)>,
+    pieces: &[Text],
+    value: Value,
+    on_conflict: OnConflict,
+) -> Result<u64, Failure> {
+    let Some((last, way)) = pieces.split_last() else {
+        return Ok(0);
+    };
+    for piece in way {
+        let mut index = children.iter().position(|(name, _)| name == piece);
+        if let Some(there) = index
+            && let Node::Leaf(found) = &children[there].1
+        {
+            match give_way(on_conflict, found)? {
+                Way::Stays => return Ok(1),
+                Way::Goes => {
+                    children.remove(there);
+                    index = None;
+                }
+            }
+        }
+        let index = index.unwrap_or_else(|| {
+            children.push((piece.clone(), Node::Branch(Vec::new())));
+            children.len() - 1
+        });
+        let Node::Branch(inner) = &mut children[index].1 else {
+            return Ok(0);
+        };
+        children = inner;
+    }
+    if let Some(there) = children.iter().position(|(name, _)| name == last) {
+        match give_way(on_conflict, &children[there].1.value())? {
+            Way::Stays => return Ok(1),
+            Way::Goes => {
+                children.remove(there);
+            }
+        }
+    }
+    children.push((last.clone(), Node::Leaf(value)));
+    Ok(0)
+}
+
+/// The parts of a name between delimiters. A lone surrogate is carried as it is.
+fn pieces(name: &Text, delimiter: &[Result<char, u16>]) -> Vec<Text> {
+    let units: Vec<_> = name.units().collect();
+    let mut pieces = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    while at < units.len() {
+        if units[at..].starts_with(delimiter) {
+            pieces.push(text_of(&units[start..at]));
+            at += delimiter.len();
+            start = at;
+        } else {
+            at += 1;
+        }
+    }
+    if pieces.is_empty() {
+        return vec![name.clone()];
+    }
+    pieces.push(text_of(&units[start..]));
+    pieces
+}
+
+fn text_of(units: &[Result<char, u16>]) -> Text {
+    let parts: Vec<Text> = units
+        .iter()
+        .map(|unit| match unit {
+            Ok(character) => Text::from_str(character.encode_utf8(&mut [0; 4])),
+            Err(surrogate) => Text::from_scanned(&format!("\\u{surrogate:04x}")),
+        })
+        .collect();
+    Text::concat(&parts.iter().collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::{applies, fails, unchanged};
+
+    #[test]
+    fn names_become_objects_at_the_place_of_the_first() {
+        applies(
+            r#"{"expand":"$"}"#,
+            r#"{"y":1.0,"a.b":1,"x":2,"a.c.d":3,".":4}"#,
+            r#"{"y":1.0,"a":{"b":1,"c":{"d":3}},"x":2,"":{"":4}}"#,
+        );
+        applies(
+            r#"{"expand":"$","delimiter":"::"}"#,
+            r#"{"a::b":1,"c:d":2}"#,
+            r#"{"a":{"b":1},"c:d":2}"#,
+        );
+        unchanged(r#"{"expand":"$"}"#, r#"{"a":{"b.c":1}}"#, "unchanged");
+    }
+
+    #[test]
+    fn two_values_for_one_name_are_settled_as_asked() {
+        let replace = r#"{"expand":"$","on_conflict":"replace"}"#;
+        let keep = r#"{"expand":"$","on_conflict":"keep_target"}"#;
+        for (document, replaced, kept) in [
+            (r#"{"a.b":1,"a":{"c":2}}"#, r#"{"a":{"b":1}}"#, r#"{"a":{"c":2}}"#),
+            (
+                r#"{"a.b":1,"a.b.c":2}"#,
+                r#"{"a":{"b":{"c":2}}}"#,
+                r#"{"a":{"b":1}}"#,
+            ),
+            (
+                r#"{"a.b.c":1,"a.b":2}"#,
+                r#"{"a":{"b":2}}"#,
+                r#"{"a":{"b":{"c":1}}}"#,
+            ),
+        ] {
+            fails(r#"{"expand":"$"}"#, document, "conflict at $");
+            applies(replace, document, replaced);
+            applies(keep, document, kept);
+        }
+    }
+
+    #[test]
+    fn a_name_with_very_many_parts_is_a_limit() {
+        fails(
+            r#"{"expand":"$"}"#,
+            &format!(r#"{{"{}":1}}"#, ".".repeat(10_000)),
+            "limit at $",
+        );
+    }
+
+    #[test]
+    fn a_lone_surrogate_in_a_name_is_carried_as_it_is() {
+        applies(r#"{"expand":"$"}"#, r#"{"\ud800.b":1}"#, r#"{"\ud800":{"b":1}}"#);
+    }
+}

@@ -1,0 +1,166 @@
+//! `flatten`: nested objects as members with joined names. Its way back is `expand`.
+
+use crate::migration::canonical::Canonical;
+use crate::migration::context::{Context, Effect, OnConflict, OnError};
+use crate::migration::document::{Member, Text, Value};
+use crate::migration::failure::Failure;
+use crate::migration::load::fields::Fields;
+use crate::migration::op::convert::wrong_kind;
+use crate::migration::op::crowd::{Arrival, joined, settle};
+use crate::migration::op::expand::{self, Expand};
+use crate::migration::op::{Inverse, Op};
+use crate::migration::outcome::Change;
+use crate::migration::path::{Path, Takes};
+
+/// Flattens objects, at all levels. Arrays and empty objects stay values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Flatten {
+    path: Path,
+    delimiter: String,
+    on_conflict: OnConflict,
+}
+
+impl Flatten {
+    /// What undoes an `expand`.
+    pub(super) fn new(path: Path, delimiter: String) -> Self {
+        Self {
+            path,
+            delimiter,
+            on_conflict: OnConflict::Fail,
+        }
+    }
+
+    /// Reads the operands.
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let path = fields.path("flatten", Takes::PLACES.whole());
+        let delimiter = expand::delimiter(fields);
+        let on_conflict = fields.choice("on_conflict", &OnConflict::CHOICES, OnConflict::Fail);
+        Some(Self {
+            path: path?,
+            delimiter,
+            on_conflict,
+        })
+    }
+
+    /// Writes the operands for the digest.
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        out.text("flatten", &self.path);
+        if self.delimiter != expand::DEFAULT_DELIMITER {
+            out.text("delimiter", &self.delimiter);
+        }
+        out.choice(
+            "on_conflict",
+            &OnConflict::CHOICES,
+            self.on_conflict,
+            OnConflict::Fail,
+        );
+    }
+
+    /// Flattens at every place.
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        let delimiter = Text::from_str(&self.delimiter);
+        let mut kept_targets = 0;
+        let mut change = context.change_values(&self.path, OnError::Fail, |value| {
+            let members = match value {
+                Value::Null => return Ok(Effect::Absent),
+                Value::Object(members) => members,
+                _ => return Err(wrong_kind("expected an object")),
+            };
+            if !members.iter().any(|member| is_nested(&member.value)) {
+                return Ok(Effect::Unchanged);
+            }
+            let mut arrivals = Vec::with_capacity(members.len());
+            let mut origin = 0;
+            for Member { name, value } in members.iter().cloned() {
+                if is_nested(&value) {
+                    unroll(&name, value, &delimiter, &mut origin, &mut arrivals);
+                } else {
+                    arrivals.push(Arrival {
+                        member: Member { name, value },
+                        origin: None,
+                    });
+                }
+            }
+            let (settled, kept) = settle(arrivals, self.on_conflict)?;
+            kept_targets += kept;
+            *members = settled;
+            Ok(Effect::Changed)
+        })?;
+        change.kept_targets += kept_targets;
+        Ok(change)
+    }
+
+    /// Expanding gives the objects back where no name held the delimiter.
+    pub(super) fn inverse(&self) -> Inverse {
+        let back = Op::Expand(Expand::new(self.path.clone(), self.delimiter.clone()));
+        Inverse::restorable(back, "a name that held the delimiter before becomes an object")
+    }
+}
+
+fn is_nested(value: &Value) -> bool {
+    matches!(value, Value::Object(members) if !members.is_empty())
+}
+
+/// Each joined name has an origin of its own, so that two equal ones conflict. The recursion is as deep as the document.
+fn unroll(prefix: &Text, value: Value, delimiter: &Text, origin: &mut usize, arrivals: &mut Vec<Arrival>) {
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for member in members {
+                let name = joined(prefix, delimiter, &member.name);
+                unroll(&name, member.value, delimiter, origin, arrivals);
+            }
+        }
+        leaf => {
+            *origin += 1;
+            arrivals.push(Arrival {
+                member: Member {
+                    name: prefix.clone(),
+                    value: leaf,
+                },
+                origin: Some(*origin),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::{applies, fails, refuses, unchanged};
+
+    #[test]
+    fn nested_members_get_joined_names_in_document_order() {
+        applies(
+            r#"{"flatten":"$"}"#,
+            r#"{"x":1.0,"a":{"b":1,"c":{"d":[{}],"e":{}}},"":{"":2}}"#,
+            r#"{"x":1.0,"a.b":1,"a.c.d":[{}],"a.c.e":{},".":2}"#,
+        );
+        unchanged(r#"{"flatten":"$"}"#, r#"{"a":{},"b":[{"c":1}]}"#, "unchanged");
+    }
+
+    #[test]
+    fn what_has_not_moved_is_there_and_of_two_that_moved_the_earlier() {
+        let document = r#"{"a":{"b":1},"a.b":2}"#;
+        fails(
+            r#"{"flatten":"$"}"#,
+            document,
+            "conflict at $: expected no two members of one name, found a number",
+        );
+        applies(
+            r#"{"flatten":"$","on_conflict":"replace"}"#,
+            document,
+            r#"{"a.b":1}"#,
+        );
+        applies(
+            r#"{"flatten":"$","on_conflict":"keep_target"}"#,
+            document,
+            r#"{"a.b":2}"#,
+        );
+        fails(r#"{"flatten":"$"}"#, r#"{"a":{"b":1,"b":2}}"#, "conflict");
+        applies(
+            r#"{"flatten":"$","on_conflict":"replace"}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a.b":2}"#,
+        );
+        refuses(r#"{"flatten":"$","delimiter":""}"#, "delimiter");
+    }
+}

@@ -1,0 +1,79 @@
+//! `pick`: keeps some members of an object and removes the others.
+
+use crate::migration::canonical::Canonical;
+use crate::migration::context::{Context, Effect, OnError};
+use crate::migration::document::Value;
+use crate::migration::failure::Failure;
+use crate::migration::load::fields::Fields;
+use crate::migration::op::Inverse;
+use crate::migration::op::convert::wrong_kind;
+use crate::migration::outcome::Change;
+use crate::migration::path::{Path, Pattern, Takes};
+
+/// Keeps the members that are named or matched; none is made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pick {
+    path: Path,
+    members: Vec<Pattern>,
+}
+
+impl Pick {
+    /// Reads the operands.
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let path = fields.path("pick", Takes::PLACES.whole());
+        let members = fields.patterns("members");
+        Some(Self {
+            path: path?,
+            members: members?,
+        })
+    }
+
+    /// Writes the operands for the digest.
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        out.text("pick", &self.path);
+        out.texts("members", &self.members);
+    }
+
+    /// Removes what is not picked, at every place.
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        context.change_values(&self.path, OnError::Fail, |value| match value {
+            Value::Null => Ok(Effect::Absent),
+            Value::Object(members) => {
+                let before = members.len();
+                members.retain(|member| self.members.iter().any(|pattern| pattern.fits(&member.name)));
+                Ok(if members.len() == before {
+                    Effect::Unchanged
+                } else {
+                    Effect::Changed
+                })
+            }
+            _ => Err(wrong_kind("expected an object")),
+        })
+    }
+
+    /// The other members are gone.
+    pub(super) fn inverse(&self) -> Inverse {
+        Inverse::lossy("members that were not picked are gone")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::{applies, fails, unchanged};
+
+    #[test]
+    fn what_is_named_or_matched_stays_in_its_order() {
+        applies(
+            r#"{"pick":"$","members":["b","x_*"]}"#,
+            r#"{"x_1":1,"a":2,"b":3,"b":4}"#,
+            r#"{"x_1":1,"b":3,"b":4}"#,
+        );
+        unchanged(r#"{"pick":"o","members":"a"}"#, r#"{"o":{"a":1}}"#, "unchanged");
+        unchanged(r#"{"pick":"o","members":"a"}"#, r#"{"o":null}"#, "absent");
+        fails(
+            r#"{"pick":"o","members":"a"}"#,
+            r#"{"o":[]}"#,
+            "type at o: expected an object, found an array",
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! `unnest`: an object's members in its place. Its way back is `nest`, where the names are known.
+
+use crate::migration::canonical::Canonical;
+use crate::migration::context::{Context, Effect, OnConflict, Tally};
+use crate::migration::document::{Member, Text, Value};
+use crate::migration::failure::{Failure, FailureKind};
+use crate::migration::load::fields::Fields;
+use crate::migration::op::Inverse;
+use crate::migration::op::crowd::{Arrival, settle};
+use crate::migration::outcome::Change;
+use crate::migration::path::{Ends, Path, Takes};
+use crate::migration::place::{Location, Occurrences};
+
+/// Replaces object members by their own members.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unnest {
+    path: Path,
+    prefix: String,
+    on_conflict: OnConflict,
+}
+
+impl Unnest {
+    /// What undoes a `nest`.
+    pub(super) fn new(path: Path) -> Self {
+        Self {
+            path,
+            prefix: String::new(),
+            on_conflict: OnConflict::Fail,
+        }
+    }
+
+    /// Reads the operands.
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let path = fields.path("unnest", Takes::PLACES.ends(Ends::Members));
+        let prefix = fields.optional_text("prefix").unwrap_or_default().to_owned();
+        let on_conflict = fields.choice("on_conflict", &OnConflict::CHOICES, OnConflict::Fail);
+        Some(Self {
+            path: path?,
+            prefix,
+            on_conflict,
+        })
+    }
+
+    /// Writes the operands for the digest.
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        out.text("unnest", &self.path);
+        if !self.prefix.is_empty() {
+            out.text("prefix", &self.prefix);
+        }
+        out.choice(
+            "on_conflict",
+            &OnConflict::CHOICES,
+            self.on_conflict,
+            OnConflict::Fail,
+        );
+    }
+
+    /// Unnests, object by object: the places of one object are settled together, because each moves the ones behind it.
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        let mut tally = Tally::default();
+        let mut batches: Vec<(Location, Vec<usize>)> = Vec::new();
+        for turn in context.branches(&self.path, Occurrences::Every) {
+            let place = match context.admit(turn, &mut tally) {
+                Ok(Some(place)) => place,
+                Ok(None) => continue,
+                Err(failure) => {
+                    // A conflict in an object before it comes first in the document.
+                    self.perform(context, &batches, &mut tally)?;
+                    return Err(failure);
+                }
+            };
+            match context.get(&place.location) {
+                Some(Value::Null) | None => {
+                    tally.count(Effect::Absent);
+                    continue;
+                }
+                Some(Value::Object(_)) => {}
+                Some(other) => {
+                    let failure = Failure::new(FailureKind::Mismatch, "expected an object")
+                        .at(context.show(&place.location))
+                        .found(other.kind());
+                    context.mismatched(failure, &mut tally)?;
+                    continue;
+                }
+            }
+            let Some((index, parent)) = place.location.split_last() else {
+                continue;
+            };
+            match batches.last_mut() {
+                Some((last, indexes)) if last == parent => indexes.push(*index),
+                _ => batches.push((parent.to_vec(), vec![*index])),
+            }
+        }
+        self.perform(context, &batches, &mut tally)?;
+        context.finish(&self.path, &tally)
+    }
+
+    fn perform(
+        &self,
+        context: &mut Context<'_>,
+        batches: &[(Location, Vec<usize>)],
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        for (parent, indexes) in batches {
+            let shown = context.show(parent);
+            match context.get_mut(parent) {
+                Some(Value::Object(members)) => {
+                    let (settled, kept) = self
+                        .spread(members, indexes)
+                        .map_err(|failure| failure.at(shown.as_str()))?;
+                    *members = settled;
+                    tally.kept_targets += kept;
+                    indexes.iter().for_each(|_| tally.count(Effect::Changed));
+                }
+                Some(other) => {
+                    let found = other.kind();
+                    let failure = Failure::new(FailureKind::Mismatch, "expected a member of an object")
+                        .at(shown)
+                        .found(found);
+                    context.mismatched(failure, tally)?;
+                }
+                None => tally.count(Effect::Absent),
+            }
+        }
+        Ok(())
+    }
+
+    fn spread(&self, members: &[Member], indexes: &[usize]) -> Result<(Vec<Member>, u64), Failure> {
+        let prefix = Text::from_str(&self.prefix);
+        let mut arrivals = Vec::with_capacity(members.len());
+        for (index, member) in members.iter().enumerate() {
+            match &member.value {
+                Value::Object(inner) if indexes.contains(&index) => {
+                    arrivals.extend(inner.iter().map(|inner| Arrival {
+                        member: Member {
+                            name: Text::concat(&[&prefix, &inner.name]),
+                            value: inner.value.clone(),
+                        },
+                        origin: Some(index),
+                    }));
+                }
+                _ => arrivals.push(Arrival {
+                    member: member.clone(),
+                    origin: None,
+                }),
+            }
+        }
+        settle(arrivals, self.on_conflict)
+    }
+
+    /// Which members came out, only a schema could tell.
+    pub(super) fn inverse(&self) -> Inverse {
+        Inverse::lossy("without a schema nobody knows which members came out of the object")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::{applies, fails, refuses, unchanged};
+
+    #[test]
+    fn an_object_is_replaced_by_its_members_in_its_place() {
+        applies(
+            r#"{"unnest":"a","prefix":"a_"}"#,
+            r#"{"x":0,"a":{"b":1.0,"c":2},"y":3}"#,
+            r#"{"x":0,"a_b":1.0,"a_c":2,"y":3}"#,
+        );
+        applies(r#"{"unnest":"a"}"#, r#"{"a":{"a":1}}"#, r#"{"a":1}"#);
+        applies(r#"{"unnest":"a"}"#, r#"{"a":{},"b":1}"#, r#"{"b":1}"#);
+        applies(
+            r#"{"unnest":"p[*].o"}"#,
+            r#"{"p":[{"o":{"a":1}},{"o":{"b":2},"c":3}]}"#,
+            r#"{"p":[{"a":1},{"b":2,"c":3}]}"#,
+        );
+        applies(
+            r#"{"unnest":"x_*"}"#,
+            r#"{"x_1":{"a":1},"x_2":{"b":2}}"#,
+            r#"{"a":1,"b":2}"#,
+        );
+        unchanged(r#"{"unnest":"a"}"#, r#"{"a":null}"#, "absent");
+    }
+
+    #[test]
+    fn siblings_are_minded_and_other_kinds_are_a_mismatch() {
+        let document = r#"{"a":{"b":1},"b":2}"#;
+        fails(r#"{"unnest":"a"}"#, document, "conflict");
+        applies(
+            r#"{"unnest":"a","on_conflict":"replace"}"#,
+            document,
+            r#"{"b":1}"#,
+        );
+        applies(
+            r#"{"unnest":"a","on_conflict":"keep_target"}"#,
+            document,
+            r#"{"b":2}"#,
+        );
+        fails(
+            r#"{"unnest":"a"}"#,
+            r#"{"a":[1]}"#,
+            "mismatch at a: expected an object, found an array",
+        );
+        unchanged(r#"{"unnest":"a","on_mismatch":"skip"}"#, r#"{"a":[1]}"#, "absent");
+        refuses(r#"{"unnest":"a[*]"}"#, "expected");
+    }
+}

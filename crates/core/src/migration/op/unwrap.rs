@@ -1,0 +1,195 @@
+//! `unwrap`: takes a value out of an array or an object that holds nothing else. Its way back is `wrap`.
+
+use crate::migration::canonical::Canonical;
+use crate::migration::context::{Context, Effect, OnError};
+use crate::migration::document::Value;
+use crate::migration::failure::{Failure, FailureKind};
+use crate::migration::load::fields::Fields;
+use crate::migration::op::wrap::Wrap;
+use crate::migration::op::{Inverse, Op};
+use crate::migration::outcome::Change;
+use crate::migration::path::{Name, Path, Takes};
+
+/// Unwraps values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unwrap {
+    path: Path,
+    out_of: OutOf,
+}
+
+/// What the value is taken out of.
+#[derive(Debug, Clone, PartialEq)]
+enum OutOf {
+    /// An array.
+    Array(Take),
+    /// An object: this member, and what becomes of others.
+    Object { name: Name, drop_rest: bool },
+}
+
+/// Which element is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    Only,
+    First,
+    Last,
+}
+
+const TAKE: [(&str, Take); 3] = [("only", Take::Only), ("first", Take::First), ("last", Take::Last)];
+const REST: [(&str, bool); 2] = [("fail", false), ("drop", true)];
+
+impl Unwrap {
+    /// What undoes a `wrap`.
+    pub(super) fn new(path: Path, of: Option<Name>) -> Self {
+        let out_of = match of {
+            None => OutOf::Array(Take::Only),
+            Some(name) => OutOf::Object {
+                name,
+                drop_rest: false,
+            },
+        };
+        Self { path, out_of }
+    }
+
+    /// Reads the operands.
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let path = fields.path("unwrap", Takes::PLACES.whole());
+        let take = fields.choice("take", &TAKE, Take::Only);
+        let name = fields.optional_name("of");
+        let drop_rest = fields.choice("rest", &REST, false);
+        fields.excludes("take", "of");
+        fields.only_with("rest", "of");
+        let out_of = match name {
+            None => OutOf::Array(take),
+            Some(name) => OutOf::Object { name, drop_rest },
+        };
+        Some(Self { path: path?, out_of })
+    }
+
+    /// Writes the operands for the digest.
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        out.text("unwrap", &self.path);
+        match &self.out_of {
+            OutOf::Array(take) => out.choice("take", &TAKE, *take, Take::Only),
+            OutOf::Object { name, drop_rest } => {
+                out.text("of", name);
+                out.choice("rest", &REST, *drop_rest, false);
+            }
+        }
+    }
+
+    /// Unwraps at every place.
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        // The document itself can be replaced and not removed.
+        let whole = self.path.segments().is_some_and(<[_]>::is_empty);
+        context.change_values(&self.path, OnError::Fail, |value| match &self.out_of {
+            OutOf::Array(take) => match take_element(value, *take)? {
+                Effect::Removed if whole => Ok(Effect::Absent),
+                effect => Ok(effect),
+            },
+            OutOf::Object { name, drop_rest } => take_member(value, name, *drop_rest),
+        })
+    }
+
+    /// Wrapping again.
+    pub(super) fn inverse(&self) -> Inverse {
+        match &self.out_of {
+            OutOf::Array(Take::Only) => Inverse::lossless(Op::Wrap(Wrap::new(self.path.clone(), None))),
+            OutOf::Array(Take::First | Take::Last) => Inverse::lossy("the other elements are gone"),
+            OutOf::Object {
+                name,
+                drop_rest: false,
+            } => Inverse::lossless(Op::Wrap(Wrap::new(self.path.clone(), Some(name.clone())))),
+            OutOf::Object { drop_rest: true, .. } => Inverse::lossy("the other members are gone"),
+        }
+    }
+}
+
+fn take_element(value: &mut Value, take: Take) -> Result<Effect, Failure> {
+    let elements = match value {
+        Value::Null => return Ok(Effect::Absent),
+        Value::Array(elements) => elements,
+        _ => return Ok(Effect::Unchanged),
+    };
+    if take == Take::Only && elements.len() != 1 {
+        return Err(Failure::new(
+            FailureKind::Conflict,
+            "expected exactly one element",
+        ));
+    }
+    let last = elements.len().saturating_sub(1);
+    let index = if take == Take::Last { last } else { 0 };
+    if elements.is_empty() {
+        return Ok(Effect::Removed);
+    }
+    *value = elements.swap_remove(index);
+    Ok(Effect::Changed)
+}
+
+fn take_member(value: &mut Value, name: &Name, drop_rest: bool) -> Result<Effect, Failure> {
+    let members = match value {
+        Value::Null => return Ok(Effect::Absent),
+        Value::Object(members) => members,
+        _ => return Ok(Effect::Unchanged),
+    };
+    let Some(last) = members.iter().rposition(|member| name.matches(&member.name)) else {
+        return Ok(Effect::Absent);
+    };
+    if !drop_rest && members.iter().any(|member| !name.matches(&member.name)) {
+        return Err(Failure::new(FailureKind::Conflict, "expected no other members"));
+    }
+    *value = members.swap_remove(last).value;
+    Ok(Effect::Changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::{applies, fails, refuses, unchanged};
+
+    #[test]
+    fn one_element_or_one_member_comes_out() {
+        applies(r#"{"unwrap":"a"}"#, r#"{"a":[1.0]}"#, r#"{"a":1.0}"#);
+        applies(
+            r#"{"unwrap":"a","take":"last"}"#,
+            r#"{"a":[1,2,3]}"#,
+            r#"{"a":3}"#,
+        );
+        applies(
+            r#"{"unwrap":"a","take":"first"}"#,
+            r#"{"a":[],"b":1}"#,
+            r#"{"b":1}"#,
+        );
+        applies(
+            r#"{"unwrap":"a","of":"v"}"#,
+            r#"{"a":{"v":1,"v":2}}"#,
+            r#"{"a":2}"#,
+        );
+        applies(
+            r#"{"unwrap":"a","of":"v","rest":"drop"}"#,
+            r#"{"a":{"w":0,"v":1}}"#,
+            r#"{"a":1}"#,
+        );
+    }
+
+    #[test]
+    fn what_cannot_come_out_alone_is_a_conflict() {
+        fails(
+            r#"{"unwrap":"a"}"#,
+            r#"{"a":[]}"#,
+            "conflict at a: expected exactly one element, found an array",
+        );
+        fails(
+            r#"{"unwrap":"a","of":"v"}"#,
+            r#"{"a":{"v":1,"w":2}}"#,
+            "conflict at a",
+        );
+        unchanged(r#"{"unwrap":"$","take":"first"}"#, "[]", "absent");
+        unchanged(r#"{"unwrap":"a","of":"v"}"#, r#"{"a":{"w":2}}"#, "absent");
+        unchanged(r#"{"unwrap":"a"}"#, r#"{"a":{}}"#, "unchanged");
+    }
+
+    #[test]
+    fn operands_of_arrays_and_of_objects_do_not_mix() {
+        refuses(r#"{"unwrap":"a","take":"first","of":"v"}"#, "take");
+        refuses(r#"{"unwrap":"a","rest":"drop"}"#, "rest");
+    }
+}

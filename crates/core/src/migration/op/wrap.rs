@@ -1,0 +1,85 @@
+//! `wrap`: puts a value into an array or an object of its own. Its way back is `unwrap`.
+
+use crate::migration::canonical::Canonical;
+use crate::migration::context::{Context, Effect, OnError};
+use crate::migration::document::{Member, Value};
+use crate::migration::failure::Failure;
+use crate::migration::load::fields::Fields;
+use crate::migration::op::unwrap::Unwrap;
+use crate::migration::op::{Inverse, Op};
+use crate::migration::outcome::Change;
+use crate::migration::path::{Name, Path, Takes};
+
+/// Wraps values, `null` included.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Wrap {
+    path: Path,
+    /// The name of the member that holds the value; without one it becomes the only element of an array.
+    within: Option<Name>,
+}
+
+impl Wrap {
+    /// What undoes an `unwrap`.
+    pub(super) fn new(path: Path, within: Option<Name>) -> Self {
+        Self { path, within }
+    }
+
+    /// Reads the operands.
+    pub(super) fn parse(fields: &mut Fields<'_, '_>) -> Option<Self> {
+        let path = fields.path("wrap", Takes::PLACES.whole());
+        let within = fields.optional_name("in");
+        Some(Self { path: path?, within })
+    }
+
+    /// Writes the operands for the digest.
+    pub(super) fn canonical(&self, out: &mut Canonical) {
+        out.text("wrap", &self.path);
+        if let Some(name) = &self.within {
+            out.text("in", name);
+        }
+    }
+
+    /// Wraps at every place.
+    pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
+        context.change_values(&self.path, OnError::Fail, |value| {
+            let wrapped_already = match (&*value, &self.within) {
+                (Value::Array(_), None) => true,
+                (Value::Object(members), Some(name)) => {
+                    matches!(members.as_slice(), [only] if name.matches(&only.name))
+                }
+                _ => false,
+            };
+            if wrapped_already {
+                return Ok(Effect::Unchanged);
+            }
+            let inner = std::mem::replace(value, Value::Null);
+            *value = match &self.within {
+                None => Value::Array(vec![inner]),
+                Some(name) => Value::Object(vec![Member {
+                    name: name.to_text(),
+                    value: inner,
+                }]),
+            };
+            Ok(Effect::Changed)
+        })
+    }
+
+    /// Taking the value out again.
+    pub(super) fn inverse(&self) -> Inverse {
+        Inverse::lossless(Op::Unwrap(Unwrap::new(self.path.clone(), self.within.clone())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::{applies, unchanged};
+
+    #[test]
+    fn a_value_is_wrapped_once() {
+        applies(r#"{"wrap":"a"}"#, r#"{"a":1.0}"#, r#"{"a":[1.0]}"#);
+        applies(r#"{"wrap":"a","in":"v"}"#, r#"{"a":null}"#, r#"{"a":{"v":null}}"#);
+        applies(r#"{"wrap":"$"}"#, r#"{"a":1}"#, r#"[{"a":1}]"#);
+        unchanged(r#"{"wrap":"a"}"#, r#"{"a":[]}"#, "unchanged");
+        unchanged(r#"{"wrap":"a","in":"v"}"#, r#"{"a":{"v":1}}"#, "unchanged");
+    }
+}
