@@ -9,17 +9,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use dunlin_core::{Class, Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
 
 use crate::config::Sync;
 use crate::error;
-use crate::storage::{Handle, How, Identity, Storage};
-
-/// How long a writer that is about to close may hold the lock before the file counts as taken.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::storage::{Handle, How, Identity, Storage, lock};
 
 /// A file that is written, or standard output.
 #[derive(Debug)]
@@ -99,7 +95,12 @@ impl Appender {
         let file = storage
             .open(&place.path, How::Append)
             .map_err(failed("the file cannot be opened for writing"))?;
-        lock(&*file, &place.path)?;
+        if !lock(&*file).map_err(failed("the file cannot be locked"))? {
+            let message = "expected to be the only process that writes this file, found it locked by another; end that one first";
+            return Err(Error::new(ErrorKind::Blocked, "sender", message)
+                .class_of(Class::Unhealthy)
+                .with("path", place.path.display()));
+        }
         if durable {
             // Also where nothing was made just now: whoever made it may have died before its name reached the disk.
             for folder in place
@@ -343,26 +344,6 @@ impl Failure {
         match &self.cause {
             Some(cause) => error.caused_by(Arc::clone(cause)),
             None => error,
-        }
-    }
-}
-
-fn lock(file: &dyn Handle, path: &Path) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(true) => return Ok(()),
-            Ok(false) if began.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
-            Ok(false) => {
-                return Err(Error::new(
-                    ErrorKind::Blocked,
-                    "sender",
-                    "expected to be the only process that writes this file, found it locked by another; end that one first",
-                )
-                .class_of(Class::Unhealthy)
-                .with("path", path.display()));
-            }
-            Err(cause) => return Err(error::io("sender", "the file cannot be locked", path, cause)),
         }
     }
 }

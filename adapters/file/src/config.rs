@@ -252,6 +252,15 @@ impl Config {
 }
 
 impl End {
+    /// The most bytes a payload may have. In an envelope it must fit as base64, too, beside headers of some size.
+    pub(crate) fn max_payload(&self) -> usize {
+        if self.envelope {
+            self.max_line / 3 * 2
+        } else {
+            self.max_line
+        }
+    }
+
     /// What this end can do. `real` is its path with all links followed, once somebody has looked.
     pub(crate) fn resolved(&self, real: Option<&Path>) -> Resolved {
         // Standard input and standard output are two channels under one address: no two ends of it are ever the same.
@@ -260,14 +269,9 @@ impl End {
             Some(path) => format!("file:{}", path.display()),
             None => format!("file:-#{}", STANDARD.fetch_add(1, Ordering::Relaxed)),
         };
-        let payload = if self.envelope {
-            self.max_line / 3 * 2
-        } else {
-            self.max_line
-        };
         Resolved::new(
             capabilities(self.envelope, self.path.is_none()),
-            Limits::default().payload(payload),
+            Limits::default().payload(self.max_payload()),
             "file",
             canonical,
         )

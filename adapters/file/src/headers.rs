@@ -26,23 +26,26 @@ pub(crate) fn write(end: &End, outgoing: &Outgoing, lines: &mut Vec<u8>) -> Resu
     } else {
         plain(outgoing, lines)
     };
-    let length = lines.len() - start;
-    let written = match written {
-        Ok(()) if length > end.max_line => Err(Error::new(
-            ErrorKind::TooLarge,
-            "send",
-            format!(
-                "expected a line of at most {} bytes (`max_line`), found {length}",
-                end.max_line
-            ),
-        )),
-        other => other,
-    };
+    let written = written.and_then(|()| {
+        let payload = outgoing.message.payload.as_ref().map_or(0, Bytes::len);
+        fits("a payload", payload, end.max_payload())?;
+        fits("a line", lines.len() - start, end.max_line)
+    });
     match written {
         Ok(()) => lines.push(b'\n'),
         Err(_) => lines.truncate(start),
     }
     written.map_err(|error| error.with("channel", name(end)))
+}
+
+fn fits(what: &str, found: usize, most: usize) -> Result<()> {
+    if found <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "expected {what} of at most {most} bytes, found {found}; raise `max_line` here and where it is read"
+    );
+    Err(Error::new(ErrorKind::TooLarge, "send", message))
 }
 
 fn plain(outgoing: &Outgoing, lines: &mut Vec<u8>) -> Result<()> {

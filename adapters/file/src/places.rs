@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::append::{checksum, read_exactly};
 use crate::error::io;
-use crate::storage::{Handle, How, Storage};
+use crate::storage::{Handle, How, Storage, lock};
 
 /// How many bytes before the offset the fingerprint covers.
 const COVERED: u64 = 64;
@@ -73,7 +73,7 @@ impl PlaceFile {
         durable: bool,
     ) -> Result<Self> {
         let path = group.join(channel);
-        let lock = path.with_extension("lock");
+        let beside = path.with_extension("lock");
         let failed = |message| {
             let path = path.clone();
             move |cause| io("receiver", message, &path, cause)
@@ -84,9 +84,9 @@ impl PlaceFile {
                 .map_err(failed("the folder of places cannot be made"))?;
         }
         let handle = storage
-            .open(&lock, How::Overwrite)
+            .open(&beside, How::Overwrite)
             .map_err(failed("the lock of the place cannot be opened"))?;
-        if !handle.try_lock().map_err(failed("the place cannot be locked"))? {
+        if !lock(&*handle).map_err(failed("the place cannot be locked"))? {
             return Err(Error::new(
                 ErrorKind::Blocked,
                 "receiver",

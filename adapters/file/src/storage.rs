@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use rustix::fs::{Access as Right, OFlags, access};
 
@@ -278,6 +278,19 @@ impl Handle for Standard {
     fn try_lock(&self) -> io::Result<bool> {
         Ok(true)
     }
+}
+
+/// Locks a file, with some patience for one who is about to let go of it; says whether that worked.
+pub(crate) fn lock(file: &dyn Handle) -> io::Result<bool> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let began = Instant::now();
+    while !file.try_lock()? {
+        if began.elapsed() >= PATIENCE {
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(true)
 }
 
 /// Follows all links of what is there of a path, and keeps the rest as it is written.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use dunlin_core::{Error, ErrorKind, Result};
+use dunlin_core::{Class, Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::append::{Appender, Failure, Place, Written};
@@ -57,7 +57,8 @@ struct Job {
 pub(crate) struct Share {
     writers: Arc<Writers>,
     key: PathBuf,
-    writer: Arc<Writer>,
+    /// None once it is given back.
+    writer: Option<Arc<Writer>>,
 }
 
 impl Writers {
@@ -93,7 +94,7 @@ impl Writers {
                 Ok(Share {
                     writers: Arc::clone(self),
                     key,
-                    writer: Arc::clone(&entry.writer),
+                    writer: Some(Arc::clone(&entry.writer)),
                 })
             }
             _ => Err(
@@ -111,20 +112,18 @@ impl Share {
     /// The writer has failed; nothing was handed over.
     pub(crate) async fn write(&self, block: Vec<u8>) -> Result<oneshot::Receiver<Written>> {
         let gone = || {
-            Error::new(
-                ErrorKind::Io,
-                "send",
-                "the file failed before, and is opened anew only when the route starts again",
-            )
-            .class_of(dunlin_core::Class::Unhealthy)
-            .with("path", self.key.display())
+            let message = "the file failed before, and is opened anew only when the route starts again";
+            Error::new(ErrorKind::Io, "send", message)
+                .class_of(Class::Unhealthy)
+                .with("path", self.key.display())
         };
-        let room = Arc::clone(&self.writer.room)
+        let writer = self.writer.as_ref().ok_or_else(gone)?;
+        let room = Arc::clone(&writer.room)
             .acquire_owned()
             .await
             .map_err(|_| gone())?;
         let (answer, written) = oneshot::channel();
-        self.writer
+        writer
             .jobs
             .send(Job {
                 block,
@@ -136,38 +135,44 @@ impl Share {
     }
 
     /// Gives the share back, and waits for the writer's end if it was the last. Blocks.
-    pub(crate) fn leave(self) -> Result<()> {
-        let Self { writers, key, writer } = self;
-        let last = {
-            let mut writers = writers.0.lock().unwrap_or_else(PoisonError::into_inner);
-            match writers.get_mut(&key) {
-                Some(entry) if Arc::ptr_eq(&entry.writer, &writer) => {
-                    entry.users -= 1;
-                    if entry.users == 0 {
-                        writers.remove(&key)
-                    } else {
-                        None
-                    }
-                }
-                // A writer that failed was replaced meanwhile.
-                _ => None,
-            }
-        };
-        drop(writer);
-        let Some(Entry { writer, thread, .. }) = last else {
+    pub(crate) fn leave(mut self) -> Result<()> {
+        let Some(Entry { writer, thread, .. }) = self.give_back() else {
             return Ok(());
         };
         drop(writer);
         match thread.join() {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(failure)) => Err(failure.error("close", &key.display().to_string())),
+            Ok(Err(failure)) => Err(failure.error("close", &self.key.display().to_string())),
             Err(_) => Err(Error::new(
                 ErrorKind::Internal,
                 "close",
                 "the thread that writes the file panicked",
             )
-            .with("path", key.display())),
+            .with("path", self.key.display())),
         }
+    }
+
+    /// The writer, if nobody else has a share in it any more. It ends once it is dropped and has written what waits.
+    fn give_back(&mut self) -> Option<Entry> {
+        let writer = self.writer.take()?;
+        let mut writers = self.writers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = writers.get_mut(&self.key)?;
+        if !Arc::ptr_eq(&entry.writer, &writer) {
+            // Ours has failed and was replaced.
+            return None;
+        }
+        entry.users -= 1;
+        if entry.users == 0 {
+            writers.remove(&self.key)
+        } else {
+            None
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        drop(self.give_back());
     }
 }
 
