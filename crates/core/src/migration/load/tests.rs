@@ -235,9 +235,9 @@ fn ids_are_unique_in_a_migration() {
     assert_eq!(
         lines(text),
         [
-            "m.yaml:4:4: error: the id `x` stands twice, first at m.yaml:3:4",
+            "m.yaml:4:19: error: the id `x` stands twice, first at m.yaml:3:19",
             "m.yaml:6:19: error: expected an id, found an empty string",
-            "m.yaml:7:4: error: the id `m#5` stands twice, first at m.yaml:5:4",
+            "m.yaml:7:4: error: the id `m#5` stands twice, first at m.yaml:5:19",
         ]
     );
 }

@@ -111,13 +111,15 @@ impl Loader<'_, '_> {
     }
 
     /// Takes the id of an entry in, and reports one that was there before.
-    fn with_its_own_id(&mut self, entry: Option<Entry>, default_id: &str) -> Option<Entry> {
-        let entry = entry?;
+    ///
+    /// It comes with the place of its id: that of the entry where the id is the default.
+    fn with_its_own_id(&mut self, entry: Option<(Entry, Place)>, default_id: &str) -> Option<Entry> {
+        let (entry, id_place) = entry?;
         let Some(first) = self.ids.get(&entry.id) else {
-            self.ids.insert(entry.id.clone(), entry.place.clone());
+            self.ids.insert(entry.id.clone(), id_place);
             return Some(entry);
         };
-        let (one, other) = (first.file(), entry.place.file());
+        let (one, other) = (first.file(), id_place.file());
         let are_files_of_one_id = entry.id == default_id && one != other;
         // Two files of one id clash in all of their entries; saying so once is enough.
         if !are_files_of_one_id || self.clashes.insert((one.to_owned(), other.to_owned())) {
@@ -127,14 +129,14 @@ impl Loader<'_, '_> {
             } else {
                 "ids are unique in a migration; give one of the two transformations another `id`"
             };
-            self.findings
-                .push(Finding::error(&entry.place, message).help(help));
+            self.findings.push(Finding::error(&id_place, message).help(help));
         }
         None
     }
 }
 
-fn entry(fields: &mut Fields<'_, '_>, default_id: &str, status: Status) -> Option<Entry> {
+fn entry(fields: &mut Fields<'_, '_>, default_id: &str, status: Status) -> Option<(Entry, Place)> {
+    let id_place = fields.place("id");
     let id = id(fields).unwrap_or_else(|| default_id.to_owned());
     let description = description(fields);
     let step = Step::parse(fields);
@@ -150,13 +152,14 @@ fn entry(fields: &mut Fields<'_, '_>, default_id: &str, status: Status) -> Optio
         }))
     });
     let transformation = step.map(|step| Transformation { step, when, inverse });
-    Some(Entry {
+    let entry = Entry {
         id,
         description,
         status,
         transformation: transformation?,
         place: fields.head().clone(),
-    })
+    };
+    Some((entry, id_place))
 }
 
 /// The field `id`; one that is no id is reported.
