@@ -158,55 +158,62 @@ fn fits(text: &str) -> bool {
             .any(|character| character.is_control() || character.is_whitespace())
 }
 
+/// One step of a pattern.
+#[derive(Clone, Copy)]
+enum Token {
+    /// This character.
+    Is(char),
+    /// Any text without a dot.
+    Star,
+    /// Any text.
+    Stars,
+}
+
+impl Token {
+    /// Whether it takes the character and could take another.
+    fn goes_on(self, character: char) -> bool {
+        match self {
+            Self::Is(_) => false,
+            Self::Star => character != '.',
+            Self::Stars => true,
+        }
+    }
+}
+
 /// Whether an address fits a pattern, in time that grows with the product of their lengths at most.
 fn matches(pattern: &str, address: &str) -> bool {
-    #[derive(PartialEq)]
-    enum Token {
-        Is(char),
-        Star,
-        Stars,
-    }
     let mut tokens = Vec::new();
-    let mut rest = pattern;
-    while let Some(character) = rest.chars().next() {
-        let (token, length) = if rest.starts_with("**") {
-            (Token::Stars, 2)
-        } else if character == '*' {
-            (Token::Star, 1)
-        } else {
-            (Token::Is(character), character.len_utf8())
-        };
-        tokens.push(token);
-        rest = &rest[length..];
+    let mut rest = pattern.chars().peekable();
+    while let Some(character) = rest.next() {
+        tokens.push(match character {
+            '*' if rest.next_if_eq(&'*').is_some() => Token::Stars,
+            '*' => Token::Star,
+            character => Token::Is(character),
+        });
     }
-    // `at[n]`: the text so far fits the first n tokens.
-    let mut at = vec![false; tokens.len() + 1];
-    at[0] = true;
-    pass_stars(&tokens, &mut at, |token| {
-        matches!(token, Token::Star | Token::Stars)
-    });
+    // `fits[n]`: what was read so far fits the first n tokens.
+    let mut fits = vec![false; tokens.len() + 1];
+    fits[0] = true;
+    skip_stars(&tokens, &mut fits);
     for character in address.chars() {
         let mut next = vec![false; tokens.len() + 1];
         for (n, token) in tokens.iter().enumerate() {
             match token {
-                Token::Is(wanted) => next[n + 1] |= at[n] && *wanted == character,
-                Token::Star => next[n + 1] |= at[n + 1] && character != '.' || at[n] && character != '.',
-                Token::Stars => next[n + 1] |= at[n + 1] || at[n],
+                Token::Is(wanted) => next[n + 1] = fits[n] && *wanted == character,
+                Token::Star | Token::Stars => next[n + 1] = fits[n + 1] && token.goes_on(character),
             }
         }
-        pass_stars(&tokens, &mut next, |token| {
-            matches!(token, Token::Star | Token::Stars)
-        });
-        at = next;
+        skip_stars(&tokens, &mut next);
+        fits = next;
     }
-    at[tokens.len()]
+    fits[tokens.len()]
 }
 
 /// A star may stand for nothing: what fits up to it fits behind it.
-fn pass_stars<T>(tokens: &[T], at: &mut [bool], is_star: impl Fn(&T) -> bool) {
+fn skip_stars(tokens: &[Token], fits: &mut [bool]) {
     for (n, token) in tokens.iter().enumerate() {
-        if at[n] && is_star(token) {
-            at[n + 1] = true;
+        if fits[n] && matches!(token, Token::Star | Token::Stars) {
+            fits[n + 1] = true;
         }
     }
 }

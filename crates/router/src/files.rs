@@ -109,7 +109,11 @@ impl ProjectFiles {
 
     /// The path that a name leads to after all links, if it stays inside.
     fn real(&self, name: &str) -> Result<PathBuf, ResolveError> {
-        let real = self.real.join(name).canonicalize().map_err(told)?;
+        let real = self
+            .real
+            .join(name)
+            .canonicalize()
+            .map_err(|error| told(&error))?;
         if real.starts_with(&self.real) {
             Ok(real)
         } else {
@@ -121,7 +125,7 @@ impl ProjectFiles {
 impl Resolver for ProjectFiles {
     fn read(&self, name: &str) -> Result<Vec<u8>, ResolveError> {
         let path = self.real(name)?;
-        let metadata = path.metadata().map_err(told)?;
+        let metadata = path.metadata().map_err(|error| told(&error))?;
         if !metadata.is_file() {
             let found = if metadata.is_dir() {
                 "a folder"
@@ -142,10 +146,10 @@ impl Resolver for ProjectFiles {
         }
         // The file may have grown since.
         let mut bytes = Vec::new();
-        let file = std::fs::File::open(&path).map_err(told)?;
+        let file = std::fs::File::open(&path).map_err(|error| told(&error))?;
         file.take(MOST_BYTES as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(told)?;
+            .map_err(|error| told(&error))?;
         if bytes.len() > MOST_BYTES {
             return Err(too_large(bytes.len() as u64));
         }
@@ -161,8 +165,8 @@ impl Resolver for ProjectFiles {
             });
         }
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(&path).map_err(told)? {
-            let entry = entry.map_err(told)?;
+        for entry in std::fs::read_dir(&path).map_err(|error| told(&error))? {
+            let entry = entry.map_err(|error| told(&error))?;
             let file = entry.file_name();
             let name = file.to_str().ok_or_else(|| {
                 ResolveError::Failed(format!("the name `{}` in it is no UTF-8 text", file.display()))
@@ -193,7 +197,7 @@ fn nearest_root(folder: &Path) -> io::Result<PathBuf> {
     })
 }
 
-fn told(error: io::Error) -> ResolveError {
+fn told(error: &io::Error) -> ResolveError {
     match error.kind() {
         io::ErrorKind::NotFound => ResolveError::NotFound,
         _ => ResolveError::Failed(error.to_string()),

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod breaker;
+pub mod check;
 pub mod config;
 pub mod dead_letter;
 pub mod fail_points;

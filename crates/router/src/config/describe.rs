@@ -71,7 +71,7 @@ fn schema_of(key: &Key) -> Value {
         Kind::Choice(words) => with(json!({"enum": words})),
         // A text may stand for any number: it may hold a variable.
         Kind::Count { least, most } => {
-            with(json!({"type": ["integer", "string"], "minimum": least, "maximum": most}))
+            with(json!({"type": ["integer", "string"], "minimum": least, "maximum": most}));
         }
         Kind::CountOrOff => with(json!({"type": ["integer", "string"], "minimum": 1})),
         Kind::ShareOrOff => with(json!({"type": ["number", "string"], "exclusiveMinimum": 0, "maximum": 1})),

@@ -55,7 +55,7 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match SIZES[..3]
             .iter()
-            .find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0)
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor))
         {
             Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
             None => write!(f, "{}", self.0),
@@ -101,7 +101,7 @@ impl fmt::Display for Pause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = self.0.as_millis();
         match PAUSES.iter().find(|(_, factor)| {
-            milliseconds >= u128::from(*factor) && milliseconds % u128::from(*factor) == 0
+            milliseconds >= u128::from(*factor) && milliseconds.is_multiple_of(u128::from(*factor))
         }) {
             Some((unit, factor)) => write!(f, "{}{unit}", milliseconds / u128::from(*factor)),
             None => write!(f, "{milliseconds}ms"),

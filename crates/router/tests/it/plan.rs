@@ -1,93 +1,12 @@
 //! What a configuration means, and what is refused because an end cannot do it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::sync::Arc;
 
-use dunlin_core::clock::{Clock, ManualClock};
-use dunlin_core::finding::Findings;
-use dunlin_core::memory;
 use dunlin_core::messaging::Start;
-use dunlin_core::registry::Registry;
-use dunlin_router::config::Sources;
 use dunlin_router::config::keys::KEYS;
-use dunlin_router::plan::{AddressPlan, Dedup, Level, Order, Plan};
-use tempfile::TempDir;
+use dunlin_router::plan::{AddressPlan, Dedup, Level, Order};
 
-/// A project in a folder of its own, with the memory system built in.
-struct Project {
-    folder: TempDir,
-    sources: Sources,
-}
-
-impl Project {
-    fn new(configuration: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let sources = Sources {
-            file: Some(folder.path().join("dunlin.yaml")),
-            ..Sources::default()
-        };
-        let project = Self { folder, sources };
-        project.file("dunlin.yaml", configuration)
-    }
-
-    /// Systems `log`, which keeps its history, and `queue`, which deletes what is settled; and this route between them.
-    fn route(route: &str) -> Self {
-        let mut text = String::from(
-            "systems:\n  log: { url: 'memory:log' }\n  queue: { url: 'memory:queue', settings: { mode: queue } }\nroutes:\n  orders:\n",
-        );
-        for line in route.lines() {
-            writeln!(text, "    {line}").unwrap();
-        }
-        Self::new(&text)
-    }
-
-    fn file(self, name: &str, text: &str) -> Self {
-        let path = self.folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-        self
-    }
-
-    fn set(mut self, text: &str) -> Self {
-        self.sources.set.push(text.to_owned());
-        self
-    }
-
-    fn plan(&self) -> Result<Plan, Findings> {
-        let mut registry = Registry::new();
-        registry.add(memory::PLUGIN).unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
-        Plan::read(&self.sources, &registry, &clock)
-    }
-
-    fn good(&self) -> Plan {
-        self.plan().unwrap_or_else(|findings| panic!("{findings}"))
-    }
-
-    /// The findings, each in one line: what is wrong, or what is warned of.
-    fn findings(&self) -> Vec<String> {
-        let findings = self.plan().map_or_else(|findings| findings, |plan| plan.warnings);
-        let folder = format!("{}/", self.folder.path().display());
-        findings
-            .sorted()
-            .into_iter()
-            .map(|finding| finding.to_string().replace(&folder, ""))
-            .collect()
-    }
-
-    /// Exactly one finding, which contains this text.
-    fn refused(&self, expected: &str) {
-        let findings = self.findings();
-        assert!(
-            findings.len() == 1 && findings[0].contains(expected),
-            "expected `{expected}` alone, found {findings:#?}"
-        );
-    }
-}
-
-/// A migration of one step.
-const MIGRATION: &str = "transformations: [{ remove: name }]\n";
+use crate::project::{MIGRATION, Project};
 
 const BRIDGE: &str = "from: queue/orders\nto: log/orders";
 

@@ -1,0 +1,279 @@
+//! What `dunlin check` says of a configuration: everything that is wrong, and for each route what it would do.
+//!
+//! The check itself touches no network. [`look`] asks the systems how much a route would read, without consuming or
+//! creating anything.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dunlin_core::capability::Capabilities;
+use dunlin_core::clock::Clock;
+use dunlin_core::finding::Findings;
+use dunlin_core::messaging::{ChannelState, Resolved, Start};
+use dunlin_core::registry::Registry;
+use futures_util::future::{Either, select};
+use serde_json::{Value, json};
+
+use crate::config::{Loaded, Sources};
+use crate::plan::{EndPlan, Guarantee, Order, Plan, RoutePlan};
+use crate::sessions::Sessions;
+
+/// What was found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// Everything that is wrong or worth a warning.
+    pub findings: Findings,
+    /// The routes that are right, in the order of their names.
+    pub routes: Vec<RouteReport>,
+    /// The configuration with its defaults, secrets masked; none where it could not be read.
+    pub resolved: Option<Value>,
+    /// The plan of those routes, to look further with.
+    pub plan: Option<Plan>,
+}
+
+/// What a route would do.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RouteReport {
+    /// Its name.
+    pub name: String,
+    /// What is promised about loss and duplicates, and why not more.
+    pub guarantee: Guarantee,
+    /// What is promised about order.
+    pub order: Order,
+    /// Its ends in the order of the way: `from`, `to`, `report`, `dead_letter`.
+    pub ends: Vec<EndReport>,
+    /// Its migrations as `name@length:hash`, with their conditions.
+    pub migrations: Vec<(String, Option<String>)>,
+    /// Where a group that has no place yet begins.
+    pub start: String,
+    /// What else people should know, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// One end of a route.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EndReport {
+    /// Its key in the route.
+    pub key: &'static str,
+    /// The system's name and the channel, as `system/channel`.
+    pub channel: String,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+/// Checks a configuration offline.
+pub fn check(sources: &Sources, registry: &Registry, clock: &Arc<dyn Clock>) -> Report {
+    let mut findings = Findings::new();
+    let loaded = Loaded::read(sources, &mut findings);
+    let plan = loaded
+        .as_ref()
+        .map(|loaded| Plan::of(loaded, registry, clock, &mut findings));
+    Report {
+        routes: plan
+            .iter()
+            .flat_map(|plan| &plan.routes)
+            .map(RouteReport::of)
+            .collect(),
+        resolved: loaded.map(|loaded| loaded.shown()),
+        findings,
+        plan,
+    }
+}
+
+/// How much a route would read: what the system says of its source.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Reading {
+    /// The route's name.
+    pub route: String,
+    /// The state of its source, or why it cannot be had.
+    pub state: Result<ChannelState, String>,
+}
+
+/// Asks for each route how much it would read. Each answer is waited for no longer than `patience`.
+pub async fn look(plan: &Plan, clock: &Arc<dyn Clock>, patience: Duration) -> Vec<Reading> {
+    let sessions = Sessions::new(plan.systems.values());
+    let mut readings = Vec::new();
+    for route in &plan.routes {
+        let source = &route.from.source;
+        let asking = Box::pin(async {
+            let session = sessions.get(&route.from.system).await?;
+            session.inspect(&source.endpoint, Some(&source.group)).await
+        });
+        let state = match select(asking, clock.sleep(patience)).await {
+            Either::Left((state, _)) => state.map_err(|error| error.to_string()),
+            Either::Right(((), _)) => Err(format!("expected an answer within {patience:?}, found none")),
+        };
+        readings.push(Reading {
+            route: route.name.clone(),
+            state,
+        });
+    }
+    for (system, error) in sessions.close().await {
+        tracing::warn!(system, %error, "a session did not close as it should");
+    }
+    readings
+}
+
+impl RouteReport {
+    fn of(route: &RoutePlan) -> Self {
+        let end = |key, system: &str, channel: &str, resolved: &Resolved| EndReport {
+            key,
+            channel: match channel {
+                "" => system.to_owned(),
+                channel => format!("{system}/{channel}"),
+            },
+            capabilities: resolved.capabilities,
+        };
+        let output = |key, output: &EndPlan| end(key, &output.system, &output.channel, &output.resolved);
+        let from = &route.from;
+        let mut ends = vec![
+            end("from", &from.system, &from.channel, &from.resolved),
+            output("to", &route.to.end),
+        ];
+        ends.extend(route.report.as_ref().map(|report| output("report", &report.end)));
+        ends.extend(route.dead_letter.as_ref().map(|end| output("dead_letter", end)));
+        Self {
+            name: route.name.clone(),
+            guarantee: route.guarantee.clone(),
+            order: route.order,
+            ends,
+            migrations: route
+                .migrations
+                .iter()
+                .map(|choice| {
+                    (
+                        choice.migration.chain_id(),
+                        choice.when.as_ref().map(|when| when.text().to_owned()),
+                    )
+                })
+                .collect(),
+            start: match &from.source.start {
+                Start::Earliest => "earliest".to_owned(),
+                Start::Latest => "latest".to_owned(),
+                Start::Time(time) => jiff::Timestamp::try_from(*time)
+                    .map_or_else(|_| "a time".to_owned(), |time| time.to_string()),
+                Start::Position(position) => position.to_string(),
+            },
+            notes: route.notes.clone(),
+        }
+    }
+
+    /// The report for a program.
+    pub fn to_json(&self) -> Value {
+        let ends: serde_json::Map<String, Value> = self
+            .ends
+            .iter()
+            .map(|end| {
+                let facts: serde_json::Map<String, Value> = end
+                    .capabilities
+                    .facts()
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value.into()))
+                    .collect();
+                (
+                    end.key.to_owned(),
+                    json!({"channel": end.channel, "capabilities": facts}),
+                )
+            })
+            .collect();
+        let migrations: Vec<Value> = self
+            .migrations
+            .iter()
+            .map(|(chain, when)| json!({"chain": chain, "when": when}))
+            .collect();
+        json!({
+            "route": self.name,
+            "guarantee": {"level": self.guarantee.level.to_string(), "reason": self.guarantee.reason},
+            "order": order(self.order),
+            "start": self.start,
+            "ends": ends,
+            "migrations": migrations,
+            "notes": self.notes,
+        })
+    }
+}
+
+impl Report {
+    /// The whole report for a program: `findings` and `routes`.
+    pub fn to_json(&self) -> Value {
+        let routes: Vec<Value> = self.routes.iter().map(RouteReport::to_json).collect();
+        json!({"findings": self.findings.to_json(), "routes": routes})
+    }
+}
+
+fn order(order: Order) -> &'static str {
+    match order {
+        Order::None => "none",
+        Order::PerLane => "per_lane",
+        Order::Strict => "strict",
+    }
+}
+
+/// A few lines for people: the way, the guarantee with its reason, order, migrations, notes.
+impl fmt::Display for RouteReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channel = |key| {
+            self.ends
+                .iter()
+                .find(|end| end.key == key)
+                .map_or("", |end| end.channel.as_str())
+        };
+        writeln!(f, "{}: {} -> {}", self.name, channel("from"), channel("to"))?;
+        let mut line = |name: &str, text: &str| writeln!(f, "  {name:<12} {text}");
+        line(
+            "guarantee",
+            &format!("{}: {}", self.guarantee.level, self.guarantee.reason),
+        )?;
+        line("order", order(self.order))?;
+        line("start", &self.start)?;
+        for (chain, when) in &self.migrations {
+            match when {
+                Some(when) => line("migration", &format!("{chain} when {when}"))?,
+                None => line("migration", chain)?,
+            }
+        }
+        for key in ["report", "dead_letter"] {
+            if !channel(key).is_empty() {
+                line(key, channel(key))?;
+            }
+        }
+        for end in &self.ends {
+            let mut facts = String::new();
+            for (name, value) in end.capabilities.facts() {
+                let gap = if facts.is_empty() { "" } else { ", " };
+                match value.as_str() {
+                    "yes" => write!(facts, "{gap}{name}")?,
+                    "no" => {}
+                    value => write!(facts, "{gap}{name}: {value}")?,
+                }
+            }
+            line("can", &format!("{} ({facts})", end.channel))?;
+        }
+        for note in &self.notes {
+            line("note", note)?;
+        }
+        Ok(())
+    }
+}
+
+/// One line: `orders: 1200 messages, 300 of them not yet settled`.
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.route)?;
+        let state = match &self.state {
+            Ok(state) => state,
+            Err(error) => return write!(f, "cannot be told: {error}"),
+        };
+        match (state.depth, state.lag) {
+            (Some(depth), Some(lag)) => write!(f, "{depth} messages, {lag} of them to read"),
+            (Some(depth), None) => write!(f, "{depth} messages"),
+            (None, Some(lag)) => write!(f, "{lag} messages to read"),
+            (None, None) => f.write_str("the system does not tell how much there is to read"),
+        }
+    }
+}

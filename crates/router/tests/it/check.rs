@@ -1,0 +1,80 @@
+//! What `check` says of a configuration.
+
+use std::time::Duration;
+
+use dunlin_core::message::Message;
+use dunlin_core::messaging::{Endpoint, Events, Outgoing, Target};
+use dunlin_router::check::{check, look};
+
+use crate::project::{MIGRATION, Project, clock, registry};
+
+fn project() -> Project {
+    Project::route("from: { channel: log/orders, start: earliest }\nto: queue/orders\nmigrate: orders.yaml\ndead_letter: log/dead")
+        .file("orders.yaml", MIGRATION)
+}
+
+#[test]
+fn a_report_says_what_each_route_would_do() {
+    let report = check(&project().sources, &registry(), &clock());
+    assert!(report.findings.is_empty(), "{}", report.findings);
+    let text = report.routes[0].to_string();
+    for expected in [
+        "orders: log/orders -> queue/orders\n",
+        "  guarantee    at-least-once: source and target could do better",
+        "  order        per_lane\n",
+        "  start        earliest\n",
+        "  migration    orders@1:",
+        "  dead_letter  log/dead\n",
+        "  can          log/orders (header_values: binary, ordered_lanes,",
+        "  note         applied record: trusted; whoever can write to the source can forge it\n",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    let json = report.to_json();
+    assert_eq!(json["routes"][0]["guarantee"]["level"], "at-least-once");
+    assert_eq!(
+        json["routes"][0]["ends"]["to"]["capabilities"]["settling_deletes"],
+        "yes"
+    );
+    assert_eq!(json["findings"], serde_json::json!([]));
+    assert_eq!(report.resolved.unwrap()["routes"]["orders"]["window"], 4096);
+}
+
+#[test]
+fn a_route_with_an_error_is_a_finding_and_the_others_are_reported() {
+    let project = project().set("routes.other={from: queue/x, to: nowhere/x}");
+    let report = check(&project.sources, &registry(), &clock());
+    assert_eq!(report.findings.errors(), 1);
+    assert_eq!(
+        report
+            .routes
+            .iter()
+            .map(|route| route.name.as_str())
+            .collect::<Vec<_>>(),
+        ["orders"]
+    );
+}
+
+#[tokio::test]
+async fn looking_tells_how_much_would_be_read_and_takes_nothing() {
+    let project = project().set("systems.log.url=memory:looking");
+    let report = check(&project.sources, &registry(), &clock());
+    let plan = report.plan.unwrap();
+    let session = plan.systems["log"]
+        .system
+        .connect(Events::ignored())
+        .await
+        .unwrap();
+    let mut sender = session
+        .sender(&Target::new(Endpoint::new("orders"), "test"))
+        .await
+        .unwrap();
+    let batch = [Outgoing::new(Message::new("1")), Outgoing::new(Message::new("2"))];
+    for answer in sender.send(&batch).await.unwrap().await {
+        answer.unwrap();
+    }
+    for _ in 0..2 {
+        let readings = look(&plan, &clock(), Duration::from_secs(5)).await;
+        assert_eq!(readings[0].to_string(), "orders: 2 messages, 2 of them to read");
+    }
+}
