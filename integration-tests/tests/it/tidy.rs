@@ -187,8 +187,8 @@ fn adapters_have_the_same_files_in_the_same_order() {
         ],
         &[
             "adapters/file/src/error.rs:0: every adapter has this file",
-            "adapters/file/src/lib.rs:0: modules stand in the order [\"config\", \"receiver\", \"sender\", \"headers\", \"error\"], \
-             here [\"config\", \"sender\", \"receiver\", \"headers\", \"error\"]",
+            "adapters/file/src/lib.rs:0: modules stand in the order [\"config\", \"error\", \"headers\", \"receiver\", \"sender\"], \
+             here [\"config\", \"sender\", \"error\", \"headers\", \"receiver\"]",
         ],
     );
 }
