@@ -178,7 +178,7 @@ fn adapters_have_the_same_files_in_the_same_order() {
             ("adapters/file/tests/conformance.rs", ""),
             (
                 "adapters/file/src/lib.rs",
-                "mod config;\nmod sender;\nmod receiver;\nmod headers;\nmod places;\nmod error;",
+                "mod config;\nmod sender;\nmod error;\nmod headers;\nmod places;\nmod receiver;",
             ),
             ("adapters/file/src/config.rs", ""),
             ("adapters/file/src/receiver.rs", ""),
