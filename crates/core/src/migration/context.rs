@@ -55,6 +55,16 @@ pub(crate) struct Rules {
     pub(crate) skip_mismatch: bool,
 }
 
+impl Rules {
+    /// The same rules for the way back, where a place that is not there is nothing to fail for.
+    pub(crate) fn without_strict(&self) -> Arc<Self> {
+        Arc::new(Self {
+            strict: false,
+            ..self.clone()
+        })
+    }
+}
+
 /// One message while an operation works on it.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {

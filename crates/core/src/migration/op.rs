@@ -412,6 +412,15 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// How bad it is: the higher, the worse.
+    pub(crate) const fn rank(&self) -> u8 {
+        match self {
+            Self::Lossless => 0,
+            Self::Restorable(_) => 1,
+            Self::Lossy(_) => 2,
+        }
+    }
+
     /// The word for it: `lossless`, `restorable`, `lossy`.
     #[must_use]
     pub const fn name(&self) -> &'static str {

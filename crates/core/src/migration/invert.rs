@@ -1,0 +1,260 @@
+//! The way back: the inverse of each transformation, and the downward migration that is made of them.
+//!
+//! What is lost on the way back is said for each transformation ([`Loss`]). A chain is as its weakest transformation. Nothing
+//! here promises more than the operations do by themselves: a value that an upward step drops is not kept anywhere.
+
+use std::fmt::Write as _;
+
+use super::canonical::Canonical;
+use super::chain::{self, Transformation};
+use super::op::{Loss, Step};
+use super::{Direction, Migration};
+
+/// What undoes one transformation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undoing {
+    /// The transformations that undo it, as canonical JSON, in the order in which they run. Empty where it cannot be undone.
+    pub transformations: Vec<String>,
+    /// What is lost.
+    pub loss: Loss,
+}
+
+/// Why there is no downward migration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoWayBack {
+    /// A downward migration leads back already.
+    #[error(
+        "expected a migration that goes on, found a downward migration; its way back is the migration that it names in `of`"
+    )]
+    Downward,
+    /// The counts are not a part of the chain.
+    #[error("expected counts with `to` below `from` and `from` at most {length}, found {from} and {to}")]
+    Counts {
+        /// How many transformations there are.
+        length: usize,
+        /// The count on arrival.
+        from: usize,
+        /// The count on leaving.
+        to: usize,
+    },
+}
+
+impl Transformation {
+    /// What undoes it: the `inverse` that its author wrote, or the one that is derived from its operation.
+    ///
+    /// The conditions of a transformation are judged on the way back too, on the document as it is then. So a transformation
+    /// with a condition is never better than restorable.
+    #[must_use]
+    pub fn undoing(&self) -> Undoing {
+        if let Some(inverse) = &self.action.inverse {
+            let loss =
+                Loss::Restorable("its author wrote the inverse; whether it loses anything is not known");
+            return Undoing {
+                transformations: vec![chain::canonical(inverse)],
+                loss,
+            };
+        }
+        let inverse = self.op().inverse();
+        let rules = &self.action.step.rules;
+        let conditional = self.action.when.is_some() || rules.filter.is_some();
+        let loss = match inverse.loss {
+            Loss::Lossless if conditional => {
+                Loss::Restorable("its condition is judged anew, on the document as it is on the way back")
+            }
+            loss => loss,
+        };
+        let write = |op| {
+            let mut out = Canonical::new();
+            Step {
+                op,
+                rules: rules.without_strict(),
+            }
+            .canonical(&mut out);
+            if let Some(when) = &self.action.when {
+                out.text("when", when.text());
+            }
+            out.finish()
+        };
+        Undoing {
+            transformations: inverse.ops.into_iter().map(write).collect(),
+            loss,
+        }
+    }
+}
+
+impl Migration {
+    /// What is lost when the whole chain is performed and then undone: the loss of its weakest transformation.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        let losses = self.transformations().iter().map(|one| one.undoing().loss);
+        losses.max_by_key(Loss::rank).unwrap_or(Loss::Lossless)
+    }
+
+    /// The text of the downward migration that leads from `from` transformations back to `to`, in YAML.
+    ///
+    /// `of` is the name of this migration's file as the new file will write it. A transformation that cannot be undone is
+    /// left out, with a comment that says why; [`Transformation::undoing`] tells which ones those are.
+    ///
+    /// # Errors
+    /// See [`NoWayBack`].
+    pub fn invert(&self, of: &str, from: usize, to: usize) -> Result<String, NoWayBack> {
+        if matches!(self.direction(), Direction::Down { .. }) {
+            return Err(NoWayBack::Downward);
+        }
+        let Some(part) = self
+            .transformations()
+            .get(to..from)
+            .filter(|part| !part.is_empty())
+        else {
+            return Err(NoWayBack::Counts {
+                length: self.length(),
+                from,
+                to,
+            });
+        };
+        let mut text = format!(
+            "migration: {}-down\ndescription: Takes {} back from {from} to {to}\ndirection: down\nof: {}\nfrom: {from}\nto: {to}\n",
+            self.name(),
+            self.name(),
+            super::canonical::quoted(of),
+        );
+        let mut entries = String::new();
+        let mut undone = 0;
+        for transformation in part.iter().rev() {
+            let Undoing {
+                transformations,
+                loss,
+            } = transformation.undoing();
+            undone += transformations.len();
+            // Writing into a string cannot fail.
+            let _ = match &loss {
+                Loss::Lossless => writeln!(entries, "  # undoes {}: lossless", transformation.id()),
+                Loss::Restorable(why) => {
+                    writeln!(entries, "  # undoes {}: restorable, {why}", transformation.id())
+                }
+                Loss::Lossy(why) if transformations.is_empty() => {
+                    writeln!(
+                        entries,
+                        "  # cannot undo {} ({}): {why}",
+                        transformation.id(),
+                        transformation.operation()
+                    )
+                }
+                Loss::Lossy(why) => writeln!(entries, "  # undoes {}: lossy, {why}", transformation.id()),
+            };
+            for undo in transformations {
+                // JSON is YAML, so each of them stands as it is digested.
+                let _ = writeln!(entries, "  - {undo}");
+            }
+        }
+        if undone == 0 {
+            text.push_str("transformations: []\n");
+        } else {
+            text.push_str("transformations:\n");
+        }
+        text.push_str(&entries);
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Headers;
+    use crate::migration::load::MemoryResolver;
+    use crate::migration::{Input, LoadOptions, Loaded, Options};
+
+    fn load(entry: &str, resolver: &MemoryResolver) -> Migration {
+        let loaded = Migration::load(entry, resolver, &LoadOptions::default());
+        let Loaded { migration, .. } = loaded.unwrap_or_else(|findings| panic!("{}", findings.render()));
+        migration
+    }
+
+    const CHAIN: &str = r#"
+migration: orders
+transformations:
+  - rename: zip
+    to: postcode
+  - nest: [street, postcode]
+    into: address
+  - each: lines
+    do:
+      - { rename: qty, to: quantity }
+      - { wrap: quantity, in: value }
+  - move: address.street
+    to: street
+"#;
+
+    #[test]
+    fn what_was_applied_is_undone_by_the_downward_migration() {
+        let up = load("orders.yaml", &MemoryResolver::new().with("orders.yaml", CHAIN));
+        assert_eq!(up.loss(), Loss::Lossless);
+        let text = up.invert("orders.yaml", 4, 0).unwrap();
+        let files = MemoryResolver::new()
+            .with("orders.yaml", CHAIN)
+            .with("orders-down.yaml", text.as_str());
+        let down = load("orders-down.yaml", &files);
+        let document = r#"{"zip":"1.0","street":"x","lines":[{"qty":1.50},{}],"n":1e5}"#;
+        let input = Input {
+            payload: Some(document.into()),
+            key: None,
+            headers: Headers::new(),
+        };
+        let there = up.migrate(input, &Options::default()).unwrap();
+        assert_ne!(there.payload.as_deref(), Some(document.as_bytes()));
+        let input = Input {
+            payload: there.payload,
+            key: None,
+            headers: there.headers,
+        };
+        let back = down.migrate(input, &Options::default()).unwrap();
+        assert_eq!(
+            std::str::from_utf8(&back.payload.unwrap()).unwrap(),
+            r#"{"lines":[{"qty":1.50},{}],"n":1e5,"zip":"1.0","street":"x"}"#
+        );
+        assert!(back.headers.is_empty(), "at 0 the record is gone");
+    }
+
+    #[test]
+    fn what_cannot_be_undone_is_said_and_left_out() {
+        let files = MemoryResolver::new().with(
+            "orders.yaml",
+            "transformations:\n  - { remove: a }\n  - { rename: b, to: c, when: 'has(payload.b)' }\n  - { hash: d, with: sha256, inverse: { modify: d, value: x } }\n",
+        );
+        let up = load("orders.yaml", &files);
+        assert_eq!(up.loss().name(), "lossy");
+        let losses: Vec<_> = up
+            .transformations()
+            .iter()
+            .map(|one| one.undoing().loss.name())
+            .collect();
+        assert_eq!(losses, ["lossy", "restorable", "restorable"]);
+        assert_eq!(
+            up.invert("../orders.yaml", 3, 0).unwrap(),
+            r##"migration: orders-down
+description: Takes orders back from 3 to 0
+direction: down
+of: "../orders.yaml"
+from: 3
+to: 0
+transformations:
+  # undoes orders#3: restorable, its author wrote the inverse; whether it loses anything is not known
+  - {"modify":"d","value":"x"}
+  # undoes orders#2: restorable, its condition is judged anew, on the document as it is on the way back
+  - {"rename":"c","to":"b","when":"has(payload.b)"}
+  # cannot undo orders#1 (remove): what was removed is gone
+"##
+        );
+    }
+
+    #[test]
+    fn counts_that_are_no_part_of_the_chain_are_refused() {
+        let up = load("orders.yaml", &MemoryResolver::new().with("orders.yaml", CHAIN));
+        for (from, to) in [(5, 0), (2, 2), (1, 2), (0, 0)] {
+            assert_eq!(
+                up.invert("orders.yaml", from, to),
+                Err(NoWayBack::Counts { length: 4, from, to })
+            );
+        }
+    }
+}
