@@ -19,11 +19,15 @@
 //! deduplicated on the way to it. Two variables of the environment matter: `DUNLIN_SEED` repeats a run, and
 //! `DUNLIN_PATIENCE` multiplies every time limit, for slow machines.
 //!
+//! [`hostile`] has the opposite of a well-behaved broker: a seeded system that shows what a broker may do within the
+//! contract, for whoever builds on it.
+//!
 //! Not here: half-open connections, TLS, credentials and processes that are stopped or killed (C19, C25, C27–C29). They
 //! need a socket or a process to harm, and come with the first adapter that has one.
 
 mod bench;
 mod clock;
+pub mod hostile;
 mod memory;
 mod oracle;
 mod random;
@@ -33,6 +37,7 @@ mod stand;
 mod suite;
 
 pub use clock::RuntimeClock;
+pub use hostile::{Behaviour, Hostile};
 pub use memory::MemoryStand;
 pub use oracle::{Oracle, Tally};
 pub use random::Random;

@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +22,7 @@ impl Random {
     /// A number below `end`; 0 where `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         match u64::try_from(end) {
-            Ok(end) if end > 0 => usize::try_from(self.next() % end).unwrap_or(0),
+            Ok(end) if end > 0 => usize::try_from(self.number() % end).unwrap_or(0),
             _ => 0,
         }
     }
@@ -41,7 +41,7 @@ impl Random {
 
     /// Bytes of any value.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next().to_le_bytes()[0]).collect()
+        (0..count).map(|_| self.number().to_le_bytes()[0]).collect()
     }
 
     /// Lower-case letters and digits.

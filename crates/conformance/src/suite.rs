@@ -165,7 +165,7 @@ impl Suite {
         let resolved = self.resolve(stand);
         let mut random = Random::new(self.seed);
         for scenario in scenarios::all() {
-            let seed = random.next();
+            let seed = random.number();
             if self
                 .only
                 .as_ref()

@@ -72,7 +72,7 @@ async fn nack(bench: &Bench<'_>, cutting: bool) -> Checked<Tally> {
                         when.elapsed()
                     )
                 })?;
-            } else if number % 10 == 0 && oracle.copies(number) == 0 {
+            } else if number.is_multiple_of(10) && oracle.copies(number) == 0 {
                 given_back.push((number, Instant::now()));
                 verdicts.push((delivery.token, Verdict::Retry { after: DELAY }));
                 continue;
