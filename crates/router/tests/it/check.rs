@@ -1,10 +1,12 @@
 //! What `check` says of a configuration.
 
+use std::path::Path;
 use std::time::Duration;
 
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{Endpoint, Events, Outgoing, Target};
 use dunlin_router::check::{check, look};
+use dunlin_router::config::Sources;
 
 use crate::project::{MIGRATION, Project, clock, registry};
 
@@ -77,4 +79,27 @@ async fn looking_tells_how_much_would_be_read_and_takes_nothing() {
         let readings = look(&plan, &clock(), Duration::from_secs(5)).await;
         assert_eq!(readings[0].to_string(), "orders: 2 messages, 2 of them to read");
     }
+}
+
+/// The examples are what newcomers copy, so nothing at all may be found in them.
+#[test]
+fn nothing_is_found_in_the_example_configurations() {
+    let mut registry = registry();
+    registry.add(dunlin_file::PLUGIN).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let sources = Sources {
+                file: Some(path),
+                ..Sources::default()
+            };
+            let report = check(&sources, &registry, &clock());
+            assert!(report.findings.is_empty(), "{}", report.findings);
+            assert!(!report.routes.is_empty());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2, "checked {checked}");
 }
