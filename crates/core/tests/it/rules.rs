@@ -1,0 +1,97 @@
+//! Every rule of the formats page is shown by a golden case, or says why it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::golden;
+
+/// A rule that no case shows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Untested {
+    rule: String,
+    why: String,
+    /// `path/from/the/root.rs::name_of_the_test`
+    covered_by: Option<String>,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The ids that the page gives: `**F1.02**`, `**add.03**`.
+fn rules() -> BTreeSet<String> {
+    let pattern = regex::Regex::new(r"\*\*((?:F[0-9]+|[a-z_]+)\.[0-9]{2})\*\*").unwrap();
+    let page = read("docs/formats.md");
+    let all: Vec<String> = pattern.captures_iter(&page).map(|found| found[1].to_owned()).collect();
+    let unique: BTreeSet<String> = all.iter().cloned().collect();
+    assert_eq!(all.len(), unique.len(), "a rule stands twice: {:?}", repeated(&all));
+    assert!(unique.len() > 300, "only {} rules were found in docs/formats.md", unique.len());
+    unique
+}
+
+fn repeated(all: &[String]) -> Vec<&String> {
+    let mut counts = BTreeMap::new();
+    for rule in all {
+        *counts.entry(rule).or_insert(0) += 1;
+    }
+    counts.into_iter().filter(|(_, count)| *count > 1).map(|(rule, _)| rule).collect()
+}
+
+/// The rules that cases name, each with one of them.
+fn shown() -> BTreeMap<String, String> {
+    let mut shown = BTreeMap::new();
+    for (file, cases) in golden::files() {
+        for case in cases.cases {
+            for rule in case.rules {
+                shown.insert(rule, format!("{file}: {}", case.name));
+            }
+        }
+    }
+    shown
+}
+
+fn untested() -> Vec<Untested> {
+    serde_saphyr::from_str(&read("docs/formats-untested.yaml")).unwrap()
+}
+
+#[test]
+fn every_rule_has_a_case_or_a_reason() {
+    let shown = shown();
+    let excused: BTreeSet<String> = untested().into_iter().map(|one| one.rule).collect();
+    let missing: Vec<_> =
+        rules().into_iter().filter(|rule| !shown.contains_key(rule) && !excused.contains(rule)).collect();
+    assert!(missing.is_empty(), "without a case and without a reason: {}", missing.join(", "));
+}
+
+#[test]
+fn no_case_names_a_rule_that_the_page_does_not_have() {
+    let rules = rules();
+    let unknown: Vec<_> = shown().into_iter().filter(|(rule, _)| !rules.contains(rule)).collect();
+    assert!(unknown.is_empty(), "unknown rules: {unknown:?}");
+}
+
+#[test]
+fn every_reason_is_for_a_rule_without_a_case_and_names_a_test_that_exists() {
+    let (rules, shown) = (rules(), shown());
+    let mut seen = BTreeSet::new();
+    for one in untested() {
+        assert!(rules.contains(&one.rule), "{} is no rule of the page", one.rule);
+        assert!(seen.insert(one.rule.clone()), "{} stands twice", one.rule);
+        if let Some(case) = shown.get(&one.rule) {
+            panic!("{} is shown by a case ({case}) and needs no reason", one.rule);
+        }
+        assert!(one.why.len() > 10, "{} has no reason", one.rule);
+        if let Some(covered_by) = &one.covered_by {
+            let (file, test) = covered_by.split_once("::").expect("`covered_by` is path::test");
+            let found = read(file).contains(&format!("fn {test}("));
+            assert!(found, "{} is said to be covered by {covered_by}, which is not there", one.rule);
+        }
+    }
+}
