@@ -23,7 +23,7 @@ use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::limits::Limits;
 use crate::migration::outcome::{Change, Outcome, SkipReason};
 use crate::migration::path::{Name, Path};
-use crate::migration::place::{self, Absence, Branch, Location, Occurrences, Place};
+use crate::migration::place::{self, Absence, Absent, Branch, Location, Occurrences, Place};
 
 pub(crate) use targets::{OnConflict, Room};
 pub(crate) use values::OnError;
@@ -244,7 +244,7 @@ impl<'a> Context<'a> {
     pub(crate) fn branches(&self, path: &Path, occurrences: Occurrences) -> Vec<Turn<Branch>> {
         let (Some(document), Some(segments)) = (&self.document, path.segments()) else {
             return vec![Turn {
-                branch: Branch::Absent(Absence::Missing),
+                branch: Branch::Absent(Absent::NOWHERE),
                 allowed: Ok(true),
             }];
         };
@@ -255,7 +255,8 @@ impl<'a> Context<'a> {
         let judged = all.map(|branch| {
             let allowed = match &branch {
                 Branch::Place(place) => self.judge(place.scope_of(), Here::Location(&place.location)),
-                Branch::Absent(_) | Branch::Mismatch(_) => Ok(true),
+                Branch::Absent(absent) => self.judge_missing(absent.scope.as_deref()),
+                Branch::Mismatch(mismatch) => self.judge_missing(mismatch.scope.as_deref()),
             };
             Turn { branch, allowed }
         });
@@ -267,15 +268,14 @@ impl<'a> Context<'a> {
     /// # Errors
     /// A mismatch that is not to be skipped, and a `where` that could not be judged.
     pub(crate) fn admit(&self, turn: Turn<Branch>, tally: &mut Tally) -> Result<Option<Place>, Failure> {
-        let allowed = turn.allowed?;
+        if !turn.allowed? {
+            tally.leave_alone();
+            return Ok(None);
+        }
         match turn.branch {
-            Branch::Place(place) if allowed => Ok(Some(place)),
-            Branch::Place(_) => {
-                tally.leave_alone();
-                Ok(None)
-            }
-            Branch::Absent(absence) => {
-                tally.absent += u64::from(absence == Absence::Missing);
+            Branch::Place(place) => Ok(Some(place)),
+            Branch::Absent(absent) => {
+                tally.absent += u64::from(absent.absence == Absence::Missing);
                 Ok(None)
             }
             Branch::Mismatch(mismatch) => {
@@ -325,6 +325,12 @@ impl<'a> Context<'a> {
             scope,
             here,
         })
+    }
+
+    /// Asks `where` about something that is not there, or not as the path needs it. Where the path has not even come to
+    /// the element at which `where` begins, there is nothing to ask about, and the answer is yes.
+    pub(super) fn judge_missing(&self, scope: Option<&[usize]>) -> Result<bool, Failure> {
+        scope.map_or(Ok(true), |scope| self.judge(scope, Here::Missing))
     }
 
     /// Takes the value at a location away and leaves a vacancy, which is swept when the operation has ended.

@@ -257,7 +257,7 @@ impl Migration {
             }
         }
         let payload = match document {
-            Some(document) if applied => Some(print(&document, &options.limits)?),
+            Some(document) if applied => Some(Bytes::from(document.to_json())),
             Some(_) | None => payload,
         };
         let behind = from == transformations.len() && !transformations.is_empty();
@@ -373,12 +373,6 @@ fn holds(transformation: &Transformation, context: &Context<'_>) -> Result<bool,
         Err(EvaluationError::Missing(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-fn print(document: &Value, limits: &Limits) -> Result<Bytes, Failure> {
-    let json = document.to_json();
-    check_size(json.len(), limits)?;
-    Ok(Bytes::from(json))
 }
 
 fn check_size(size: usize, limits: &Limits) -> Result<(), Failure> {

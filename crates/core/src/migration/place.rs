@@ -35,9 +35,26 @@ pub(crate) enum Branch {
     /// It matched.
     Place(Place),
     /// It ended early, which is no error by itself.
-    Absent(Absence),
+    Absent(Absent),
     /// It met a value of another kind.
     Mismatch(Mismatch),
+}
+
+/// A branch that ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Absent {
+    /// Why.
+    pub(crate) absence: Absence,
+    /// Where `where` begins; `None` where the branch ended before its last wildcard, so that there is no element.
+    pub(crate) scope: Option<Location>,
+}
+
+impl Absent {
+    /// Nothing is there, and no element either.
+    pub(crate) const NOWHERE: Self = Self {
+        absence: Absence::Missing,
+        scope: None,
+    };
 }
 
 /// Why a branch is absent.
@@ -58,6 +75,8 @@ pub(crate) struct Mismatch {
     pub(crate) expected: &'static str,
     /// What is there.
     pub(crate) found: Kind,
+    /// As of [`Absent::scope`].
+    pub(crate) scope: Option<Location>,
 }
 
 impl Mismatch {
@@ -94,9 +113,9 @@ pub(crate) fn resolve(
     };
     match get(document, base) {
         // The page: a top-level null is absent to every path, `$` included.
-        Some(Value::Null) if base.is_empty() => walk.branches.push(Branch::Absent(Absence::Missing)),
+        Some(Value::Null) if base.is_empty() => walk.branches.push(Branch::Absent(absent_at(base, segments))),
         Some(start) => walk.step(start, segments, base.len()),
-        None => walk.branches.push(Branch::Absent(Absence::Missing)),
+        None => walk.branches.push(Branch::Absent(Absent::NOWHERE)),
     }
     walk.branches
 }
@@ -136,16 +155,22 @@ impl Walk {
                 let found = self.branches.len();
                 self.search(value, rest);
                 if self.branches.len() == found {
-                    self.branches.push(Branch::Absent(Absence::Missing));
+                    self.branches.push(Branch::Absent(Absent::NOWHERE));
                 }
             }
-            Children::Absent(absence) => self.branches.push(Branch::Absent(absence)),
+            Children::Absent(absence) => {
+                let scope = scope_reached(&self.location, segments, scope);
+                self.branches.push(Branch::Absent(Absent { absence, scope }));
+            }
             Children::Mismatch(expected) => {
+                let scope = scope_reached(&self.location, segments, scope);
                 let location = self.location.clone();
+                let found = value.kind();
                 self.branches.push(Branch::Mismatch(Mismatch {
                     location,
                     expected,
-                    found: value.kind(),
+                    found,
+                    scope,
                 }));
             }
         }
@@ -182,6 +207,20 @@ impl Walk {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+}
+
+/// Where `where` begins for a branch that ends here, with these segments left: the element of the last wildcard, if
+/// the branch has come to it.
+fn scope_reached(location: &[usize], left: &[Segment], scope: usize) -> Option<Location> {
+    (!left.iter().any(Segment::is_wildcard)).then(|| location[..scope.min(location.len())].to_vec())
+}
+
+/// A top-level `null`, into which nothing leads.
+fn absent_at(base: &[usize], segments: &[Segment]) -> Absent {
+    Absent {
+        absence: Absence::Missing,
+        scope: scope_reached(base, segments, base.len()),
     }
 }
 

@@ -29,10 +29,22 @@ fn read(path: &str) -> String {
 fn rules() -> BTreeSet<String> {
     let pattern = regex::Regex::new(r"\*\*((?:F[0-9]+|[a-z_]+)\.[0-9]{2})\*\*").unwrap();
     let page = read("docs/formats.md");
-    let all: Vec<String> = pattern.captures_iter(&page).map(|found| found[1].to_owned()).collect();
+    let all: Vec<String> = pattern
+        .captures_iter(&page)
+        .map(|found| found[1].to_owned())
+        .collect();
     let unique: BTreeSet<String> = all.iter().cloned().collect();
-    assert_eq!(all.len(), unique.len(), "a rule stands twice: {:?}", repeated(&all));
-    assert!(unique.len() > 300, "only {} rules were found in docs/formats.md", unique.len());
+    assert_eq!(
+        all.len(),
+        unique.len(),
+        "a rule stands twice: {:?}",
+        repeated(&all)
+    );
+    assert!(
+        unique.len() > 300,
+        "only {} rules were found in docs/formats.md",
+        unique.len()
+    );
     unique
 }
 
@@ -41,7 +53,11 @@ fn repeated(all: &[String]) -> Vec<&String> {
     for rule in all {
         *counts.entry(rule).or_insert(0) += 1;
     }
-    counts.into_iter().filter(|(_, count)| *count > 1).map(|(rule, _)| rule).collect()
+    counts
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .map(|(rule, _)| rule)
+        .collect()
 }
 
 /// The rules that cases name, each with one of them.
@@ -65,15 +81,24 @@ fn untested() -> Vec<Untested> {
 fn every_rule_has_a_case_or_a_reason() {
     let shown = shown();
     let excused: BTreeSet<String> = untested().into_iter().map(|one| one.rule).collect();
-    let missing: Vec<_> =
-        rules().into_iter().filter(|rule| !shown.contains_key(rule) && !excused.contains(rule)).collect();
-    assert!(missing.is_empty(), "without a case and without a reason: {}", missing.join(", "));
+    let missing: Vec<_> = rules()
+        .into_iter()
+        .filter(|rule| !shown.contains_key(rule) && !excused.contains(rule))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "without a case and without a reason: {}",
+        missing.join(", ")
+    );
 }
 
 #[test]
 fn no_case_names_a_rule_that_the_page_does_not_have() {
     let rules = rules();
-    let unknown: Vec<_> = shown().into_iter().filter(|(rule, _)| !rules.contains(rule)).collect();
+    let unknown: Vec<_> = shown()
+        .into_iter()
+        .filter(|(rule, _)| !rules.contains(rule))
+        .collect();
     assert!(unknown.is_empty(), "unknown rules: {unknown:?}");
 }
 
@@ -91,7 +116,11 @@ fn every_reason_is_for_a_rule_without_a_case_and_names_a_test_that_exists() {
         if let Some(covered_by) = &one.covered_by {
             let (file, test) = covered_by.split_once("::").expect("`covered_by` is path::test");
             let found = read(file).contains(&format!("fn {test}("));
-            assert!(found, "{} is said to be covered by {covered_by}, which is not there", one.rule);
+            assert!(
+                found,
+                "{} is said to be covered by {covered_by}, which is not there",
+                one.rule
+            );
         }
     }
 }

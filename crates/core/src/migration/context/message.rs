@@ -22,7 +22,7 @@ impl Context<'_> {
     ) -> Result<Change, Failure> {
         let mut tally = Tally::default();
         if !self.headers.contains(name.as_str()) {
-            tally.count(Effect::Absent);
+            self.count_missing(&mut tally)?;
             return self.finish(path, &tally);
         }
         let mut kept = Headers::new();
@@ -43,10 +43,20 @@ impl Context<'_> {
     pub(super) fn change_key(&mut self, path: &Path, change: ChangeText<'_>) -> Result<Change, Failure> {
         let mut tally = Tally::default();
         match self.key.clone() {
-            None => tally.count(Effect::Absent),
+            None => self.count_missing(&mut tally)?,
             Some(bytes) => self.key = self.change_text(&bytes, path, change, &mut tally)?,
         }
         self.finish(path, &tally)
+    }
+
+    /// Counts a header or key that is not there: `where` is asked first, as about any other place.
+    pub(crate) fn count_missing(&self, tally: &mut Tally) -> Result<(), Failure> {
+        if self.judge_text(None)? {
+            tally.count(Effect::Absent);
+        } else {
+            tally.leave_alone();
+        }
+        Ok(())
     }
 
     /// What becomes of one header, or of the key. `None`: it is removed.

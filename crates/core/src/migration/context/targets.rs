@@ -5,7 +5,7 @@ use crate::migration::condition::Here;
 use crate::migration::document::{Member, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::path::{Name, Path, Segment};
-use crate::migration::place::{self, Absence, Aim, Location, Occurrences, Parents, Target};
+use crate::migration::place::{self, Absence, Absent, Aim, Location, Occurrences, Parents, Target};
 
 /// What becomes of a member that stands where another one goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,7 +52,7 @@ impl Context<'_> {
     pub(crate) fn aims(&self, path: &Path, parents: Parents) -> Vec<Turn<Aim>> {
         let (Some(document), Some(segments)) = (&self.document, path.segments()) else {
             return vec![Turn {
-                branch: Aim::Absent(Absence::Missing),
+                branch: Aim::Absent(Absent::NOWHERE),
                 allowed: Ok(true),
             }];
         };
@@ -66,7 +66,8 @@ impl Context<'_> {
                     self.judge(target.base.scope_of(), Here::Location(&target.base.location))
                 }
                 Aim::Target(target) => self.judge(target.base.scope_of(), Here::Missing),
-                Aim::Absent(_) | Aim::Mismatch(_) => Ok(true),
+                Aim::Absent(absent) => self.judge_missing(absent.scope.as_deref()),
+                Aim::Mismatch(mismatch) => self.judge_missing(mismatch.scope.as_deref()),
             };
             Turn { branch, allowed }
         });
@@ -111,9 +112,12 @@ impl Context<'_> {
         parents: Parents,
         tally: &mut Tally,
     ) -> Result<Option<Target>, Failure> {
-        let allowed = turn.allowed?;
+        if !turn.allowed? {
+            tally.leave_alone();
+            return Ok(None);
+        }
         match turn.branch {
-            Aim::Target(target) if allowed => match self.check_target(&target, parents) {
+            Aim::Target(target) => match self.check_target(&target, parents) {
                 Ok(true) => Ok(Some(target)),
                 Ok(false) => {
                     tally.absent += 1;
@@ -124,12 +128,8 @@ impl Context<'_> {
                     Ok(None)
                 }
             },
-            Aim::Target(_) => {
-                tally.leave_alone();
-                Ok(None)
-            }
-            Aim::Absent(absence) => {
-                tally.absent += u64::from(absence == Absence::Missing);
+            Aim::Absent(absent) => {
+                tally.absent += u64::from(absent.absence == Absence::Missing);
                 Ok(None)
             }
             Aim::Mismatch(mismatch) => {

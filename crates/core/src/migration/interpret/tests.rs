@@ -245,7 +245,7 @@ fn limits_hold_on_arrival_and_on_leaving() {
     };
     assert_eq!(fail(3, 100, "{}"), Ok(()));
     assert_eq!(fail(2, 100, "{}"), Err((FailureKind::Limit, None)));
-    assert_eq!(fail(3, 10, "{}"), Err((FailureKind::Limit, None)));
+    assert_eq!(fail(3, 2, "{}"), Ok(()));
     assert_eq!(fail(3, 1, "{}"), Err((FailureKind::Limit, None)));
     assert_eq!(fail(1, 100, "[[]]"), Err((FailureKind::Limit, None)));
 }

@@ -1,6 +1,8 @@
 //! Where a member goes that may not be there yet.
 
-use super::{Absence, Children, Location, Mismatch, Occurrences, Place, children, get};
+use super::{
+    Absent, Children, Location, Mismatch, Occurrences, Place, absent_at, children, get, scope_reached,
+};
 use crate::migration::document::Value;
 use crate::migration::path::{Name, Segment};
 
@@ -43,7 +45,7 @@ pub(crate) enum Aim {
     /// There is a parent, or one can be made.
     Target(Target),
     /// There is none.
-    Absent(Absence),
+    Absent(Absent),
     /// The path met a value of another kind before it came to the parent.
     Mismatch(Mismatch),
 }
@@ -59,7 +61,7 @@ pub(crate) fn aim(
     parents: Parents,
 ) -> Vec<Aim> {
     let Some((last @ (Segment::Name(name) | Segment::Token(name)), way)) = segments.split_last() else {
-        return vec![Aim::Absent(Absence::Missing)];
+        return vec![Aim::Absent(Absent::NOWHERE)];
     };
     let mut walk = Walk {
         occurrences,
@@ -70,9 +72,9 @@ pub(crate) fn aim(
         aims: Vec::new(),
     };
     match get(document, base) {
-        Some(Value::Null) if base.is_empty() => walk.aims.push(Aim::Absent(Absence::Missing)),
+        Some(Value::Null) if base.is_empty() => walk.aims.push(Aim::Absent(absent_at(base, way))),
         Some(start) => walk.step(start, way, base.len()),
-        None => walk.aims.push(Aim::Absent(Absence::Missing)),
+        None => walk.aims.push(Aim::Absent(Absent::NOWHERE)),
     }
     walk.aims
 }
@@ -110,17 +112,23 @@ impl Walk<'_> {
             }
             Children::Absent(absence) => match self.can_make(value, way) {
                 Some(names) => self.target(scope, names),
-                None => self.aims.push(Aim::Absent(absence)),
+                None => {
+                    let scope = scope_reached(&self.location, way, scope);
+                    self.aims.push(Aim::Absent(Absent { absence, scope }));
+                }
             },
             Children::Mismatch(expected) => {
+                let scope = scope_reached(&self.location, way, scope);
                 let location = self.location.clone();
+                let found = value.kind();
                 self.aims.push(Aim::Mismatch(Mismatch {
                     location,
                     expected,
-                    found: value.kind(),
+                    found,
+                    scope,
                 }));
             }
-            Children::Anywhere => self.aims.push(Aim::Absent(Absence::Missing)),
+            Children::Anywhere => self.aims.push(Aim::Absent(Absent::NOWHERE)),
         }
     }
 

