@@ -78,7 +78,7 @@ impl Context<'_> {
     pub(crate) fn aims_from(&self, element: &[usize], segments: &[Segment], parents: Parents) -> Vec<Aim> {
         match &self.document {
             Some(document) => place::aim(document, element, segments, Occurrences::Last, parents),
-            None => vec![Aim::Absent(Absence::Missing)],
+            None => vec![Aim::Absent(Absent::NOWHERE)],
         }
     }
 
