@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::message::Headers;
 use crate::migration::condition::{Here, Judged, Where};
-use crate::migration::document::{Member, Value};
+use crate::migration::document::{Member, Text, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::limits::Limits;
 use crate::migration::outcome::{Change, Outcome, SkipReason};
@@ -345,20 +345,21 @@ impl<'a> Context<'a> {
 
     /// Takes every occurrence of a name out of an object.
     pub(crate) fn take_all(&mut self, parent: &[usize], name: &Name) {
-        for location in self.occurrences(parent, name) {
-            // Each of them was just found, so there is something to take.
-            let _ = self.take(&location);
-        }
+        self.take_named(parent, &name.to_text());
     }
 
-    /// The name of the member at a location, and the location of its object. `None` for an element, and for the document.
-    pub(crate) fn member(&self, location: &[usize]) -> Option<(Name, Location)> {
-        let (index, parent) = location.split_last()?;
-        let Value::Object(members) = self.get(parent)? else {
-            return None;
+    /// As [`take_all`](Self::take_all), for a name that stands in the document and may be no text.
+    pub(crate) fn take_named(&mut self, parent: &[usize], name: &Text) {
+        let Some(Value::Object(members)) = self.get_mut(parent) else {
+            return;
         };
-        let name = members.get(*index)?.name.read().ok()?.into_owned();
-        Some((Name::new(name), parent.to_vec()))
+        for member in members
+            .iter_mut()
+            .filter(|member| member.name == *name && !member.value.is_vacant())
+        {
+            drop(member.value.take());
+        }
+        self.vacated.insert(parent.to_vec());
     }
 
     /// The member at a location; `None` for an element, and for the document.
@@ -368,11 +369,6 @@ impl<'a> Context<'a> {
             return None;
         };
         members.get(*index)
-    }
-
-    /// Notes that an operation has left vacancies among the children of this container by itself.
-    pub(crate) fn vacated(&mut self, container: Location) {
-        self.vacated.insert(container);
     }
 
     /// The value at a location.
@@ -390,11 +386,6 @@ impl<'a> Context<'a> {
         self.document
             .as_ref()
             .map_or_else(String::new, |document| place::show(document, location))
-    }
-
-    /// Where paths begin at the moment.
-    pub(crate) fn bases(&self) -> &[Location] {
-        &self.bases
     }
 
     fn failure_of(&self, mismatch: &place::Mismatch) -> Failure {

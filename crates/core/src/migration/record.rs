@@ -19,7 +19,8 @@ pub const MOST_ENTRIES: usize = 32;
 /// What a message says has been done to it: one entry for each migration, in the order of their first one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
-    entries: Vec<Entry>,
+    /// Each with its text, because a count may have more digits than any number here.
+    entries: Vec<(Entry, String)>,
 }
 
 /// The first `count` transformations of a migration are behind a message. Prints as `orders@20:9f3ac41b7d02e6aa`.
@@ -27,7 +28,8 @@ pub struct Record {
 pub struct Entry {
     /// The name of the migration.
     pub name: String,
-    /// How many of its transformations are behind the message; at least 1.
+    /// How many of its transformations are behind the message; at least 1. The greatest number stands for all that are
+    /// greater than it.
     pub count: usize,
     /// The first 16 digits of the hash of that many.
     pub hash: String,
@@ -56,12 +58,14 @@ impl Entry {
     pub fn parse(text: &str) -> Result<Self, NotARecord> {
         let (name, rest) = text.split_once('@').ok_or(NotARecord)?;
         let (count, hash) = rest.split_once(':').ok_or(NotARecord)?;
-        let plain = count.bytes().all(|byte| byte.is_ascii_digit()) && !count.starts_with('0');
+        let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+        let plain = digits && !count.starts_with('0');
         let hex = hash.len() == 16 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !is_migration_name(name) || !plain || !hex {
             return Err(NotARecord);
         }
-        let count = count.parse().map_err(|_| NotARecord)?;
+        // Digits that do not parse are too many of them.
+        let count = count.parse().unwrap_or(usize::MAX);
         Ok(Self {
             name: name.to_owned(),
             count,
@@ -82,13 +86,13 @@ impl Record {
     /// # Errors
     /// Anything that is not exactly of its form; a name that stands twice; more than 32 entries.
     pub fn parse(text: &str) -> Result<Self, NotARecord> {
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<(Entry, String)> = Vec::new();
         for part in text.split(',') {
             let entry = Entry::parse(part)?;
-            if entries.len() == MOST_ENTRIES || entries.iter().any(|known| known.name == entry.name) {
+            if entries.len() == MOST_ENTRIES || entries.iter().any(|(known, _)| known.name == entry.name) {
                 return Err(NotARecord);
             }
-            entries.push(entry);
+            entries.push((entry, part.to_owned()));
         }
         Ok(Self { entries })
     }
@@ -117,13 +121,12 @@ impl Record {
     /// The entry of a migration.
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.name == name)
+        self.entries().find(|entry| entry.name == name)
     }
 
     /// All entries, in order.
-    #[must_use]
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().map(|(entry, _)| entry)
     }
 
     /// Replaces a migration's entry in its place, or appends it.
@@ -132,21 +135,27 @@ impl Record {
     /// Kind `record`, for a 33rd entry.
     pub(crate) fn put(&mut self, entry: Entry) -> Result<(), Failure> {
         let full = self.entries.len() == MOST_ENTRIES;
-        match self.entries.iter_mut().find(|known| known.name == entry.name) {
-            Some(known) => *known = entry,
+        let text = entry.to_string();
+        let written = (entry, text);
+        match self
+            .entries
+            .iter_mut()
+            .find(|(known, _)| known.name == written.0.name)
+        {
+            Some(known) => *known = written,
             None if full => {
                 return Err(failure(format!(
                     "expected at most {MOST_ENTRIES} entries in the applied record"
                 )));
             }
-            None => self.entries.push(entry),
+            None => self.entries.push(written),
         }
         Ok(())
     }
 
     /// Removes a migration's entry.
     pub(crate) fn remove(&mut self, name: &str) {
-        self.entries.retain(|entry| entry.name != name);
+        self.entries.retain(|(entry, _)| entry.name != name);
     }
 
     /// Writes the record into the headers; an empty one is no header.
@@ -161,9 +170,9 @@ impl Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, entry) in self.entries.iter().enumerate() {
+        for (index, (_, text)) in self.entries.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            write!(formatter, "{comma}{entry}")?;
+            write!(formatter, "{comma}{text}")?;
         }
         Ok(())
     }
@@ -184,6 +193,7 @@ mod tests {
         for text in [
             format!("orders@20:{HASH}"),
             format!("a@1:{HASH},0.b_c-d@9999:{HASH}"),
+            format!("a@99999999999999999999999:{HASH}"),
         ] {
             assert_eq!(Record::parse(&text).unwrap().to_string(), text);
         }
@@ -198,7 +208,6 @@ mod tests {
             format!("orders@01:{HASH}"),
             format!("orders@+1:{HASH}"),
             format!("orders@:{HASH}"),
-            format!("orders@99999999999999999999999:{HASH}"),
             format!("Orders@1:{HASH}"),
             format!("-a@1:{HASH}"),
             format!("@1:{HASH}"),

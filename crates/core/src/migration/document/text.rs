@@ -68,6 +68,31 @@ impl Text {
         Self(parts.iter().map(|part| part.0.as_str()).collect())
     }
 
+    /// The parts between delimiters, each as it is escaped in the source. At least one.
+    pub(crate) fn split_on(&self, delimiter: &str) -> Vec<Self> {
+        let delimiter: Vec<Result<char, u16>> = delimiter.chars().map(Ok).collect();
+        let mut units = Units(self.0.chars());
+        let mut starts = Vec::new();
+        let mut read = Vec::new();
+        loop {
+            starts.push(self.0.len() - units.0.as_str().len());
+            let Some(unit) = units.next() else { break };
+            read.push(unit);
+        }
+        let (mut parts, mut first, mut at) = (Vec::new(), 0, 0);
+        while at < read.len() {
+            if !delimiter.is_empty() && read[at..].starts_with(&delimiter) {
+                parts.push(Self(self.0[starts[first]..starts[at]].to_owned()));
+                at += delimiter.len();
+                first = at;
+            } else {
+                at += 1;
+            }
+        }
+        parts.push(Self(self.0[starts[first]..].to_owned()));
+        parts
+    }
+
     /// The characters that are meant; a lone surrogate is given as its code unit.
     pub fn units(&self) -> impl Iterator<Item = Result<char, u16>> + '_ {
         Units(self.0.chars())

@@ -7,7 +7,7 @@ use crate::migration::document::{Kind, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::outcome::Change;
-use crate::migration::path::{Ends, Name, Path, Segment, Takes};
+use crate::migration::path::{Ends, Path, Segment, Takes};
 use crate::migration::place::{Aim, Occurrences, Parents, Place, Target};
 
 /// From where to where, and what happens on the way.
@@ -128,7 +128,7 @@ impl Carry {
                     tally.leave_alone();
                 }
             } else {
-                tally.count(Effect::Absent);
+                context.count_missing(&mut tally)?;
             }
         }
         context.finish(&self.from, &tally)
@@ -160,7 +160,7 @@ impl Carry {
             return Ok(());
         };
         if !self.to.is_document() {
-            let effect = self.into_message(context, &value, tally)?;
+            let effect = self.into_message(context, &value, source, tally)?;
             if source == Source::Goes && effect.leaves_source() {
                 context.take_source(&place.location);
             }
@@ -205,12 +205,16 @@ impl Carry {
                 tally.count(Effect::Unchanged);
                 return Ok(());
             }
-            let arrival = self.into_message(context, &value, tally)?;
+            let arrival = self.into_message(context, &value, source, tally)?;
             if source == Source::Goes && arrival.leaves_source() {
                 context.remove_message_text(&self.from);
             }
             tally.count(arrival.into_effect(source));
             return Ok(());
+        }
+        if let Err(error) = value.scalar_text() {
+            let failure = Failure::new(FailureKind::InvalidText, format!("expected text, {error}"));
+            return Err(failure.at(self.from.to_string()).found(value.kind()));
         }
         for aim in aims {
             let Some(target) = context.admit_aim(aim, self.parents, tally)? else {
@@ -283,10 +287,14 @@ impl Carry {
         &self,
         context: &mut Context<'_>,
         value: &Value,
+        source: Source,
         tally: &mut Tally,
     ) -> Result<Arrival, Failure> {
         if let Some(there) = context.message_text(&self.to) {
             let same = there.scalar_text().ok() == value.scalar_text().ok();
+            if same && source == Source::Stays {
+                return Ok(Arrival::Equal);
+            }
             let conflict = |kind, expected| {
                 Err(Failure::new(kind, expected)
                     .at(self.to.to_string())
@@ -370,15 +378,20 @@ fn check_merge(context: &Context<'_>, target: &[usize], value: &Value) -> Result
 impl Context<'_> {
     /// Takes a source away: every occurrence of a member's name in the object that was followed, or an element.
     fn take_source(&mut self, location: &[usize]) {
-        match self.member(location) {
-            Some((name, parent)) => self.take_all(&parent, &name),
-            None => drop(self.take(location)),
+        let name = self.member_at(location).map(|member| member.name.clone());
+        match (name, location.split_last()) {
+            (Some(name), Some((_, parent))) => self.take_named(parent, &name),
+            (Some(_) | None, _) => drop(self.take(location)),
         }
     }
 
     fn is_same_place(&self, target: &Target, source: &[usize]) -> bool {
-        let same_member =
-            |(name, parent): (Name, Vec<usize>)| parent == target.base.location && name == target.name;
-        target.make.is_empty() && self.member(source).is_some_and(same_member)
+        let same_parent = source
+            .split_last()
+            .is_some_and(|(_, parent)| *parent == *target.base.location);
+        let same_name = self
+            .member_at(source)
+            .is_some_and(|member| target.name.matches(&member.name));
+        target.make.is_empty() && same_parent && same_name
     }
 }

@@ -61,7 +61,6 @@ impl Expand {
 
     /// Expands at every place.
     pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
-        let delimiter: Vec<_> = Text::from_str(&self.delimiter).units().collect();
         let mut kept_targets = 0;
         let mut change = context.change_values(&self.path, OnError::Fail, |value| {
             let members = match value {
@@ -71,7 +70,7 @@ impl Expand {
             };
             let names: Vec<_> = members
                 .iter()
-                .map(|member| pieces(&member.name, &delimiter))
+                .map(|member| member.name.split_on(&self.delimiter))
                 .collect();
             if names.iter().all(|pieces| pieces.len() == 1) {
                 return Ok(Effect::Unchanged);
@@ -274,38 +273,6 @@ fn insert(
     }
     children.push((last.clone(), Node::Leaf(value)));
     Ok(0)
-}
-
-/// The parts of a name between delimiters. A lone surrogate is carried as it is.
-fn pieces(name: &Text, delimiter: &[Result<char, u16>]) -> Vec<Text> {
-    let units: Vec<_> = name.units().collect();
-    let mut pieces = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at < units.len() {
-        if units[at..].starts_with(delimiter) {
-            pieces.push(text_of(&units[start..at]));
-            at += delimiter.len();
-            start = at;
-        } else {
-            at += 1;
-        }
-    }
-    if pieces.is_empty() {
-        return vec![name.clone()];
-    }
-    pieces.push(text_of(&units[start..]));
-    pieces
-}
-
-fn text_of(units: &[Result<char, u16>]) -> Text {
-    let parts: Vec<Text> = units
-        .iter()
-        .map(|unit| match unit {
-            Ok(character) => Text::from_str(character.encode_utf8(&mut [0; 4])),
-            Err(surrogate) => Text::from_scanned(&format!("\\u{surrogate:04x}")),
-        })
-        .collect();
-    Text::concat(&parts.iter().collect::<Vec<_>>())
 }
 
 #[cfg(test)]

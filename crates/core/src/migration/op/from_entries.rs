@@ -84,10 +84,14 @@ impl FromEntries {
 
     fn member_of(&self, element: &Value) -> Result<Member, Failure> {
         let Value::Object(members) = element else {
-            return Err(wrong_kind("expected elements that are objects"));
+            return Err(wrong_kind("expected elements that are objects").found(element.kind()));
         };
-        let Some(Value::String(name)) = last(members, &self.entry.key) else {
-            return Err(wrong_kind("expected elements with a string for the name"));
+        let name = match last(members, &self.entry.key) {
+            Some(Value::String(name)) => name,
+            other => {
+                let found = other.map_or(element.kind(), Value::kind);
+                return Err(wrong_kind("expected elements with a string for the name").found(found));
+            }
         };
         let value = match &self.entry.value {
             None => {
@@ -101,7 +105,7 @@ impl FromEntries {
                     self.entry.key.matches(&member.name) || value_name.matches(&member.name)
                 };
                 let Some(value) = last(members, value_name) else {
-                    return Err(wrong_kind("expected elements with a value"));
+                    return Err(wrong_kind("expected elements with a value").found(element.kind()));
                 };
                 if !members.iter().all(known) {
                     return Err(Failure::new(

@@ -3,7 +3,7 @@
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnError, Tally};
 use crate::migration::document::Value;
-use crate::migration::failure::Failure;
+use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::convert::{format, read, wrong_kind};
 use crate::migration::op::join::Join;
@@ -84,8 +84,10 @@ impl Split {
             let Some(place) = context.admit(turn, &mut tally)? else {
                 continue;
             };
-            let effect = self.into_siblings(context, &place.location, &mut tally)?;
-            tally.count(effect);
+            match self.into_siblings(context, &place.location, &mut tally) {
+                Ok(effect) => tally.count(effect),
+                Err(failure) => context.mismatched(failure, &mut tally)?,
+            }
         }
         context.finish(&self.path, &tally)
     }
@@ -106,8 +108,16 @@ impl Split {
         location: &[usize],
         tally: &mut Tally,
     ) -> Result<Effect, Failure> {
-        let Some((source, parent)) = context.member(location) else {
+        let Some((index, parent)) = location.split_last() else {
             return Ok(Effect::Absent);
+        };
+        let source = match context.get(parent) {
+            Some(Value::Object(members)) => members[*index].name.clone(),
+            Some(other) => {
+                let failure = Failure::new(FailureKind::Mismatch, "expected an object");
+                return Err(failure.at(context.show(parent)).found(other.kind()));
+            }
+            None => return Ok(Effect::Absent),
         };
         let Some(value) = context.get(location) else {
             return Ok(Effect::Absent);
@@ -127,8 +137,8 @@ impl Split {
             _ => Err(wrong_kind("expected a string")),
         };
         for name in &self.into {
-            if let Some(there) = context.occurrences(&parent, name).last()
-                && *name != source
+            if let Some(there) = context.occurrences(parent, name).last()
+                && !name.matches(&source)
             {
                 return Err(context.conflict_at(there));
             }
@@ -142,14 +152,14 @@ impl Split {
                 };
                 let effect = self.on_error.settle(failure, value, tally)?;
                 if effect == Effect::Removed {
-                    context.take_all(&parent, &source);
+                    context.take_named(parent, &source);
                 }
                 return Ok(effect);
             }
         };
-        context.take_all(&parent, &source);
+        context.take_named(parent, &source);
         for (name, part) in self.into.iter().zip(parts) {
-            context.append(&parent, name, part);
+            context.append(parent, name, part);
         }
         Ok(Effect::Changed)
     }
