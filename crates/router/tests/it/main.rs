@@ -8,3 +8,4 @@ mod config;
 mod migrations;
 mod plan;
 mod project;
+mod settings;

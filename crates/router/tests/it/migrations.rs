@@ -98,6 +98,8 @@ fn a_secret_that_a_transformation_names_must_be_there() {
     let hash = "transformations: [{ hash: mail, with: hmac_sha256, key: mail-salt }]\n";
     through(hash).refused("expected `mail-salt` under `secrets`, found none: `orders#1` needs it");
     through(hash).set("secrets.mail-salt=x").good();
+    let inner = "transformations: [{ each: lines, do: [{ hash: mail, with: hmac_sha256, key: salt }] }]\n";
+    through(inner).refused("expected `salt` under `secrets`, found none: `orders#1` needs it");
 }
 
 #[test]
@@ -213,6 +215,32 @@ fn without_a_place_for_the_record_what_cannot_be_repeated_is_warned_of() {
         .set("routes.orders.from.settings={header_values: none}")
         .set("routes.orders.applied_record=required")
         .refused("would fail every message");
+}
+
+#[test]
+fn only_what_does_more_a_second_time_is_warned_of() {
+    let warned = |transformation: &str| {
+        let migration = format!("transformations: [{transformation}]\n");
+        let project = through(&migration).set("routes.orders.to.settings={header_values: none}");
+        !project.good().warnings.is_empty()
+    };
+    for repeatable in [
+        "{ wrap: price }",
+        "{ cast: price, to: string }",
+        "{ move: a, to: b }",
+        "{ pick: $, members: [a] }",
+        "{ add: a, value: 1 }",
+    ] {
+        assert!(!warned(repeatable), "{repeatable}");
+    }
+    for other in [
+        "{ wrap: price, in: value }",
+        "{ unwrap: price }",
+        "{ move: 'a[*].b', to: 'a[*].c' }",
+        "{ compute: a, as: '1 + 1' }",
+    ] {
+        assert!(warned(other), "{other}");
+    }
 }
 
 #[test]
