@@ -18,6 +18,8 @@
 //! kind: what it must know is in the plan.
 
 mod ended;
+mod ending;
+mod failing;
 mod in_flight;
 mod intake;
 mod judge;
@@ -25,40 +27,37 @@ mod open;
 mod output;
 mod outputs;
 mod settling;
+mod standing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dunlin_core::clock::Clock;
 use dunlin_core::error::{Class, Error, Result};
-use dunlin_core::messaging::{Delivery, Event, Outgoing, Receiver, Room, Verdict};
+use dunlin_core::messaging::{Delivery, Receiver, Room, Verdict};
 use dunlin_core::position::Position;
-use futures_util::future::{Either, select};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::breaker::FailureWatch;
 use crate::dead_letter::{Fault, kinds};
 use crate::fail_points::{FailPoint, FailPoints};
-use crate::plan::{OnError, RoutePlan};
-use crate::progress::{Count, Fate, Progress, State};
+use crate::plan::RoutePlan;
+use crate::progress::{Count, Fate, Progress};
 use crate::sessions::{Sessions, Told};
 use crate::shutdown::{Asked, Shutdown};
 
+use ending::Ending;
 use in_flight::{Entry, InFlight, Ticket};
 use intake::Intake;
 use judge::{Judge, Judged};
 use output::{Answer, Happened};
 use outputs::Outputs;
 use settling::{Settled, Settling};
+use standing::systems_of;
 
 pub use ended::{End, EndReason, Ended, RouteError};
-
-/// How long one end may take to close when the route ends.
-pub const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-
-/// So many messages that were given back are remembered with their attempts.
-const REMEMBERED: usize = 65_536;
+pub use ending::CLOSE_LIMIT;
 
 /// One running route.
 pub(crate) struct Route {
@@ -88,13 +87,6 @@ pub(crate) struct Surroundings {
     pub(crate) fail_points: Arc<dyn FailPoints>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) shutdown: Shutdown,
-}
-
-/// The route takes nothing more.
-struct Ending {
-    why: Result<EndReason, RouteError>,
-    /// When it gives up what is still in flight; none: it waits for all of it.
-    deadline: Option<Instant>,
 }
 
 /// What the loop was woken by.
@@ -354,73 +346,6 @@ impl Route {
         }
     }
 
-    /// A message failed: to the dead letter with it, or what the route has instead.
-    fn message_failed(&mut self, ticket: Ticket, fault: Fault) {
-        let Some(entry) = self.in_flight.get_mut(ticket) else {
-            return;
-        };
-        let unsafe_already = entry.fate == Fate::UnsafeForwarded;
-        let lane = entry.lane;
-        entry.report = None;
-        self.progress.add(Count::Failed, 1);
-        let tripped = self.breaker.failed();
-        if let (Some(output), Some(end)) = (&mut self.outputs.dead_letter, &self.plan.dead_letter) {
-            entry.fate = Fate::DeadLettered;
-            output.enqueue(ticket, lane, self.judge.dead_letter(entry, &fault, end));
-        } else if let Some(outgoing) = self.unsafe_forward(ticket, &fault, unsafe_already) {
-            self.outputs.target.enqueue(ticket, lane, outgoing);
-        } else {
-            self.stop_at(ticket, fault);
-        }
-        if let Some(tripped) = tripped {
-            self.fail(RouteError::Breaker(tripped));
-        }
-    }
-
-    /// What is forwarded instead of a failed message, if the route wants that and it was not tried already.
-    fn unsafe_forward(&mut self, ticket: Ticket, fault: &Fault, already: bool) -> Option<Outgoing> {
-        let entry = self.in_flight.get_mut(ticket)?;
-        if self.plan.on_error != OnError::UnsafeForward || already {
-            return None;
-        }
-        // A message that was forwarded too often is not forwarded again, or a loop of routes would never end.
-        let outgoing = self.judge.unsafe_forward(entry, fault).ok()?;
-        entry.fate = Fate::UnsafeForwarded;
-        Some(outgoing)
-    }
-
-    /// Ends the route at a message that stays the source's.
-    fn stop_at(&mut self, ticket: Ticket, fault: Fault) {
-        let Some(entry) = self.in_flight.get(ticket) else {
-            return;
-        };
-        let source_place = self.judge.source_place(entry);
-        self.leave(ticket);
-        self.fail(RouteError::Message { fault, source_place });
-    }
-
-    /// The attempts ran out: the source is to bring the message again.
-    fn give_back(&mut self, ticket: Ticket, error: &Error) {
-        let Some(entry) = self.in_flight.get_mut(ticket) else {
-            return;
-        };
-        tracing::warn!(
-            route = self.plan.name,
-            "a message is given back to its source: {error}"
-        );
-        entry.fate = Fate::Returned;
-        entry.report = None;
-        if let Some(position) = entry.position.clone() {
-            if self.attempts.len() >= REMEMBERED {
-                // Messages that went to another receiver of the group are never taken out.
-                self.attempts.clear();
-            }
-            self.attempts.insert(position, entry.attempts);
-        }
-        let after = self.plan.retry.cap;
-        self.settle(ticket, Verdict::Retry { after });
-    }
-
     fn settle(&mut self, ticket: Ticket, verdict: Verdict) {
         if let Some(entry) = self.in_flight.get(ticket) {
             self.settling.settle(ticket, entry.token, verdict);
@@ -445,150 +370,6 @@ impl Route {
             }
         }
     }
-
-    /// Lets a message go that is the source's still.
-    fn leave(&mut self, ticket: Ticket) {
-        if self.in_flight.remove(ticket).is_some() {
-            self.progress.had_fate(Fate::Left, 1);
-        }
-    }
-
-    /// Hears what a session tells beside the data.
-    fn listen(&mut self, told: Told) {
-        let Told { system, event } = told;
-        let sends_to_it = self.sends_to(&system);
-        match &*event {
-            Event::Gap { channel, messages } if self.receives_from(&system, channel) => {
-                self.progress.add(Count::Gaps, 1);
-                self.progress.add(Count::GapMessages, messages.unwrap_or(0));
-                tracing::error!(
-                    route = self.plan.name,
-                    channel,
-                    messages,
-                    "messages are gone from the source that were never received"
-                );
-            }
-            Event::LanesRevoking { .. } => self.in_flight.revoke(Arc::clone(&event)),
-            Event::Reconnected => self.progress.add(Count::Reconnects, 1),
-            Event::Blocked { .. } if sends_to_it => self.intake.block(system, true),
-            Event::Unblocked => self.intake.block(system, false),
-            Event::Unhealthy { error } => self.intake.health(system, Some(error)),
-            Event::Healthy => self.intake.health(system, None),
-            // Of lanes that are lost nothing more is asked: their tokens settle nothing, and what is in flight comes again.
-            _ => {}
-        }
-    }
-
-    fn sends_to(&self, system: &str) -> bool {
-        let report = self.plan.report.as_ref().map(|report| &report.end);
-        let ends = [Some(&self.plan.to.end), report, self.plan.dead_letter.as_ref()];
-        ends.into_iter().flatten().any(|end| end.system == system)
-    }
-
-    fn receives_from(&self, system: &str, channel: &str) -> bool {
-        self.plan.from.system == system && self.plan.from.source.endpoint.channel == channel
-    }
-
-    /// Somebody asked the route to end.
-    fn stop(&mut self, asked: Asked) {
-        let now = self.clock.now();
-        match asked {
-            Asked::Nothing => {}
-            Asked::Drain => self.end(Ok(EndReason::Stopped), Some(now + self.plan.drain)),
-            Asked::Abort => self.end(Ok(EndReason::Aborted), Some(now)),
-        }
-    }
-
-    /// Takes nothing more; what is in flight is finished within the drain limit.
-    fn fail(&mut self, error: RouteError) {
-        self.end(Err(error), Some(self.clock.now() + self.plan.drain));
-    }
-
-    /// Begins to end, or to end sooner than it would have. The first error is the one that is told.
-    fn end(&mut self, why: Result<EndReason, RouteError>, deadline: Option<Instant>) {
-        let Some(ending) = &mut self.ending else {
-            self.ending = Some(Ending { why, deadline });
-            return;
-        };
-        ending.deadline = [ending.deadline, deadline].into_iter().flatten().min();
-        let stronger = match (&ending.why, &why) {
-            (Ok(before), Ok(now)) => *now == EndReason::Aborted || *before == EndReason::SourceEnded,
-            (Ok(_), Err(_)) => true,
-            (Err(_), _) => false,
-        };
-        if stronger {
-            ending.why = why;
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        let Some(ending) = &self.ending else {
-            return false;
-        };
-        let late = ending
-            .deadline
-            .is_some_and(|deadline| deadline <= self.clock.now());
-        late || self.in_flight.is_empty()
-    }
-
-    /// Says how the route stands.
-    fn tell(&mut self) {
-        self.progress
-            .hold(self.in_flight.messages(), self.in_flight.bytes());
-        self.progress.add(Count::Resent, self.outputs.take_resent());
-        let at = |(end, reason): (End, &str)| format!("{end}: {reason}");
-        let source = |reason: &str| at((End::Source, reason));
-        let down = self
-            .outputs
-            .down()
-            .map(at)
-            .or_else(|| self.settling.down().or(self.intake.down()).map(source));
-        let trouble = self
-            .outputs
-            .trouble()
-            .map(at)
-            .or_else(|| self.settling.trouble().map(source));
-        let trouble = trouble.or_else(|| self.intake.trouble());
-        self.progress.stand(match (down, trouble) {
-            _ if self.ending.is_some() => State::Draining,
-            (Some(reason), _) => State::Down(reason),
-            (None, Some(reason)) => State::Waiting(reason),
-            (None, None) => State::Running,
-        });
-    }
-
-    /// Closes the ends: the settler before the receiver, so that what was settled is not given back. An abort waits for none.
-    async fn close(mut self) -> Result<Ended, RouteError> {
-        self.tell();
-        let left = self.in_flight.messages();
-        self.progress.had_fate(Fate::Left, left as u64);
-        self.progress.hold(0, 0);
-        self.outputs.abandon();
-        let mut why = match self.ending {
-            Some(ending) => ending.why,
-            None => Ok(EndReason::Stopped),
-        };
-        if matches!(why, Ok(EndReason::Aborted)) {
-            return why.map(|reason| Ended { reason, left });
-        }
-        let clock = &*self.clock;
-        let settler = within(clock, CLOSE_LIMIT, "close", self.settling.close()).await;
-        let receiver = within(clock, CLOSE_LIMIT, "close", self.receiver.close()).await;
-        let mut closed = vec![(End::Source, settler), (End::Source, receiver)];
-        for (end, output) in self.outputs.into_each() {
-            closed.push((end, within(clock, CLOSE_LIMIT, "close", output.close()).await));
-        }
-        for (end, result) in closed {
-            if let Err(error) = result {
-                tracing::error!(
-                    route = self.plan.name,
-                    "the {end} was not closed as it should: {error}"
-                );
-                why = why.and(Err(RouteError::Close { end, error }));
-            }
-        }
-        why.map(|reason| Ended { reason, left })
-    }
 }
 
 /// Receives into the room, or waits for ever where there is none.
@@ -604,35 +385,4 @@ async fn some_time(timer: Option<impl Future<Output = ()>>) {
         Some(timer) => timer.await,
         None => std::future::pending().await,
     }
-}
-
-/// The result of a call, or an error once it has taken too long.
-async fn within(
-    clock: &dyn Clock,
-    limit: Duration,
-    operation: &'static str,
-    call: impl Future<Output = Result<()>>,
-) -> Result<()> {
-    match select(std::pin::pin!(call), clock.sleep(limit)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => Err(Error::new(
-            dunlin_core::ErrorKind::Timeout,
-            operation,
-            format!("expected an answer within {limit:?}, found none"),
-        )),
-    }
-}
-
-/// The names of the systems that a route uses.
-fn systems_of(plan: &RoutePlan) -> impl Iterator<Item = &str> {
-    let report = plan.report.as_ref().map(|report| report.end.system.as_str());
-    let dead_letter = plan.dead_letter.as_ref().map(|end| end.system.as_str());
-    [
-        Some(plan.from.system.as_str()),
-        Some(plan.to.end.system.as_str()),
-        report,
-        dead_letter,
-    ]
-    .into_iter()
-    .flatten()
 }

@@ -1,0 +1,94 @@
+//! What becomes of a message that cannot go its way: dead letter, unsafe forward, back to the source, or the end of the route.
+
+use dunlin_core::error::Error;
+use dunlin_core::messaging::{Outgoing, Verdict};
+
+use super::in_flight::Ticket;
+use super::{Route, RouteError};
+use crate::dead_letter::Fault;
+use crate::plan::OnError;
+use crate::progress::{Count, Fate};
+
+/// So many messages that were given back are remembered with their attempts.
+const REMEMBERED: usize = 65_536;
+
+impl Route {
+    /// A message failed: to the dead letter with it, or what the route has instead.
+    pub(super) fn message_failed(&mut self, ticket: Ticket, fault: Fault) {
+        let Some(entry) = self.in_flight.get_mut(ticket) else {
+            return;
+        };
+        let unsafe_already = entry.fate == Fate::UnsafeForwarded;
+        let lane = entry.lane;
+        entry.report = None;
+        self.progress.add(Count::Failed, 1);
+        let tripped = self.breaker.failed();
+        if let (Some(output), Some(end)) = (&mut self.outputs.dead_letter, &self.plan.dead_letter) {
+            entry.fate = Fate::DeadLettered;
+            output.enqueue(ticket, lane, self.judge.dead_letter(entry, &fault, end));
+        } else if let Some(outgoing) = self.unsafe_forward(ticket, &fault, unsafe_already) {
+            self.outputs.target.enqueue(ticket, lane, outgoing);
+        } else {
+            self.stop_at(ticket, fault);
+        }
+        if let Some(tripped) = tripped {
+            self.fail(RouteError::Breaker(tripped));
+        }
+    }
+
+    /// What is forwarded instead of a failed message, if the route wants that and it was not tried already.
+    pub(super) fn unsafe_forward(
+        &mut self,
+        ticket: Ticket,
+        fault: &Fault,
+        already: bool,
+    ) -> Option<Outgoing> {
+        let entry = self.in_flight.get_mut(ticket)?;
+        if self.plan.on_error != OnError::UnsafeForward || already {
+            return None;
+        }
+        // A message that was forwarded too often is not forwarded again, or a loop of routes would never end.
+        let outgoing = self.judge.unsafe_forward(entry, fault).ok()?;
+        entry.fate = Fate::UnsafeForwarded;
+        Some(outgoing)
+    }
+
+    /// Ends the route at a message that stays the source's.
+    pub(super) fn stop_at(&mut self, ticket: Ticket, fault: Fault) {
+        let Some(entry) = self.in_flight.get(ticket) else {
+            return;
+        };
+        let source_place = self.judge.source_place(entry);
+        self.leave(ticket);
+        self.fail(RouteError::Message { fault, source_place });
+    }
+
+    /// The attempts ran out: the source is to bring the message again.
+    pub(super) fn give_back(&mut self, ticket: Ticket, error: &Error) {
+        let Some(entry) = self.in_flight.get_mut(ticket) else {
+            return;
+        };
+        tracing::warn!(
+            route = self.plan.name,
+            "a message is given back to its source: {error}"
+        );
+        entry.fate = Fate::Returned;
+        entry.report = None;
+        if let Some(position) = entry.position.clone() {
+            if self.attempts.len() >= REMEMBERED {
+                // Messages that went to another receiver of the group are never taken out.
+                self.attempts.clear();
+            }
+            self.attempts.insert(position, entry.attempts);
+        }
+        let after = self.plan.retry.cap;
+        self.settle(ticket, Verdict::Retry { after });
+    }
+
+    /// Lets a message go that is the source's still.
+    pub(super) fn leave(&mut self, ticket: Ticket) {
+        if self.in_flight.remove(ticket).is_some() {
+            self.progress.had_fate(Fate::Left, 1);
+        }
+    }
+}

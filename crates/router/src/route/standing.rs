@@ -1,0 +1,88 @@
+//! How a route stands: what its sessions tell it beside the data, and what it tells whoever looks.
+
+use std::sync::Arc;
+
+use dunlin_core::messaging::Event;
+
+use super::{End, Route};
+use crate::plan::RoutePlan;
+use crate::progress::{Count, State};
+use crate::sessions::Told;
+
+impl Route {
+    /// Hears what a session tells beside the data.
+    pub(super) fn listen(&mut self, told: Told) {
+        let Told { system, event } = told;
+        let sends_to_it = self.sends_to(&system);
+        match &*event {
+            Event::Gap { channel, messages } if self.receives_from(&system, channel) => {
+                self.progress.add(Count::Gaps, 1);
+                self.progress.add(Count::GapMessages, messages.unwrap_or(0));
+                tracing::error!(
+                    route = self.plan.name,
+                    channel,
+                    messages,
+                    "messages are gone from the source that were never received"
+                );
+            }
+            Event::LanesRevoking { .. } => self.in_flight.revoke(Arc::clone(&event)),
+            Event::Reconnected => self.progress.add(Count::Reconnects, 1),
+            Event::Blocked { .. } if sends_to_it => self.intake.block(system, true),
+            Event::Unblocked => self.intake.block(system, false),
+            Event::Unhealthy { error } => self.intake.health(system, Some(error)),
+            Event::Healthy => self.intake.health(system, None),
+            // Of lanes that are lost nothing more is asked: their tokens settle nothing, and what is in flight comes again.
+            _ => {}
+        }
+    }
+
+    pub(super) fn sends_to(&self, system: &str) -> bool {
+        let report = self.plan.report.as_ref().map(|report| &report.end);
+        let ends = [Some(&self.plan.to.end), report, self.plan.dead_letter.as_ref()];
+        ends.into_iter().flatten().any(|end| end.system == system)
+    }
+
+    pub(super) fn receives_from(&self, system: &str, channel: &str) -> bool {
+        self.plan.from.system == system && self.plan.from.source.endpoint.channel == channel
+    }
+
+    /// Says how the route stands.
+    pub(super) fn tell(&mut self) {
+        self.progress
+            .hold(self.in_flight.messages(), self.in_flight.bytes());
+        self.progress.add(Count::Resent, self.outputs.take_resent());
+        let at = |(end, reason): (End, &str)| format!("{end}: {reason}");
+        let source = |reason: &str| at((End::Source, reason));
+        let down = self
+            .outputs
+            .down()
+            .map(at)
+            .or_else(|| self.settling.down().or(self.intake.down()).map(source));
+        let trouble = self
+            .outputs
+            .trouble()
+            .map(at)
+            .or_else(|| self.settling.trouble().map(source));
+        let trouble = trouble.or_else(|| self.intake.trouble());
+        self.progress.stand(match (down, trouble) {
+            _ if self.ending.is_some() => State::Draining,
+            (Some(reason), _) => State::Down(reason),
+            (None, Some(reason)) => State::Waiting(reason),
+            (None, None) => State::Running,
+        });
+    }
+}
+
+/// The names of the systems that a route uses.
+pub(super) fn systems_of(plan: &RoutePlan) -> impl Iterator<Item = &str> {
+    let report = plan.report.as_ref().map(|report| report.end.system.as_str());
+    let dead_letter = plan.dead_letter.as_ref().map(|end| end.system.as_str());
+    [
+        Some(plan.from.system.as_str()),
+        Some(plan.to.end.system.as_str()),
+        report,
+        dead_letter,
+    ]
+    .into_iter()
+    .flatten()
+}
