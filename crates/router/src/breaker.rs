@@ -7,11 +7,21 @@ use std::collections::VecDeque;
 
 use crate::plan::Breaker;
 
+/// Where a message passed or failed. Each has a row of its own: the answers of a target come later than the judgements of
+/// a migration, so that between two failures of one there may be any number of successes of the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stage {
+    /// Before anything was sent.
+    Judged,
+    /// At the end of its way.
+    Finished,
+}
+
 /// Watches the fate of each message of a route.
 #[derive(Debug)]
 pub(crate) struct FailureWatch {
     bounds: Breaker,
-    row: u32,
+    rows: [u32; 2],
     /// The last messages, the oldest first: whether each failed.
     recent: VecDeque<bool>,
     failed: usize,
@@ -37,24 +47,29 @@ impl FailureWatch {
     pub(crate) fn new(bounds: Breaker) -> Self {
         Self {
             bounds,
-            row: 0,
+            rows: [0; 2],
             recent: VecDeque::with_capacity(Breaker::SPAN),
             failed: 0,
         }
     }
 
-    /// A message was dealt with as it should be.
-    pub(crate) fn passed(&mut self) {
-        self.row = 0;
-        self.record(false);
+    /// A message passed this stage; only the last one says what became of it.
+    pub(crate) fn passed(&mut self, stage: Stage) {
+        self.rows[stage as usize] = 0;
+        match stage {
+            Stage::Judged => {}
+            Stage::Finished => self.record(false),
+        }
     }
 
-    /// A message failed: is it one too many?
-    pub(crate) fn failed(&mut self) -> Option<Tripped> {
-        self.row += 1;
+    /// A message failed at this stage: is it one too many?
+    pub(crate) fn failed(&mut self, stage: Stage) -> Option<Tripped> {
+        let row = &mut self.rows[stage as usize];
+        *row = row.saturating_add(1);
+        let row = *row;
         self.record(true);
-        if self.bounds.row.is_some_and(|most| self.row >= most) {
-            return Some(Tripped::Row(self.row));
+        if self.bounds.row.is_some_and(|most| row >= most) {
+            return Some(Tripped::Row(row));
         }
         let of = self.recent.len();
         // The counts are at most `SPAN`, which a double holds exactly.
@@ -86,29 +101,38 @@ mod tests {
         share: Some(0.5),
     };
 
+    fn passed(watch: &mut FailureWatch) {
+        watch.passed(Stage::Judged);
+        watch.passed(Stage::Finished);
+    }
+
+    fn failed(watch: &mut FailureWatch) -> Option<Tripped> {
+        watch.failed(Stage::Judged)
+    }
+
     #[test]
     fn the_hundredth_failure_in_a_row_stops_and_one_success_begins_the_row_anew() {
         let mut watch = FailureWatch::new(BOTH);
         for _ in 0..99 {
-            assert_eq!(watch.failed(), None);
+            assert_eq!(failed(&mut watch), None);
         }
-        watch.passed();
+        passed(&mut watch);
         for _ in 0..99 {
-            assert_eq!(watch.failed(), None);
+            assert_eq!(failed(&mut watch), None);
         }
-        assert_eq!(watch.failed(), Some(Tripped::Row(100)));
+        assert_eq!(failed(&mut watch), Some(Tripped::Row(100)));
     }
 
     #[test]
     fn half_of_the_last_thousand_stops_and_not_before_a_thousand_were_seen() {
         let mut watch = FailureWatch::new(BOTH);
         for _ in 0..499 {
-            assert_eq!(watch.failed(), None);
-            watch.passed();
+            assert_eq!(failed(&mut watch), None);
+            passed(&mut watch);
         }
-        watch.passed();
+        passed(&mut watch);
         assert_eq!(
-            watch.failed(),
+            failed(&mut watch),
             Some(Tripped::Share {
                 failed: 500,
                 of: 1_000
@@ -120,15 +144,15 @@ mod tests {
     fn old_failures_are_forgotten() {
         let mut watch = FailureWatch::new(Breaker { row: None, ..BOTH });
         for _ in 0..499 {
-            assert_eq!(watch.failed(), None);
+            assert_eq!(failed(&mut watch), None);
         }
         for _ in 0..1_000 {
-            watch.passed();
+            passed(&mut watch);
         }
         for _ in 0..499 {
-            assert_eq!(watch.failed(), None);
+            assert_eq!(failed(&mut watch), None);
         }
-        assert!(watch.failed().is_some());
+        assert!(failed(&mut watch).is_some());
     }
 
     #[test]
@@ -137,6 +161,21 @@ mod tests {
             row: None,
             share: None,
         });
-        assert!((0..5_000).all(|_| watch.failed().is_none()));
+        assert!((0..5_000).all(|_| failed(&mut watch).is_none()));
+    }
+
+    #[test]
+    fn answers_that_come_late_do_not_make_a_row_of_failures_that_were_none() {
+        let mut watch = FailureWatch::new(Breaker { share: None, ..BOTH });
+        for _ in 0..200 {
+            assert_eq!(failed(&mut watch), None);
+            watch.passed(Stage::Judged);
+        }
+        (0..200).for_each(|_| watch.passed(Stage::Finished));
+        for _ in 0..99 {
+            watch.passed(Stage::Judged);
+            assert_eq!(watch.failed(Stage::Finished), None);
+        }
+        assert_eq!(watch.failed(Stage::Finished), Some(Tripped::Row(100)));
     }
 }

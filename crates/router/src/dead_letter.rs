@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dunlin_core::capability::HeaderValues;
 use dunlin_core::message::{Headers, Message};
+use dunlin_core::migration::Failure;
 
 use crate::report::timestamp;
 
@@ -32,8 +33,10 @@ pub struct Fault {
     pub transformation: Option<String>,
 }
 
-/// The kinds of failure that no migration has part in.
+/// The kinds of failure that a route finds by itself, beside those of the engine.
 pub mod kinds {
+    use dunlin_core::migration::FailureKind;
+
     /// The message has no payload, and the route says `empty_payload: fail`.
     pub const EMPTY: &str = "empty";
     /// No condition of the route fits the message, and it says `unmatched: dead_letter`.
@@ -42,14 +45,14 @@ pub mod kinds {
     pub const ADDRESS: &str = "address";
     /// The target can never take the message: it is too large there, or something in it cannot be carried.
     pub const REFUSED: &str = "refused";
+    /// A migration dropped the message, and the route does not allow that.
+    pub const DROPPED: &str = "dropped";
     /// The migration panicked: a defect of this program, not of the message.
     pub const PANIC: &str = "panic";
     /// The message was forwarded too often.
-    pub const LOOP: &str = "loop";
+    pub const LOOP: &str = FailureKind::Loop.name();
     /// The hop count of the message cannot be read.
-    pub const RECORD: &str = "record";
-    /// A condition failed.
-    pub const EXPRESSION: &str = "expression";
+    pub const RECORD: &str = FailureKind::Record.name();
 }
 
 impl Fault {
@@ -67,6 +70,16 @@ impl Fault {
     pub fn in_transformation(mut self, id: impl Into<String>) -> Self {
         self.transformation = Some(id.into());
         self
+    }
+}
+
+impl From<&Failure> for Fault {
+    fn from(failure: &Failure) -> Self {
+        let fault = Self::new(failure.kind.name(), failure.to_string());
+        match &failure.transformation {
+            Some(blamed) => fault.in_transformation(&blamed.id),
+            None => fault,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! channel exists is asked when the route starts.
 
 mod build;
+mod by_hand;
 mod condition;
 mod ends;
 mod graph;

@@ -17,6 +17,7 @@
 //! It promises no message lost, and no more duplicates after a crash than were in flight. It does not look at the system's
 //! kind: what it must know is in the plan.
 
+mod choices;
 mod ended;
 mod ending;
 mod failing;
@@ -39,7 +40,7 @@ use dunlin_core::messaging::{Delivery, Receiver, Room, Verdict};
 use dunlin_core::position::Position;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::breaker::FailureWatch;
+use crate::breaker::{FailureWatch, Stage};
 use crate::dead_letter::{Fault, kinds};
 use crate::fail_points::{FailPoint, FailPoints};
 use crate::plan::RoutePlan;
@@ -48,6 +49,7 @@ use crate::sessions::{Sessions, Told};
 use crate::shutdown::{Asked, Shutdown};
 
 use ending::Ending;
+use failing::Returned;
 use in_flight::{Entry, InFlight, Ticket};
 use intake::Intake;
 use judge::{Judge, Judged};
@@ -56,6 +58,7 @@ use outputs::Outputs;
 use settling::{Settled, Settling};
 use standing::systems_of;
 
+pub use choices::Migrations;
 pub use ended::{End, EndReason, Ended, RouteError};
 pub use ending::CLOSE_LIMIT;
 
@@ -67,6 +70,7 @@ pub(crate) struct Route {
     progress: Arc<Progress>,
     shutdown: Shutdown,
     events: UnboundedReceiver<Told>,
+    migrations: Migrations,
     judge: Judge,
     receiver: Box<dyn Receiver>,
     settling: Settling,
@@ -75,8 +79,8 @@ pub(crate) struct Route {
     in_flight: InFlight,
     batch: Vec<Delivery>,
     breaker: FailureWatch,
-    /// How often messages were tried that were given back to the source.
-    attempts: HashMap<Position, u32>,
+    /// What is kept of messages that were given back to the source.
+    returned: HashMap<Position, Returned>,
     ending: Option<Ending>,
 }
 
@@ -87,6 +91,7 @@ pub(crate) struct Surroundings {
     pub(crate) fail_points: Arc<dyn FailPoints>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) shutdown: Shutdown,
+    pub(crate) migrations: Migrations,
 }
 
 /// What the loop was woken by.
@@ -113,6 +118,7 @@ impl Route {
             fail_points,
             progress,
             shutdown,
+            migrations,
         } = around;
         Ok(Self {
             judge: Judge::new(
@@ -128,7 +134,8 @@ impl Route {
             in_flight: InFlight::new(plan.window, plan.batch),
             batch: Vec::with_capacity(plan.batch),
             breaker: FailureWatch::new(plan.breaker),
-            attempts: HashMap::new(),
+            returned: HashMap::new(),
+            migrations,
             ending: None,
             plan,
             clock,
@@ -147,6 +154,8 @@ impl Route {
         while !self.is_over() {
             self.begin();
             self.tell();
+            // Systems in memory are always ready; other tasks of the thread must have their turn all the same.
+            tokio::task::consume_budget().await;
             match self.wait().await {
                 Woken::Output(end, happened) => self.hear(end, happened),
                 Woken::Settled(settled) => self.release(settled),
@@ -248,16 +257,24 @@ impl Route {
     /// Migrates one message and sends it on its way.
     fn admit(&mut self, delivery: Delivery) {
         let mut entry = Entry::new(delivery);
-        if let Some(position) = &entry.position
-            && let Some(before) = self.attempts.remove(position)
-        {
-            entry.attempts = entry.attempts.max(before.saturating_add(1));
-        }
-        let judged = self.judge.judge(&mut entry);
+        let before = entry
+            .position
+            .as_ref()
+            .and_then(|position| self.returned.remove(position));
+        let choices = match before {
+            Some(before) => {
+                entry.attempts = entry.attempts.max(before.attempts.saturating_add(1));
+                before.choices
+            }
+            None => self.migrations.now(),
+        };
+        let judged = self.judge.judge(&mut entry, &choices);
+        entry.choices = Some(choices);
         self.fail_points.reach(FailPoint::AfterMigrate);
         let lane = entry.lane;
         match judged {
             Judged::Forward { outgoing, report } => {
+                self.breaker.passed(Stage::Judged);
                 entry.fate = Fate::Forwarded;
                 entry.report = report.map(|report| *report);
                 let ticket = self.in_flight.admit(entry);
@@ -267,12 +284,13 @@ impl Route {
                 entry.fate = fate;
                 entry.report = report.map(|report| *report);
                 let ticket = self.in_flight.admit(entry);
-                self.breaker.passed();
+                self.breaker.passed(Stage::Judged);
+                self.breaker.passed(Stage::Finished);
                 self.report_then_settle(ticket);
             }
             Judged::Failed(fault) => {
                 let ticket = self.in_flight.admit(entry);
-                self.message_failed(ticket, fault);
+                self.message_failed(ticket, fault, Stage::Judged);
             }
         }
     }
@@ -297,7 +315,8 @@ impl Route {
             match answer {
                 Answer::Stored { ticket, unexpected } => self.stored(end, ticket, unexpected),
                 Answer::Refused { ticket, error } => {
-                    self.message_failed(ticket, Fault::new(kinds::REFUSED, error.to_string()));
+                    let fault = Fault::new(kinds::REFUSED, error.to_string());
+                    self.message_failed(ticket, fault, Stage::Finished);
                 }
                 Answer::GivenUp { ticket, error } => self.give_back(ticket, &error),
                 Answer::Closed { ticket, reason } => {
@@ -324,7 +343,7 @@ impl Route {
         match end {
             End::Target | End::Source => {
                 if entry.fate == Fate::Forwarded {
-                    self.breaker.passed();
+                    self.breaker.passed(Stage::Finished);
                 }
                 self.report_then_settle(ticket);
             }

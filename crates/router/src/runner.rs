@@ -12,17 +12,24 @@ use crate::fail_points::{FailPoints, NoFailPoints};
 use crate::plan::{Plan, RoutePlan};
 use crate::progress::{Progress, State};
 use crate::retry::Backoff;
-use crate::route::{EndReason, Ended, Route, RouteError, Surroundings};
+use crate::route::{EndReason, Ended, Migrations, Route, RouteError, Surroundings};
 use crate::sessions::Sessions;
 use crate::shutdown::{Asked, Shutdown};
 
 /// The routes of a plan, ready to run.
 #[derive(Debug)]
 pub struct Runner {
-    routes: Vec<(Arc<RoutePlan>, Arc<Progress>)>,
+    routes: Vec<RunnerRoute>,
     sessions: Arc<Sessions>,
     clock: Arc<dyn Clock>,
     fail_points: Arc<dyn FailPoints>,
+}
+
+#[derive(Debug)]
+struct RunnerRoute {
+    plan: Arc<RoutePlan>,
+    progress: Arc<Progress>,
+    migrations: Migrations,
 }
 
 /// How one route ended.
@@ -39,12 +46,16 @@ impl Runner {
     /// The routes of this plan, which take the time from this clock.
     pub fn new(plan: Plan, clock: Arc<dyn Clock>) -> Self {
         let sessions = Arc::new(Sessions::new(plan.systems.values()));
-        let progress = |route: RoutePlan| {
-            let progress = Arc::new(Progress::new(&route.name));
-            (Arc::new(route), progress)
+        let route = |plan: RoutePlan| {
+            let progress = Arc::new(Progress::new(&plan.name));
+            RunnerRoute {
+                migrations: Migrations::of(&plan, &progress),
+                plan: Arc::new(plan),
+                progress,
+            }
         };
         Self {
-            routes: plan.routes.into_iter().map(progress).collect(),
+            routes: plan.routes.into_iter().map(route).collect(),
             sessions,
             clock,
             fail_points: Arc::new(NoFailPoints),
@@ -62,21 +73,32 @@ impl Runner {
     pub fn progress(&self) -> Vec<Arc<Progress>> {
         self.routes
             .iter()
-            .map(|(_, progress)| Arc::clone(progress))
+            .map(|route| Arc::clone(&route.progress))
             .collect()
+    }
+
+    /// The migrations of each route, in the order of the plan, to be replaced while it runs.
+    pub fn migrations(&self) -> Vec<Migrations> {
+        self.routes.iter().map(|route| route.migrations.clone()).collect()
     }
 
     /// Runs all routes until each has ended, and says how, in the order of the plan. Dropping the future is a crash: nothing
     /// in flight is settled.
     pub async fn run(self, shutdown: Shutdown) -> Vec<RouteEnd> {
         let mut tasks = JoinSet::new();
-        for (index, (plan, progress)) in self.routes.into_iter().enumerate() {
+        for (index, route) in self.routes.into_iter().enumerate() {
+            let RunnerRoute {
+                plan,
+                progress,
+                migrations,
+            } = route;
             let name = plan.name.clone();
             let around = Surroundings {
                 clock: Arc::clone(&self.clock),
                 fail_points: Arc::clone(&self.fail_points),
                 progress: Arc::clone(&progress),
                 shutdown: shutdown.clone(),
+                migrations,
             };
             let sessions = Arc::clone(&self.sessions);
             tasks.spawn(async move {

@@ -120,9 +120,6 @@ pub enum RouteError {
         #[source]
         error: Error,
     },
-    /// A record of the route's own could not be written as JSON: a defect of this program.
-    #[error("a report cannot be written as JSON: {0}")]
-    Report(#[source] serde_json::Error),
     /// The route's task panicked: a defect of this program.
     #[error(
         "the route's task panicked, which is a defect of this program; nothing that was in flight is settled"

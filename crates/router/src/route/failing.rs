@@ -1,20 +1,32 @@
 //! What becomes of a message that cannot go its way: dead letter, unsafe forward, back to the source, or the end of the route.
 
+use std::sync::Arc;
+
 use dunlin_core::error::Error;
 use dunlin_core::messaging::{Outgoing, Verdict};
 
+use super::choices::Choices;
 use super::in_flight::Ticket;
 use super::{Route, RouteError};
-use crate::dead_letter::Fault;
-use crate::plan::OnError;
+use crate::breaker::Stage;
+use crate::dead_letter::{Fault, kinds};
+use crate::plan::{OnError, Unroutable};
 use crate::progress::{Count, Fate};
 
-/// So many messages that were given back are remembered with their attempts.
+/// So many messages that were given back are remembered.
 const REMEMBERED: usize = 65_536;
+
+/// What is kept of a message that was given back, for when it comes again.
+pub(super) struct Returned {
+    /// How often it was tried.
+    pub(super) attempts: u32,
+    /// What it was first judged by, and will be again.
+    pub(super) choices: Arc<Choices>,
+}
 
 impl Route {
     /// A message failed: to the dead letter with it, or what the route has instead.
-    pub(super) fn message_failed(&mut self, ticket: Ticket, fault: Fault) {
+    pub(super) fn message_failed(&mut self, ticket: Ticket, fault: Fault, stage: Stage) {
         let Some(entry) = self.in_flight.get_mut(ticket) else {
             return;
         };
@@ -22,7 +34,11 @@ impl Route {
         let lane = entry.lane;
         entry.report = None;
         self.progress.add(Count::Failed, 1);
-        let tripped = self.breaker.failed();
+        if fault.kind == kinds::ADDRESS && self.plan.unroutable == Unroutable::Down {
+            // The target has no way for it, as with any channel that is missing; only another configuration can mend that.
+            return self.stop_at(ticket, fault);
+        }
+        let tripped = self.breaker.failed(stage);
         if let (Some(output), Some(end)) = (&mut self.outputs.dead_letter, &self.plan.dead_letter) {
             entry.fate = Fate::DeadLettered;
             output.enqueue(ticket, lane, self.judge.dead_letter(entry, &fault, end));
@@ -74,12 +90,13 @@ impl Route {
         );
         entry.fate = Fate::Returned;
         entry.report = None;
-        if let Some(position) = entry.position.clone() {
-            if self.attempts.len() >= REMEMBERED {
+        if let (Some(position), Some(choices)) = (entry.position.clone(), entry.choices.clone()) {
+            if self.returned.len() >= REMEMBERED {
                 // Messages that went to another receiver of the group are never taken out.
-                self.attempts.clear();
+                self.returned.clear();
             }
-            self.attempts.insert(position, entry.attempts);
+            let attempts = entry.attempts;
+            self.returned.insert(position, Returned { attempts, choices });
         }
         let after = self.plan.retry.cap;
         self.settle(ticket, Verdict::Retry { after });

@@ -9,6 +9,7 @@ use dunlin_core::message::Message;
 use dunlin_core::messaging::{Delivery, Event, Lane, Outgoing, Room, Token};
 use dunlin_core::position::Position;
 
+use super::choices::Choices;
 use crate::progress::Fate;
 
 /// Names a delivery inside its route; a later delivery has a higher ticket.
@@ -28,6 +29,8 @@ pub(super) struct Entry {
     pub(super) original: Message,
     /// The migration that was taken for it, as `name@length:hash`.
     pub(super) chain: Option<Arc<str>>,
+    /// The migrations that it was judged by.
+    pub(super) choices: Option<Arc<Choices>>,
     /// What the report will say once the target has confirmed.
     pub(super) report: Option<Outgoing>,
     /// What has become of it, as far as that is decided.
@@ -46,6 +49,7 @@ impl Entry {
             bytes: delivery.message.size(),
             original: delivery.message,
             chain: None,
+            choices: None,
             report: None,
             fate: Fate::Left,
         }

@@ -10,13 +10,19 @@ use bytes::Bytes;
 use dunlin_core::clock::Clock;
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{Origin, Outgoing};
+use dunlin_core::migration::{Disposition, Input, Migrated, Options, RecordMode};
 use dunlin_core::position::DedupId;
+use sha2::{Digest, Sha256};
 
+use super::choices::{Choice, Choices, Chosen};
 use super::in_flight::Entry;
 use crate::dead_letter::{Circumstances, Fault, dead_letter, kinds};
 use crate::fail_points::{FailPoint, FailPoints};
-use crate::plan::{AddressPlan, Dedup, EmptyPayload, EndPlan, RoutePlan};
-use crate::progress::{Fate, Progress};
+use crate::plan::{
+    AddressPlan, AppliedRecord, Dedup, Drops, EmptyPayload, EndPlan, ReportPlan, RoutePlan, Unmatched,
+};
+use crate::progress::{Count, Fate, Progress};
+use crate::report::{CheckEntry, Payloads, Place, Report, StepEntry};
 
 /// The header that counts how often a message was forwarded.
 pub(crate) const HOPS: &str = "dunlin-hops";
@@ -51,7 +57,6 @@ pub(super) struct Judge {
     plan: Arc<RoutePlan>,
     clock: Arc<dyn Clock>,
     fail_points: Arc<dyn FailPoints>,
-    #[allow(dead_code)]
     progress: Arc<Progress>,
 }
 
@@ -70,15 +75,16 @@ impl Judge {
         }
     }
 
-    /// What is to be done with this message.
-    pub(super) fn judge(&self, entry: &mut Entry) -> Judged {
+    /// What is to be done with this message, by these migrations.
+    pub(super) fn judge(&self, entry: &mut Entry, choices: &Choices) -> Judged {
         let attempt = || {
             self.fail_points.reach(FailPoint::InMigrate);
-            self.migrated(entry)
+            self.choose(entry, choices)
         };
         match catch_unwind(AssertUnwindSafe(attempt)) {
             Ok(Ok(judged)) => judged,
             Ok(Err(fault)) => Judged::Failed(fault),
+            // What a panic says may hold a value of the message, so it is not repeated.
             Err(_) => Judged::Failed(Fault::new(
                 kinds::PANIC,
                 "the migration panicked, which is a defect of dunlin; the message is as it came",
@@ -86,22 +92,190 @@ impl Judge {
         }
     }
 
-    fn migrated(&self, entry: &Entry) -> Result<Judged, Fault> {
-        let payload = entry.original.payload.as_ref();
-        if payload.is_none_or(Bytes::is_empty) {
+    fn choose(&self, entry: &mut Entry, choices: &Choices) -> Result<Judged, Fault> {
+        if entry.original.payload.as_ref().is_none_or(Bytes::is_empty) {
             match self.plan.empty_payload {
                 EmptyPayload::Forward => {}
                 EmptyPayload::Drop => return Ok(finish(Fate::Discarded)),
-                EmptyPayload::Fail => {
-                    return Err(Fault::new(kinds::EMPTY, "expected a payload, found none"));
+                EmptyPayload::Fail => return Err(Fault::new(kinds::EMPTY, "expected a payload, found none")),
+            }
+        }
+        let chosen = choices.choose(&entry.original, &self.plan);
+        match chosen.map_err(|failure| Fault::from(&failure))? {
+            Chosen::One(choice) => {
+                entry.chain = Some(Arc::clone(&choice.chain));
+                self.migrate(entry, choice)
+            }
+            Chosen::Bridge => self.forward(entry, entry.original.clone(), None),
+            Chosen::Unmatched => {
+                self.progress.add(Count::Unmatched, 1);
+                match self.plan.unmatched {
+                    // Nothing is left to do to it, so on its own channel it would go round for ever.
+                    Unmatched::Pass if self.plan.own_channel => Ok(finish(Fate::Settled)),
+                    Unmatched::Pass => self.forward(entry, entry.original.clone(), None),
+                    Unmatched::Drop => Ok(finish(Fate::Discarded)),
+                    Unmatched::DeadLetter => Err(Fault::new(
+                        kinds::UNMATCHED,
+                        "expected a message that fits a condition of the route, found one that fits none",
+                    )),
                 }
             }
         }
-        let outgoing = self.outgoing(entry, entry.original.clone())?;
-        Ok(Judged::Forward {
-            outgoing: Box::new(outgoing),
-            report: None,
-        })
+    }
+
+    fn migrate(&self, entry: &Entry, choice: &Choice) -> Result<Judged, Fault> {
+        let original = &entry.original;
+        let input = Input {
+            payload: original.payload.clone(),
+            key: original.key.clone(),
+            headers: original.headers.clone(),
+        };
+        let options = Options {
+            record: match self.plan.applied_record {
+                AppliedRecord::Trust => RecordMode::Trust,
+                AppliedRecord::Ignore => RecordMode::Ignore,
+                AppliedRecord::Required => RecordMode::Required,
+            },
+            limits: self.plan.limits,
+            secrets: &*self.plan.secrets,
+        };
+        let migrated = choice.migration().migrate(input, &options).map_err(|failure| {
+            choice.count_failure(&failure);
+            Fault::from(&failure)
+        })?;
+        self.count(choice, &migrated);
+        let report = || self.report(entry, choice, &migrated);
+        match &migrated.disposition {
+            Disposition::Forward => {
+                let report = report()?;
+                self.forward(entry, forwarded(original, migrated), report)
+            }
+            Disposition::Behind | Disposition::Ahead if self.plan.own_channel => Ok(finish(Fate::Settled)),
+            // Nothing was done to it here, so there is nothing to report.
+            Disposition::Behind | Disposition::Ahead => {
+                self.forward(entry, forwarded(original, migrated), None)
+            }
+            Disposition::Dropped { .. } if self.plan.drops == Drops::Forbid => Err(Fault::new(
+                kinds::DROPPED,
+                "expected a migration that drops nothing, for the route does not say `drops: allow`",
+            )),
+            Disposition::Dropped { .. } => Ok(Judged::Finish {
+                fate: Fate::Dropped,
+                report: report()?,
+            }),
+        }
+    }
+
+    fn count(&self, choice: &Choice, migrated: &Migrated) {
+        for (index, change) in migrated.changes.iter().enumerate() {
+            choice.count(index, change.outcome);
+            self.progress.add(Count::KeptErrors, change.kept_errors);
+            self.progress.add(Count::KeptTargets, change.kept_targets);
+        }
+        match migrated.disposition {
+            Disposition::Behind => self.progress.add(Count::Behind, 1),
+            Disposition::Ahead => self.progress.add(Count::Ahead, 1),
+            Disposition::Forward | Disposition::Dropped { .. } => {}
+        }
+    }
+
+    fn forward(
+        &self,
+        entry: &Entry,
+        message: Message,
+        report: Option<Box<Outgoing>>,
+    ) -> Result<Judged, Fault> {
+        let outgoing = Box::new(self.outgoing(entry, message)?);
+        Ok(Judged::Forward { outgoing, report })
+    }
+
+    /// What the report channel gets, where there is one.
+    fn report(
+        &self,
+        entry: &Entry,
+        choice: &Choice,
+        migrated: &Migrated,
+    ) -> Result<Option<Box<Outgoing>>, Fault> {
+        let plan = &self.plan;
+        let Some(ReportPlan { detail, .. }) = &plan.report else {
+            return Ok(None);
+        };
+        let migration = choice.migration();
+        let (drop_reason, outgoing) = match &migrated.disposition {
+            Disposition::Dropped { reason } => (Some(reason.as_str()), None),
+            Disposition::Forward | Disposition::Behind | Disposition::Ahead => {
+                (None, Some(migrated.payload.as_ref()))
+            }
+        };
+        let payloads = Payloads {
+            incoming: entry.original.payload.as_ref(),
+            outgoing,
+        };
+        let name = self.name_of(entry);
+        let steps =
+            migration
+                .transformations()
+                .iter()
+                .zip(&migrated.changes)
+                .map(|(transformation, change)| StepEntry {
+                    id: transformation.id(),
+                    outcome: change.outcome.name(),
+                    reason: match change.outcome.reason() {
+                        Some(reason) => Some(reason.name()),
+                        None => drop_reason.filter(|_| change.outcome.name() == "dropped"),
+                    },
+                });
+        let length = migration.length();
+        let mut report = Report::new(
+            migration.name(),
+            &choice.hash,
+            length,
+            &name,
+            payloads,
+            self.clock.wall(),
+        )
+        .listing(steps, *detail);
+        report.route = Some(&plan.name);
+        report.from = migrated.from;
+        report.source = Some(Place {
+            system: &plan.from.system,
+            channel: &plan.from.channel,
+            position: entry.position.as_ref().map(ToString::to_string),
+        });
+        report.target = outgoing.map(|_| Place {
+            system: &plan.to.end.system,
+            channel: &plan.to.end.channel,
+            position: None,
+        });
+        let checks = migrated.validations.iter().map(|(check, validated)| CheckEntry {
+            check: check.word(),
+            outcome: validated.name(),
+            reason: validated.reason(),
+        });
+        report.validations = checks.collect();
+        let message = report.to_message();
+        let message =
+            message.map_err(|error| Fault::new(kinds::PANIC, format!("the report is no JSON: {error}")))?;
+        Ok(Some(Box::new(self.identified(
+            entry,
+            message,
+            OutputIndex::Report,
+        ))))
+    }
+
+    /// What a report calls a message: its id, else its deduplication id, else a digest of its payload.
+    fn name_of(&self, entry: &Entry) -> String {
+        match (&entry.original.id, self.dedup(entry, OutputIndex::Target)) {
+            (Some(id), _) => match std::str::from_utf8(id) {
+                Ok(text) => text.to_owned(),
+                Err(_) => hex::encode(id),
+            },
+            (None, Some(dedup)) => dedup.to_string(),
+            (None, None) => {
+                let payload = entry.original.payload.as_deref().unwrap_or_default();
+                hex::encode(&Sha256::digest(payload)[..16])
+            }
+        }
     }
 
     /// The message on its way to the target: one hop further, with address, origin and deduplication id.
@@ -217,6 +391,15 @@ impl Judge {
             position,
         ))
     }
+}
+
+/// The message that leaves: what the migration made of payload, key and headers, all else as it came.
+fn forwarded(original: &Message, migrated: Migrated) -> Message {
+    let mut message = original.clone();
+    message.payload = migrated.payload;
+    message.key = migrated.key;
+    message.headers = migrated.headers;
+    message
 }
 
 fn finish(fate: Fate) -> Judged {

@@ -233,8 +233,12 @@ impl Output {
         std::mem::take(&mut self.resent)
     }
 
-    /// Ends on purpose what is under way: it is in doubt.
+    /// Ends on purpose what is under way: it is in doubt. A sender that is still owed answers would wait for them when it
+    /// is closed, so it is let go.
     pub(super) fn abandon(&mut self) {
+        if !self.unanswered.is_empty() {
+            self.sender = None;
+        }
         self.sending = None;
         for awaited in std::mem::take(&mut self.confirms) {
             awaited.confirm.abandon();

@@ -9,3 +9,4 @@ mod migrations;
 mod plan;
 mod project;
 mod settings;
+mod route;

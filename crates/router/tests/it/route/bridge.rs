@@ -1,0 +1,266 @@
+//! A route without a migration.
+
+use bytes::Bytes;
+use dunlin_core::error::{Error, ErrorKind};
+use dunlin_core::message::Message;
+use dunlin_core::messaging::Event;
+use dunlin_core::position::DedupId;
+use dunlin_core::settings::Settings;
+use dunlin_router::plan::{AddressPlan, EmptyPayload};
+use dunlin_router::progress::{Count, Fate, State};
+use dunlin_router::route::{EndReason, RouteError};
+
+use super::stand::{Stand, header, number, numbers, settle_down};
+
+#[tokio::test]
+async fn a_bridge_forwards_every_message_and_settles_it() {
+    let stand = Stand::new();
+    stand.fill_numbers(1_000).await;
+    let running = stand.run(stand.bridge());
+    running.until_fate(Fate::Forwarded, 1_000).await;
+    let ended = running.stop().await.unwrap();
+    assert_eq!((ended.reason, ended.left), (EndReason::Stopped, 0));
+    assert_eq!(stand.payloads("orders"), numbers(0..1_000));
+
+    let again = stand.run(stand.bridge());
+    settle_down().await;
+    assert_eq!(again.count(Count::Received), 0, "all of it was settled");
+}
+
+#[tokio::test]
+async fn a_bridge_keeps_everything_but_the_hop_count() {
+    let stand = Stand::new();
+    let mut message = number(1)
+        .with_key("k")
+        .with_header("a", "1")
+        .with_header("a", vec![0xff]);
+    message.properties.content_type = Some("application/json".to_owned());
+    stand
+        .fill([
+            message.clone(),
+            Message::tombstone().with_header("dunlin-hops", "3"),
+        ])
+        .await;
+    let running = stand.run(stand.bridge());
+    running.until_fate(Fate::Forwarded, 2).await;
+    let stored = stand.sink.stored("orders");
+    assert_eq!(
+        (&stored[0].payload, &stored[0].key, &stored[0].id),
+        (&message.payload, &message.key, &message.id)
+    );
+    assert_eq!(stored[0].properties, message.properties);
+    let mut headers = message.headers.clone();
+    headers.append("dunlin-hops", "1");
+    assert_eq!(stored[0].headers, headers);
+    assert_eq!(
+        (stored[1].payload.as_ref(), header(&stored[1], "dunlin-hops")),
+        (None, Some("4".to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn what_is_sent_carries_its_origin_and_the_id_made_from_it() {
+    let stand = Stand::new();
+    stand.fill_numbers(3).await;
+    let mut plan = stand.bridge();
+    plan.id = "old-name".to_owned();
+    plan.epoch = 7;
+    let identity = plan.from.identity.clone();
+    let running = stand.run(plan);
+    running.until_fate(Fate::Forwarded, 3).await;
+    for outgoing in stand.sink_faults.handed("orders") {
+        let origin = outgoing.origin.unwrap();
+        assert_eq!(origin.output, 0);
+        let id = DedupId::derive("old-name", 7, 0, &identity, &origin.position);
+        assert_eq!(outgoing.dedup, Some(id));
+        assert_eq!(
+            outgoing.message.id.as_deref(),
+            Some(origin.position.offset.to_string().as_bytes())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_source_without_positions_gives_no_deduplication_id() {
+    let stand = Stand::with(
+        &Settings::new().with("capabilities", "-stable_position"),
+        &Settings::new(),
+    );
+    stand.fill_numbers(3).await;
+    let running = stand.run(stand.bridge());
+    running.until_fate(Fate::Forwarded, 3).await;
+    let handed = stand.sink_faults.handed("orders");
+    assert!(
+        handed
+            .iter()
+            .all(|outgoing| outgoing.dedup.is_none() && outgoing.origin.is_none())
+    );
+}
+
+#[tokio::test]
+async fn an_address_is_kept_or_left_to_the_target() {
+    for (plan_address, expected) in [(AddressPlan::Same, true), (AddressPlan::Own, false)] {
+        let stand = Stand::new();
+        stand.fill_addressed("orders.eu").await;
+        let mut plan = stand.bridge();
+        plan.to.address = plan_address;
+        let running = stand.run(plan);
+        running.until_fate(Fate::Forwarded, 1).await;
+        let address = stand.sink_faults.handed("orders")[0].address.clone();
+        assert_eq!(address, expected.then(|| Bytes::from("orders.eu")));
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_payload_is_forwarded_dropped_or_failed_as_the_route_says() {
+    for (rule, forwarded, discarded, dead) in [
+        (EmptyPayload::Forward, 3, 0, 0),
+        (EmptyPayload::Drop, 1, 2, 0),
+        (EmptyPayload::Fail, 1, 0, 2),
+    ] {
+        let stand = Stand::new();
+        stand
+            .fill([Message::tombstone(), number(1), Message::new("")])
+            .await;
+        let mut plan = stand.bridge();
+        plan.empty_payload = rule;
+        plan.dead_letter = Some(stand.end("dead"));
+        let running = stand.run(plan);
+        running
+            .until("all are settled", |progress| {
+                Fate::ALL.into_iter().map(|fate| progress.fate(fate)).sum::<u64>() == 3
+            })
+            .await;
+        let found = [Fate::Forwarded, Fate::Discarded, Fate::DeadLettered].map(|fate| running.fate(fate));
+        assert_eq!(found, [forwarded, discarded, dead], "{rule:?}");
+        for letter in stand.sink.stored("dead") {
+            assert_eq!(header(&letter, "dunlin-error-kind").as_deref(), Some("empty"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_ends_ends_the_route_when_all_is_settled() {
+    let stand = Stand::new();
+    stand.fill_numbers(600).await;
+    stand.source_faults.end_when_empty();
+    let ended = stand.run(stand.bridge()).ended().await.unwrap();
+    assert_eq!((ended.reason, ended.left), (EndReason::SourceEnded, 0));
+    assert_eq!(stand.payloads("orders"), numbers(0..600));
+}
+
+#[tokio::test]
+async fn every_end_is_verified_before_the_first_message_is_taken() {
+    for channel in ["orders", "reports", "dead"] {
+        let stand = Stand::new();
+        stand.fill_numbers(1).await;
+        stand.sink_faults.refuse_verifying(move |asked| {
+            (asked == channel).then(|| {
+                Error::new(
+                    ErrorKind::ChannelMissing,
+                    "verify",
+                    "expected a channel, found none",
+                )
+            })
+        });
+        let mut plan = stand.bridge();
+        plan.dead_letter = Some(stand.end("dead"));
+        plan.report = Some(stand.report(dunlin_router::plan::ReportDetail::Changes));
+        let running = stand.run(plan);
+        let progress = running.progress.clone();
+        let error = running.ended().await.unwrap_err();
+        assert!(matches!(error, RouteError::Unusable { .. }), "{error}");
+        assert!(error.to_string().contains(channel), "{error}");
+        assert_eq!(progress.count(Count::Received), 0);
+        assert!(matches!(progress.state(), State::Failed(_)));
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_can_do_less_than_was_planned_stops_the_route_with_what_is_missing() {
+    let stand = Stand::new();
+    stand.sink_faults.downgrade(|mut found| {
+        found.capabilities.confirms = false;
+        found
+    });
+    let error = stand.run(stand.bridge()).ended().await.unwrap_err();
+    assert!(error.to_string().contains("`confirms`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_system_that_is_not_there_yet_is_waited_for() {
+    let stand = Stand::new();
+    stand.fill_numbers(2).await;
+    stand.sink.stop();
+    let running = stand.run(stand.bridge());
+    running
+        .until("it waits", |progress| {
+            matches!(progress.state(), State::Waiting(_))
+        })
+        .await;
+    stand.sink.start();
+    super::stand::pass(&stand.clock, std::time::Duration::from_secs(1)).await;
+    running.until_fate(Fate::Forwarded, 2).await;
+}
+
+#[tokio::test]
+async fn a_gap_in_the_source_is_counted() {
+    let stand = Stand::new();
+    let running = stand.run(stand.bridge());
+    running
+        .until("it runs", |progress| progress.state() == State::Running)
+        .await;
+    stand.source_faults.tell(|| Event::Gap {
+        channel: "orders".to_owned(),
+        messages: Some(12),
+    });
+    stand.source_faults.tell(|| Event::Gap {
+        channel: "others".to_owned(),
+        messages: Some(100),
+    });
+    running
+        .until("the gap is counted", |progress| progress.count(Count::Gaps) == 1)
+        .await;
+    settle_down().await;
+    assert_eq!(
+        (running.count(Count::Gaps), running.count(Count::GapMessages)),
+        (1, 12)
+    );
+}
+
+#[tokio::test]
+async fn one_route_that_ends_with_an_error_leaves_the_others_running() {
+    use dunlin_core::messaging::Endpoint;
+    use dunlin_router::plan::{Plan, SourcePlan};
+    use dunlin_router::runner::Runner;
+    let stand = Stand::new();
+    stand.fill_numbers(50).await;
+    stand.sink_faults.refuse_verifying(|asked| {
+        (asked == "bad")
+            .then(|| Error::new(ErrorKind::AccessDenied, "verify", "expected a right, found none"))
+    });
+    let mut bad = stand.bridge();
+    bad.name = "bad".to_owned();
+    bad.to.end = stand.end("bad");
+    bad.from = SourcePlan::of(&stand.systems()[0], Endpoint::new("orders"), "another").unwrap();
+    let plan = Plan::by_hand(stand.systems(), [bad, stand.bridge()]);
+    let runner = Runner::new(plan, std::sync::Arc::new(stand.clock.clone()));
+    let progress = runner.progress();
+    let (handle, listening) = dunlin_router::shutdown::shutdown();
+    let task = tokio::spawn(runner.run(listening));
+    for _ in 0..20_000 {
+        if progress[1].fate(Fate::Forwarded) == 50 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(progress[0].state(), State::Failed(_)));
+    assert_eq!(progress[1].state(), State::Running);
+    handle.ask();
+    let ends = task.await.unwrap();
+    assert!(ends[0].result.is_err() && ends[1].result.is_ok());
+    assert_eq!(
+        (ends[0].route.as_str(), ends[1].route.as_str()),
+        ("bad", "orders")
+    );
+}
