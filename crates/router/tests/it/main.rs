@@ -8,5 +8,5 @@ mod config;
 mod migrations;
 mod plan;
 mod project;
-mod settings;
 mod route;
+mod settings;
