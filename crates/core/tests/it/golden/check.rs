@@ -144,6 +144,14 @@ impl Faults {
         if let Some(expected) = &case.chain {
             self.same("chain", &migration.chain_id(), expected);
         }
+        if let Some(expected) = &case.loss {
+            self.same("loss", &migration.loss().name(), &expected.as_str());
+        }
+        if let Some(expected) = &case.inverse {
+            let back = migration.transformations().iter().rev();
+            let inverse = back.flat_map(|one| one.undoing().transformations).collect();
+            self.same("inverse", &inverse, expected);
+        }
     }
 
     fn of_migrating(&mut self, case: &Case, migration: &Migration, input: Input) {
