@@ -346,13 +346,13 @@ mod tests {
 
     use super::*;
 
-    fn open(url: &str, settings: Settings) -> Result<Config> {
+    fn open(url: &str, settings: &Settings) -> Result<Config> {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
         Config::new(&Opening {
             name: "disk",
             url,
             base: "/base/./conf",
-            settings: &settings,
+            settings,
             clock: &clock,
         })
     }
@@ -374,20 +374,20 @@ mod tests {
             ("file:///data", "/data"),
         ] {
             assert_eq!(
-                open(url, Settings::new()).unwrap().folder.unwrap(),
+                open(url, &Settings::new()).unwrap().folder.unwrap(),
                 Path::new(folder),
                 "{url}"
             );
         }
-        assert!(open("file:-", Settings::new()).unwrap().folder.is_none());
+        assert!(open("file:-", &Settings::new()).unwrap().folder.is_none());
         for url in ["file:", "file://host/data", "file:a\0b"] {
-            refusal(open(url, Settings::new()));
+            refusal(open(url, &Settings::new()));
         }
     }
 
     #[test]
     fn a_channel_that_leaves_its_folder_is_refused() {
-        let config = open("file:data", Settings::new()).unwrap();
+        let config = open("file:data", &Settings::new()).unwrap();
         for channel in [
             "",
             "/etc/passwd",
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_group_that_is_no_name_of_a_folder_is_refused() {
-        let config = open("file:data", Settings::new()).unwrap();
+        let config = open("file:data", &Settings::new()).unwrap();
         assert_eq!(config.group("g").unwrap(), Path::new("/base/conf/data/.dunlin/g"));
         for group in ["", ".", "..", ".writers", "a/b", "a\0b"] {
             refusal(config.group(group));
@@ -425,7 +425,7 @@ mod tests {
     fn settings_of_an_end_win_and_those_of_the_system_alone_are_refused_there() {
         let config = open(
             "file:data",
-            Settings::new()
+            &Settings::new()
                 .with("envelope", "true")
                 .with("sync", "unsafe_never"),
         )
@@ -447,17 +447,17 @@ mod tests {
             ("follow", "1"),
         ] {
             assert!(
-                refusal(open("file:data", Settings::new().with(name, value))).contains(name),
+                refusal(open("file:data", &Settings::new().with(name, value))).contains(name),
                 "{name}"
             );
         }
-        assert!(refusal(open("file:-", Settings::new().with("follow", "true"))).contains("pipe"));
+        assert!(refusal(open("file:-", &Settings::new().with("follow", "true"))).contains("pipe"));
     }
 
     #[test]
     fn two_spellings_of_one_file_have_one_canonical_name_and_standard_streams_have_none_in_common() {
         let canonical = |url: &str, channel: &str| {
-            open(url, Settings::new())
+            open(url, &Settings::new())
                 .unwrap()
                 .end(&Endpoint::new(channel))
                 .unwrap()

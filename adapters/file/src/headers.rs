@@ -105,13 +105,13 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn end(settings: Settings) -> End {
+    fn end(settings: &Settings) -> End {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
         let opening = Opening {
             name: "disk",
             url: "file:data",
             base: "/",
-            settings: &settings,
+            settings,
             clock: &clock,
         };
         Config::new(&opening).unwrap().end(&Endpoint::new("a")).unwrap()
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_payload_that_is_no_line_is_refused_for_good_and_told_what_to_do() {
-        let plain = end(Settings::new());
+        let plain = end(&Settings::new());
         for payload in [Some("{\n}"), Some(""), Some(" \t"), Some("{}\r"), None] {
             let mut message = Message::tombstone();
             message.payload = payload.map(Bytes::from);
@@ -129,7 +129,7 @@ mod tests {
             assert!(error.to_string().contains("envelope: true"), "{error}");
             assert_eq!(lines, b"before\n");
             write(
-                &end(Settings::new().with("envelope", "true")),
+                &end(&Settings::new().with("envelope", "true")),
                 &Outgoing::new(message),
                 &mut lines,
             )
@@ -142,14 +142,14 @@ mod tests {
         let mut lines = Vec::new();
         for payload in [&b" {\"a\":1} "[..], b"\xff\x00", b"a\rb"] {
             let message = Message::new(payload).with_key("k").with_header("h", "v");
-            write(&end(Settings::new()), &Outgoing::new(message), &mut lines).unwrap();
+            write(&end(&Settings::new()), &Outgoing::new(message), &mut lines).unwrap();
         }
         assert_eq!(lines, b" {\"a\":1} \n\xff\x00\na\rb\n");
     }
 
     #[test]
     fn a_line_of_the_limit_passes_and_one_byte_more_is_too_large() {
-        let end = end(Settings::new().with("max_line", "4"));
+        let end = end(&Settings::new().with("max_line", "4"));
         let mut lines = Vec::new();
         write(&end, &Outgoing::new(Message::new("1234")), &mut lines).unwrap();
         let error = write(&end, &Outgoing::new(Message::new("12345")), &mut lines).unwrap_err();
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_envelope_is_told_with_its_place_and_without_its_content() {
         let error = read(
-            &end(Settings::new().with("envelope", "true")),
+            &end(&Settings::new().with("envelope", "true")),
             Bytes::from("\"canary\""),
             7,
         )

@@ -77,7 +77,7 @@ impl FileSystem {
         Ok(Self {
             config: Arc::new(Config::new(opening)?),
             stand,
-            clock: Arc::clone(&opening.clock),
+            clock: Arc::clone(opening.clock),
         })
     }
 }

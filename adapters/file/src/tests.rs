@@ -1,6 +1,10 @@
 //! The adapter as a whole: on the disk of this machine in a folder of its own, and on a disk that fails as it is told.
 
+mod faulty;
+mod forgetting;
+mod holding;
 mod reading;
+mod standard;
 mod writing;
 
 use std::fmt::Debug;
@@ -8,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use dunlin_conformance::RuntimeClock;
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{
     Confirm, Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing, Receipt, Receiver, Room, Sender,
@@ -16,7 +21,6 @@ use dunlin_core::messaging::{
 use dunlin_core::registry::Opening;
 use dunlin_core::settings::Settings;
 use dunlin_core::{Error, Message, Result};
-use futures_util::future::BoxFuture;
 
 use crate::storage::{Disk, Storage};
 use crate::{FileSystem, Stand};
@@ -35,7 +39,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn on(storage: Arc<dyn Storage>, folder: &Path, settings: Settings) -> Self {
+    fn on(storage: Arc<dyn Storage>, folder: &Path, settings: &Settings) -> Self {
         Self::beside(
             &Stand {
                 storage,
@@ -47,14 +51,14 @@ impl Bench {
     }
 
     /// Another system over the same disk in the same process.
-    fn beside(stand: &Stand, folder: &Path, settings: Settings) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    fn beside(stand: &Stand, folder: &Path, settings: &Settings) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(RuntimeClock::new());
         let url = format!("file:{}", folder.display());
         let opening = Opening {
             name: "disk",
             url: &url,
             base: "/",
-            settings: &settings,
+            settings,
             clock: &clock,
         };
         let system = FileSystem::new(&opening, stand.clone()).unwrap();
@@ -65,7 +69,7 @@ impl Bench {
         Self { session, events }
     }
 
-    fn real(folder: &Path, settings: Settings) -> Self {
+    fn real(folder: &Path, settings: &Settings) -> Self {
         Self::on(Arc::new(Disk), folder, settings)
     }
 
@@ -192,23 +196,6 @@ fn append(path: &Path, text: &str) {
         .open(path)
         .unwrap();
     file.write_all(text.as_bytes()).unwrap();
-}
-
-#[derive(Debug)]
-struct RealClock;
-
-impl Clock for RealClock {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn wall(&self) -> SystemTime {
-        SystemTime::now()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
 }
 
 fn sorted<T: Ord + Debug>(items: impl IntoIterator<Item = T>) -> Vec<T> {

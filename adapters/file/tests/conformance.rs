@@ -20,12 +20,13 @@ use tempfile::TempDir;
 struct FileStand {
     folder: TempDir,
     envelope: bool,
+    sync: &'static str,
     settings: Settings,
     clock: Arc<RuntimeClock>,
 }
 
 impl FileStand {
-    fn new(envelope: bool, sync: &str) -> Self {
+    fn new(envelope: bool, sync: &'static str) -> Self {
         let settings = Settings::new()
             .with("envelope", envelope.to_string())
             .with("sync", sync)
@@ -34,6 +35,7 @@ impl FileStand {
         Self {
             folder: TempDir::new().expect("a folder for the test"),
             envelope,
+            sync,
             settings,
             clock: Arc::new(RuntimeClock::new()),
         }
@@ -47,11 +49,7 @@ impl FileStand {
 #[async_trait]
 impl Stand for FileStand {
     fn name(&self) -> String {
-        format!(
-            "file {{envelope: {}, sync: {}}}",
-            self.envelope,
-            self.settings.get("sync").unwrap().unwrap()
-        )
+        format!("file {{envelope: {}, sync: {}}}", self.envelope, self.sync)
     }
 
     fn open(&self) -> Result<Arc<dyn MessagingSystem>> {

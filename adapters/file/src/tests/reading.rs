@@ -19,7 +19,7 @@ async fn every_line_is_a_message_and_blank_lines_are_none() {
         "{\"a\":1E2}\r\n\n \t\n  [1.10]\nlast without a line feed",
     )
     .unwrap();
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let (mut receiver, _settler) = bench.receiver("a").await;
     let all = drain(&mut receiver).await;
     assert_eq!(
@@ -38,7 +38,7 @@ async fn lines_longer_than_a_block_come_whole_and_one_above_the_limit_stops_the_
     let folder = tempdir().unwrap();
     let long = "x".repeat(700_000);
     fs::write(file(folder.path(), "a"), format!("{long}\nb\n{long}x\nc\n")).unwrap();
-    let bench = Bench::real(folder.path(), settings(&[("max_line", "700000")]));
+    let bench = Bench::real(folder.path(), &settings(&[("max_line", "700000")]));
     let (mut receiver, _settler) = bench.receiver("a").await;
     let lengths: Vec<_> = texts(&receive(&mut receiver, 2).await)
         .iter()
@@ -60,7 +60,7 @@ async fn an_envelope_carries_everything_and_one_that_is_broken_stops_the_route_b
         "{\"key\":\"k\",\"headers\":[[\"h\",\"1\"],[\"h\",{\"base64\":\"/w==\"}]],\"address\":\"eu\",\"payload\": {\"n\":1E2} }\n{}\noops\n",
     )
     .unwrap();
-    let bench = Bench::real(folder.path(), settings(&[("envelope", "true")]));
+    let bench = Bench::real(folder.path(), &settings(&[("envelope", "true")]));
     let (mut receiver, _settler) = bench.receiver("a").await;
     let all = receive(&mut receiver, 2).await;
     assert_eq!(all[0].message.payload.as_deref(), Some(&b"{\"n\":1E2}"[..]));
@@ -83,7 +83,7 @@ async fn a_group_goes_on_behind_what_is_settled_without_a_gap() {
     fs::write(file(folder.path(), "eu/a").parent().unwrap().join("x"), "").unwrap_err();
     fs::create_dir(folder.path().join("eu")).unwrap();
     fs::write(file(folder.path(), "eu/a"), "0\n1\n2\n3\n4\n").unwrap();
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let (mut receiver, mut settler) = bench.receiver("eu/a").await;
     let all = drain(&mut receiver).await;
     settle(
@@ -110,7 +110,7 @@ async fn a_group_goes_on_behind_what_is_settled_without_a_gap() {
 async fn what_is_given_back_comes_again_before_later_lines_with_its_attempt_counted() {
     let folder = tempdir().unwrap();
     fs::write(file(folder.path(), "a"), "0\n1\n2\n3\n").unwrap();
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let first = receive(&mut receiver, 3).await;
     let retry = |place: usize, after| {
@@ -145,7 +145,7 @@ async fn a_message_that_comes_back_wakes_a_receiver_that_waits() {
     fs::write(file(folder.path(), "a"), "0\n").unwrap();
     let bench = Bench::real(
         folder.path(),
-        settings(&[("follow", "true"), ("poll_interval_ms", "100000")]),
+        &settings(&[("follow", "true"), ("poll_interval_ms", "100000")]),
     );
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let first = receive(&mut receiver, 1).await;
@@ -167,7 +167,7 @@ async fn a_message_that_comes_back_wakes_a_receiver_that_waits() {
 async fn a_dropped_receive_loses_nothing() {
     let folder = tempdir().unwrap();
     let lines: Vec<String> = (0..500).map(|n| n.to_string()).collect();
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     append(&file(folder.path(), "a"), "");
     let (mut receiver, _settler) = bench.receiver("a").await;
     let mut all = Vec::new();
@@ -194,7 +194,7 @@ async fn a_dropped_receive_loses_nothing() {
 async fn a_followed_file_waits_for_the_rest_of_a_line() {
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     // It need not be there yet.
     let (mut receiver, _settler) = bench.receiver("a").await;
     append(&path, "{\"a\":");
@@ -211,7 +211,7 @@ async fn a_renamed_file_is_read_to_its_end_and_then_the_new_one_from_its_start()
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
     append(&path, "old 0\n");
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let mut all = receive(&mut receiver, 1).await;
     let kept = folder.path().join("a.1");
@@ -233,7 +233,7 @@ async fn a_renamed_file_is_read_to_its_end_and_then_the_new_one_from_its_start()
     // What was unread in the old file when the reader ended is found under its new name.
     settle(&mut settler, &all[..1]).await;
     drop((receiver, settler));
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let again = receive(&mut receiver, 4).await;
     assert_eq!(
@@ -255,7 +255,7 @@ async fn a_replaced_file_is_read_to_its_end_although_it_has_no_name_any_more() {
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
     append(&path, "old 0\nold 1\n");
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     let (mut receiver, _settler) = bench.receiver("a").await;
     let mut all = receive(&mut receiver, 1).await;
     for round in ["new", "newer"] {
@@ -279,7 +279,7 @@ async fn a_file_that_is_cut_short_tells_a_gap_and_is_read_from_its_start_as_anot
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
     append(&path, "old 0\nold 1\nold 2 torn");
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let before = receive(&mut receiver, 2).await;
     let handle = fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -308,7 +308,7 @@ async fn a_file_that_is_rewritten_beyond_the_place_is_known_by_the_bytes_before_
     let path = file(folder.path(), "a");
     for (seen_by_a_reader, rewritten) in [(true, "new 0\nnew 1\nnew 2\n"), (false, "NEW 0\nNEW 1\nNEW 2\n")] {
         fs::write(&path, "old 0\nold 1\n").unwrap();
-        let bench = Bench::real(folder.path(), followed());
+        let bench = Bench::real(folder.path(), &followed());
         let (mut receiver, mut settler) = bench.receiver("a").await;
         let before = receive(&mut receiver, 2).await;
         settle(&mut settler, &before).await;
@@ -354,7 +354,7 @@ async fn a_file_that_was_replaced_while_nobody_read_it_tells_a_gap() {
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
     append(&path, "old 0\nold 1\n");
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let first = receive(&mut receiver, 1).await;
     settle(&mut settler, &first).await;
@@ -371,7 +371,7 @@ async fn a_group_begins_where_it_is_told_and_only_once() {
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
     append(&path, "0\n1\n2\n");
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     let (mut receiver, settler) = bench.from("a", Start::Latest).await.unwrap();
     append(&path, "3\n");
     assert_eq!(texts(&receive(&mut receiver, 1).await), ["3"]);
@@ -411,7 +411,7 @@ async fn a_start_at_a_time_passes_over_earlier_envelopes() {
         &file(folder.path(), "a"),
         "{\"payload\":0}\n{\"payload\":1,\"time\":\"2020-01-01T00:00:00Z\"}\n{\"payload\":2,\"time\":\"2021-01-01T00:00:00Z\"}\n{\"payload\":3}\n",
     );
-    let bench = Bench::real(folder.path(), settings(&[("envelope", "true")]));
+    let bench = Bench::real(folder.path(), &settings(&[("envelope", "true")]));
     let noon: SystemTime = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
     let (mut receiver, mut settler) = bench.from("a", Start::Time(noon)).await.unwrap();
     let all = drain(&mut receiver).await;
@@ -426,7 +426,7 @@ async fn a_start_at_a_time_passes_over_earlier_envelopes() {
 async fn a_damaged_place_is_an_error_and_never_a_new_beginning() {
     let folder = tempdir().unwrap();
     append(&file(folder.path(), "a"), "0\n1\n");
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let all = drain(&mut receiver).await;
     settle(&mut settler, &all[..1]).await;
@@ -462,9 +462,9 @@ async fn a_damaged_place_is_an_error_and_never_a_new_beginning() {
 async fn a_second_receiver_of_a_group_is_locked_out_and_another_group_is_not() {
     let folder = tempdir().unwrap();
     append(&file(folder.path(), "a"), "0\n");
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let (mut first, settler) = bench.receiver("a").await;
-    let other = Bench::real(folder.path(), Settings::new());
+    let other = Bench::real(folder.path(), &Settings::new());
     let error = refused(other.from("a", Start::Earliest).await);
     assert_eq!(
         (error.kind(), error.class()),
@@ -481,7 +481,7 @@ async fn a_second_receiver_of_a_group_is_locked_out_and_another_group_is_not() {
 async fn looking_moves_nobody() {
     let folder = tempdir().unwrap();
     append(&file(folder.path(), "a"), "0\n1\n");
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let (mut receiver, mut settler) = bench.receiver("a").await;
     let all = drain(&mut receiver).await;
     settle(&mut settler, &all[..1]).await;
@@ -513,14 +513,14 @@ async fn looking_moves_nobody() {
 #[tokio::test]
 async fn a_source_that_is_not_there_is_missing_unless_it_is_followed() {
     let folder = tempdir().unwrap();
-    let plain = Bench::real(folder.path(), Settings::new());
+    let plain = Bench::real(folder.path(), &Settings::new());
     let error = refused(plain.from("a", Start::Earliest).await);
     assert_eq!(error.kind(), ErrorKind::ChannelMissing);
     assert_eq!(
         refused(plain.session.verify(&Endpoint::new("a"), Purpose::Receive).await).kind(),
         ErrorKind::ChannelMissing
     );
-    let bench = Bench::real(folder.path(), followed());
+    let bench = Bench::real(folder.path(), &followed());
     bench
         .session
         .verify(&Endpoint::new("a"), Purpose::Receive)
@@ -540,7 +540,7 @@ async fn close_ends_a_receive_that_waits() {
     let folder = tempdir().unwrap();
     let bench = Bench::real(
         folder.path(),
-        settings(&[("follow", "true"), ("poll_interval_ms", "100000")]),
+        &settings(&[("follow", "true"), ("poll_interval_ms", "100000")]),
     );
     let (mut receiver, settler) = bench.receiver("a").await;
     let waiting =

@@ -11,7 +11,7 @@ use super::*;
 #[tokio::test]
 async fn what_was_sent_is_received_and_the_receipt_says_where_it_is() {
     let folder = tempdir().unwrap();
-    let bench = Bench::real(folder.path(), settings(&[("envelope", "true")]));
+    let bench = Bench::real(folder.path(), &settings(&[("envelope", "true")]));
     let mut sender = bench.sender("eu/a").await;
     let messages: Vec<_> = [Some("{\"n\":1.10}"), None, Some("two\nlines")]
         .into_iter()
@@ -40,7 +40,7 @@ async fn what_was_sent_is_received_and_the_receipt_says_where_it_is() {
 #[tokio::test]
 async fn a_refused_message_keeps_the_later_ones_of_its_batch_out() {
     let folder = tempdir().unwrap();
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let mut sender = bench.sender("a").await;
     let answers = send(&mut sender, &["0", "1\n1", "2", "3\n"]).await;
     let classes: Vec<_> = answers
@@ -71,7 +71,7 @@ async fn many_senders_of_one_process_share_a_file_and_no_line_is_torn() {
     };
     let mut tasks = Vec::new();
     for number in 0..8 {
-        let bench = Bench::beside(&stand, folder.path(), settings(&[("sync", "unsafe_never")]));
+        let bench = Bench::beside(&stand, folder.path(), &settings(&[("sync", "unsafe_never")]));
         tasks.push(tokio::spawn(async move {
             let mut sender = bench.sender("a").await;
             let mut confirms = Vec::new();
@@ -102,16 +102,16 @@ async fn many_senders_of_one_process_share_a_file_and_no_line_is_torn() {
     }
     // Everyone has gone, so the file is free and its end is in good order.
     assert!(!folder.path().join(".dunlin/.writers/a.note").exists());
-    Bench::real(folder.path(), Settings::new()).sender("a").await;
+    Bench::real(folder.path(), &Settings::new()).sender("a").await;
 }
 
 #[tokio::test]
 async fn another_process_is_locked_out_of_a_file_that_is_written() {
     let folder = tempdir().unwrap();
-    let first = Bench::real(folder.path(), Settings::new());
+    let first = Bench::real(folder.path(), &Settings::new());
     let mut sender = first.sender("a").await;
     // Writers that do not know each other are to each other what two processes are.
-    let second = Bench::real(folder.path(), Settings::new());
+    let second = Bench::real(folder.path(), &Settings::new());
     let error = refused(
         second
             .session
@@ -131,7 +131,7 @@ async fn another_process_is_locked_out_of_a_file_that_is_written() {
 #[tokio::test]
 async fn two_ends_that_sync_one_file_differently_are_refused() {
     let folder = tempdir().unwrap();
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let _sender = bench.sender("a").await;
     let other = Endpoint::new("a").with_settings(settings(&[("sync", "unsafe_never")]));
     let error = refused(bench.session.sender(&Target::new(other, "test")).await);
@@ -145,7 +145,7 @@ async fn a_torn_line_is_cut_behind_what_a_dead_writer_confirmed_and_ended_in_any
     let read = || fs::read_to_string(&path).unwrap();
     // Nobody knows of it: somebody else's last line.
     fs::write(&path, "theirs").unwrap();
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let mut sender = bench.sender("a").await;
     assert_eq!(read(), "theirs\n");
     sent(&mut sender, &["ours"]).await;
@@ -207,7 +207,7 @@ async fn a_torn_line_is_cut_behind_what_a_dead_writer_confirmed_and_ended_in_any
 async fn a_writer_follows_its_name_when_the_file_is_renamed_or_deleted() {
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
-    let bench = Bench::real(folder.path(), Settings::new());
+    let bench = Bench::real(folder.path(), &Settings::new());
     let mut sender = bench.sender("a").await;
     sent(&mut sender, &["0"]).await;
     fs::rename(&path, folder.path().join("old")).unwrap();
@@ -226,7 +226,7 @@ async fn a_writer_follows_its_name_when_the_file_is_renamed_or_deleted() {
 async fn verify_makes_nothing_and_says_what_is_in_the_way() {
     let folder = tempdir().unwrap();
     let below = folder.path().join("data");
-    let bench = Bench::real(&below, Settings::new());
+    let bench = Bench::real(&below, &Settings::new());
     bench
         .session
         .verify(&Endpoint::new("eu/a"), Purpose::Send)
@@ -258,7 +258,7 @@ async fn links_out_of_the_folder_and_files_that_are_none_are_refused() {
     link(Path::new("/dev/null"), "device.ndjson");
     fs::create_dir(data.join("dir.ndjson")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, data.join("pipe.ndjson"), rustix::fs::Mode::RWXU).unwrap();
-    let bench = Bench::real(&data, followed());
+    let bench = Bench::real(&data, &followed());
     for channel in [
         "file", "folder/a", "folder/b", "dangling", "device", "dir", "pipe",
     ] {
