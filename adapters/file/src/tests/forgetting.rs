@@ -25,7 +25,7 @@ async fn toll(seed: u64, sync: &str, lies: bool) -> Toll {
     let mut toll = Toll::default();
     let mut number = 0;
     for _ in 0..6 {
-        disk.model().fails_after = Some(random.next() % 40 + 1);
+        disk.model().fails_after = Some(random.below(40) as u64 + 1);
         let bench = Bench::on(
             Arc::new(disk.clone()),
             Path::new("/data/below"),
@@ -128,7 +128,7 @@ async fn what_was_not_settled_when_the_power_failed_comes_again() {
             }
             again += came.len();
             settled_again += came.intersection(&settled).count();
-            disk.model().fails_after = Some(random.next() % 12 + 1);
+            disk.model().fails_after = Some(random.below(12) as u64 + 1);
             for delivery in all.into_iter().filter(|_| random.percent(80)) {
                 let done = settler.settle(&[(delivery.token, Verdict::Done)]).await;
                 // After an error the message may come again; not to come again it needs no error.
