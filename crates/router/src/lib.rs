@@ -12,6 +12,7 @@ pub mod fail_points;
 pub mod files;
 pub mod plan;
 pub mod progress;
+mod rehearsal;
 pub mod report;
 mod retry;
 pub mod route;

@@ -228,7 +228,7 @@ fn first_line(path: &PathBuf) -> Result<String> {
     }
 }
 
-/// Reads the parts back; see [`Text::parts`].
+/// Reads the parts back; see `Text::parts`.
 impl TryFrom<Vec<String>> for Text {
     type Error = String;
 

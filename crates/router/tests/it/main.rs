@@ -9,4 +9,5 @@ mod migrations;
 mod plan;
 mod project;
 mod route;
+mod rehearsal;
 mod settings;

@@ -1,0 +1,125 @@
+//! A run that leaves no trace: messages are looked at and migrated, and nothing is sent, settled or remembered.
+//!
+//! Each system of the plan is wrapped. A source is browsed where its system can do that; else it is read in a group of its
+//! own, which is refused where settling would take messages away from others. What is sent is confirmed and thrown away,
+//! so that the loop counts as it would in earnest. Ends are verified as ever. It does not find out what a target would
+//! refuse at the moment of sending.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dunlin_core::error::{Error, ErrorKind, Result};
+use dunlin_core::messaging::{
+    Browse, ChannelState, Confirm, Endpoint, Events, MessagingSystem, Outgoing, Purpose, Receipt, Receiver,
+    Resolved, Sender, Session, Settler, Source, Target, Token, Verdict,
+};
+
+use crate::plan::Plan;
+
+impl Plan {
+    /// The same plan, to be run without a trace. A source that can be browsed ends behind its last message.
+    #[must_use]
+    pub fn rehearsed(mut self) -> Self {
+        for planned in self.systems.values_mut() {
+            planned.system = Arc::new(Rehearsal(Arc::clone(&planned.system)));
+        }
+        for route in &mut self.routes {
+            route.from.source.group = format!("{}.dry-run", route.from.source.group);
+        }
+        self
+    }
+}
+
+/// A system that is looked at and not touched.
+#[derive(Debug)]
+struct Rehearsal(Arc<dyn MessagingSystem>);
+
+#[async_trait]
+impl MessagingSystem for Rehearsal {
+    fn resolve(&self, endpoint: &Endpoint) -> Result<Resolved> {
+        self.0.resolve(endpoint)
+    }
+
+    async fn connect(&self, events: Events) -> Result<Arc<dyn Session>> {
+        Ok(Arc::new(RehearsalSession(self.0.connect(events).await?)))
+    }
+}
+
+#[derive(Debug)]
+struct RehearsalSession(Arc<dyn Session>);
+
+#[async_trait]
+impl Session for RehearsalSession {
+    async fn verify(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Resolved> {
+        self.0.verify(endpoint, purpose).await
+    }
+
+    async fn receiver(&self, source: &Source) -> Result<(Box<dyn Receiver>, Box<dyn Settler>)> {
+        if let Some(browse) = self.0.browse() {
+            let looking = browse.look(&source.endpoint, &source.start, false).await?;
+            return Ok((looking, Box::new(Unsettled)));
+        }
+        if self
+            .0
+            .verify(&source.endpoint, Purpose::Receive)
+            .await?
+            .capabilities
+            .settling_deletes
+        {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "receive",
+                "expected a source that can be looked at without taking messages from others, found one that deletes what \
+                 is settled; a dry run of it is refused",
+            )
+            .with("channel", &source.endpoint.channel));
+        }
+        self.0.receiver(source).await
+    }
+
+    async fn sender(&self, _: &Target) -> Result<Box<dyn Sender>> {
+        Ok(Box::new(Discarded))
+    }
+
+    async fn inspect(&self, endpoint: &Endpoint, group: Option<&str>) -> Result<ChannelState> {
+        self.0.inspect(endpoint, group).await
+    }
+
+    fn browse(&self) -> Option<&dyn Browse> {
+        self.0.browse()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close().await
+    }
+}
+
+/// Settles nothing: what is looked at belongs to no group.
+struct Unsettled;
+
+#[async_trait]
+impl Settler for Unsettled {
+    async fn settle(&mut self, _: &[(Token, Verdict)]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Confirms and forgets.
+struct Discarded;
+
+#[async_trait]
+impl Sender for Discarded {
+    async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
+        Ok(Confirm::ready(
+            batch.iter().map(|_| Ok(Receipt::stored())).collect(),
+        ))
+    }
+
+    async fn close(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+}
