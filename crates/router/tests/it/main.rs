@@ -8,6 +8,6 @@ mod config;
 mod migrations;
 mod plan;
 mod project;
-mod route;
 mod rehearsal;
+mod route;
 mod settings;
