@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use dunlin_core::finding::Findings;
 use dunlin_router::config::{Loaded, Order, Sources};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 /// A folder with one configuration, and what is laid over it.
@@ -338,4 +339,28 @@ fn a_variable_of_the_process_counts_only_if_it_is_handed_in() {
     );
     let loaded = Case::new("dunlin.yaml", text).environment("PATH", "p").good();
     assert_eq!(loaded.config.systems["a"].url, "memory:p");
+}
+
+proptest! {
+    /// Whatever happens to a text, it is read or refused with findings; nothing panics.
+    #[test]
+    fn a_damaged_configuration_is_read_or_refused(
+        edits in prop::collection::vec((0_usize..GOOD.len(), 0_usize..3, "[ -~\n\téü{}\\[\\]:\"'$&*#|>-]"), 1..8)
+    ) {
+        let mut text: Vec<char> = GOOD.chars().collect();
+        for (at, kind, piece) in edits {
+            let at = at % text.len();
+            match kind {
+                0 => drop(text.remove(at)),
+                1 => text.splice(at..at, piece.chars()).for_each(drop),
+                _ => text.truncate(text.len().saturating_sub(at / 8).max(1)),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        let (loaded, findings) = Case::new("dunlin.yaml", &text).read();
+        prop_assert!(loaded.is_some() || !findings.is_empty());
+        if let Some(loaded) = loaded {
+            loaded.shown_as_yaml().unwrap();
+        }
+    }
 }
