@@ -83,7 +83,7 @@ fn headers_are_an_object_and_a_list_where_names_repeat() {
         written(&once, None),
         r#"{"headers":{"b":"1","a":{"base64":"/w=="}}}"#
     );
-    let twice = once.clone().with_header("b", "2");
+    let twice = once.with_header("b", "2");
     let line = written(&twice, None);
     assert_eq!(
         line,
@@ -146,8 +146,7 @@ proptest! {
         expiry in proptest::option::of(0_u64..1 << 50),
         kind in proptest::option::of(".{0,5}"),
     ) {
-        let mut message = Message::default();
-        message.payload = payload.map(Bytes::from);
+        let mut message = payload.map_or_else(Message::tombstone, Message::new);
         message.key = key.map(Bytes::from);
         message.id = id.map(Bytes::from);
         message.headers = headers.into_iter().collect();

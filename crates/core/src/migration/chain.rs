@@ -104,6 +104,12 @@ impl Transformation {
         self.action.step.op.name()
     }
 
+    /// The names of the secrets that it needs, those of the operations inside of it included.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        self.op().secrets()
+    }
+
     /// Whether the migration declares it as applied to all incoming messages, so that it is skipped.
     #[must_use]
     pub fn flagged(&self) -> bool {

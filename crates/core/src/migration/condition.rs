@@ -19,7 +19,7 @@ use crate::migration::place::{self, Branch, Occurrences};
 
 /// The tests of one operation. All of them must hold.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Where {
+pub(crate) struct Where {
     /// The tests, sorted by their canonical path.
     pub(crate) tests: BTreeMap<Subject, Test>,
 }

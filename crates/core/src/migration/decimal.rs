@@ -69,14 +69,6 @@ impl Round {
         ("ceil", Self::Ceil),
         ("truncate", Self::Truncate),
     ];
-
-    /// The word of files.
-    pub(crate) fn name(self) -> &'static str {
-        Self::CHOICES
-            .iter()
-            .find(|(_, round)| *round == self)
-            .map_or("fail", |(name, _)| name)
-    }
 }
 
 impl Decimal {
@@ -265,10 +257,9 @@ impl Decimal {
         let digits = i64::try_from(self.mantissa.magnitude().to_string().len()).unwrap_or(i64::MAX);
         let before = digits.saturating_sub(self.scale).max(1);
         let behind = self.scale.max(0);
-        if before.saturating_add(behind) > MAX_DIGITS as i64 {
-            Err(DecimalError::Digits)
-        } else {
-            Ok(self)
+        match usize::try_from(before.saturating_add(behind)) {
+            Ok(digits) if digits <= MAX_DIGITS => Ok(self),
+            Ok(_) | Err(_) => Err(DecimalError::Digits),
         }
     }
 }

@@ -308,6 +308,41 @@ impl Op {
         }
     }
 
+    /// The names of the secrets that it needs.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        match self {
+            Self::Hash(op) => op.secret().into_iter().collect(),
+            Self::Each(op) => op.steps().iter().flat_map(|step| step.op.secrets()).collect(),
+            Self::Add(_)
+            | Self::Remove(_)
+            | Self::Modify(_)
+            | Self::Rename(_)
+            | Self::Move(_)
+            | Self::Copy(_)
+            | Self::Pick(_)
+            | Self::Drop(_)
+            | Self::Nest(_)
+            | Self::Unnest(_)
+            | Self::Flatten(_)
+            | Self::Expand(_)
+            | Self::Wrap(_)
+            | Self::Unwrap(_)
+            | Self::ToEntries(_)
+            | Self::FromEntries(_)
+            | Self::Cast(_)
+            | Self::Translate(_)
+            | Self::Split(_)
+            | Self::Join(_)
+            | Self::Multiply(_)
+            | Self::Time(_)
+            | Self::Text(_)
+            | Self::Redact(_)
+            | Self::Encode(_)
+            | Self::Decode(_)
+            | Self::Compute(_) => Vec::new(),
+        }
+    }
+
     /// What undoes it, where it is judged for itself, without the fields that all operations take.
     pub(crate) fn inverse(&self) -> Inverse {
         match self {

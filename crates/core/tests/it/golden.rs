@@ -9,7 +9,7 @@ mod check;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use case::{Case, File};
+pub(crate) use case::File;
 
 /// The folder of the cases.
 pub(crate) fn folder() -> PathBuf {
@@ -19,13 +19,19 @@ pub(crate) fn folder() -> PathBuf {
 /// All files of cases, by their names.
 pub(crate) fn files() -> Vec<(String, File)> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder()).expect("the folder of the cases is there") {
+        let path = entry.expect("the folder can be read").path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
-            let text = std::fs::read_to_string(&path).unwrap();
+            let text = std::fs::read_to_string(&path).expect("a file of cases is text");
             let file = serde_saphyr::from_str(&text)
                 .unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()));
-            files.push((path.file_name().unwrap().to_string_lossy().into_owned(), file));
+            files.push((
+                path.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                file,
+            ));
         }
     }
     files.sort_by(|left, right| left.0.cmp(&right.0));

@@ -27,7 +27,8 @@ fn read(path: &str) -> String {
 
 /// The ids that the page gives: `**F1.02**`, `**add.03**`.
 fn rules() -> BTreeSet<String> {
-    let pattern = regex::Regex::new(r"\*\*((?:F[0-9]+|[a-z_]+)\.[0-9]{2})\*\*").unwrap();
+    let pattern =
+        regex::Regex::new(r"\*\*((?:F[0-9]+|[a-z_]+)\.[0-9]{2})\*\*").expect("the pattern is right");
     let page = read("docs/formats.md");
     let all: Vec<String> = pattern
         .captures_iter(&page)
@@ -74,7 +75,7 @@ fn shown() -> BTreeMap<String, String> {
 }
 
 fn untested() -> Vec<Untested> {
-    serde_saphyr::from_str(&read("docs/formats-untested.yaml")).unwrap()
+    serde_saphyr::from_str(&read("docs/formats-untested.yaml")).expect("the list can be read")
 }
 
 #[test]

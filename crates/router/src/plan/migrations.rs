@@ -124,8 +124,8 @@ impl Planner<'_> {
                 .push(Finding::error(&place, message).help("say `drops: allow` in the route"));
         }
         for one in active() {
-            for name in secret_names(one) {
-                if !self.loaded.config.secrets.contains_key(&name) {
+            for name in one.secrets() {
+                if !self.loaded.config.secrets.contains_key(name) {
                     let message = format!(
                         "expected `{name}` under `secrets`, found none: `{}` needs it",
                         one.id()
@@ -142,31 +142,6 @@ fn missing_secret(findings: &mut Findings, transformation: &Transformation, mess
         Finding::error(transformation.place(), message)
             .help("name the secret under `secrets` of the configuration"),
     );
-}
-
-/// The secrets that a transformation names, those of the operations inside it included.
-fn secret_names(transformation: &Transformation) -> Vec<String> {
-    let mut names = Vec::new();
-    // Canonical JSON that serde_json cannot read holds a lone surrogate, which no name of a secret has.
-    if let Ok(canonical) = serde_json::from_str(transformation.canonical()) {
-        collect_secrets(&canonical, &mut names);
-    }
-    names
-}
-
-fn collect_secrets(operation: &serde_json::Value, names: &mut Vec<String>) {
-    if operation.get("hash").is_some()
-        && let Some(name) = operation.get("key").and_then(serde_json::Value::as_str)
-    {
-        names.push(name.to_owned());
-    }
-    if operation.get("each").is_some()
-        && let Some(inner) = operation.get("do").and_then(serde_json::Value::as_array)
-    {
-        for operation in inner {
-            collect_secrets(operation, names);
-        }
-    }
 }
 
 /// The first transformation of a migration that would do more if it were applied a second time: only the applied record

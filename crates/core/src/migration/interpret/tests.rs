@@ -5,11 +5,11 @@ use crate::migration::record::RECORD_HEADER;
 
 /// A migration from its file.
 fn migration(text: &str) -> Migration {
-    load(MemoryResolver::new().with("orders.yaml", text), "orders.yaml")
+    load(&MemoryResolver::new().with("orders.yaml", text), "orders.yaml")
 }
 
-fn load(resolver: MemoryResolver, entry: &str) -> Migration {
-    match Migration::load(entry, &resolver, &LoadOptions::default()) {
+fn load(resolver: &MemoryResolver, entry: &str) -> Migration {
+    match Migration::load(entry, resolver, &LoadOptions::default()) {
         Ok(loaded) => loaded.migration,
         Err(findings) => panic!("{}", findings.render()),
     }
@@ -306,7 +306,7 @@ transformations:
     let resolver = MemoryResolver::new().with("orders.yaml", CHAIN);
     let down_to = |to: &str| {
         load(
-            resolver.clone().with("down.yaml", down.replace("TO", to)),
+            &resolver.clone().with("down.yaml", down.replace("TO", to)),
             "down.yaml",
         )
     };

@@ -123,7 +123,7 @@ impl Carry {
             if let Some(value) = there {
                 if context.judge_text(Some(&value))? {
                     let aims = self.aims(context, &[]);
-                    self.carry_text(context, value, aims, source, &mut tally)?;
+                    self.carry_text(context, &value, aims, source, &mut tally)?;
                 } else {
                     tally.leave_alone();
                 }
@@ -160,7 +160,7 @@ impl Carry {
             return Ok(());
         };
         if !self.to.is_document() {
-            let effect = self.into_message(context, &value, source, tally)?;
+            let effect = self.put_into_message(context, &value, source, tally)?;
             if source == Source::Goes && effect.leaves_source() {
                 context.take_source(&place.location);
             }
@@ -195,7 +195,7 @@ impl Carry {
     fn carry_text(
         &self,
         context: &mut Context<'_>,
-        value: Value,
+        value: &Value,
         aims: Vec<Aim>,
         source: Source,
         tally: &mut Tally,
@@ -205,7 +205,7 @@ impl Carry {
                 tally.count(Effect::Unchanged);
                 return Ok(());
             }
-            let arrival = self.into_message(context, &value, source, tally)?;
+            let arrival = self.put_into_message(context, value, source, tally)?;
             if source == Source::Goes && arrival.leaves_source() {
                 context.remove_message_text(&self.from);
             }
@@ -283,7 +283,7 @@ impl Carry {
     }
 
     /// Writes a value into a header or the key.
-    fn into_message(
+    fn put_into_message(
         &self,
         context: &mut Context<'_>,
         value: &Value,

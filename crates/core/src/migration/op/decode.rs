@@ -109,6 +109,6 @@ fn json(text: &str, limits: &Limits) -> Result<Value, Failure> {
         ParseErrorKind::Depth => {
             Failure::new(FailureKind::Limit, "expected a text within the limit of depth")
         }
-        _ => format("expected JSON text"),
+        ParseErrorKind::Syntax => format("expected JSON text"),
     })
 }

@@ -28,6 +28,11 @@ impl Each {
         })
     }
 
+    /// The operations that are performed in every element.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// Writes the operands for the digest.
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("each", &self.path);

@@ -100,7 +100,7 @@ impl Hash {
         }
     }
 
-    /// The names of the secrets that it needs.
+    /// The name of the secret that it needs.
     pub(crate) fn secret(&self) -> Option<&str> {
         self.key.as_deref()
     }

@@ -48,7 +48,7 @@ impl Redact {
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("redact", &self.path);
         if self.character != DEFAULT {
-            out.text("char", &self.character.to_string());
+            out.text("char", self.character.to_string());
         }
         if self.keep_last > 0 {
             out.json("keep_last", self.keep_last.to_string());

@@ -77,14 +77,14 @@ impl Split {
     /// Splits at every place.
     pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
         if self.into.is_empty() {
-            return context.change_values(&self.path, self.on_error, |value| self.into_array(value));
+            return context.change_values(&self.path, self.on_error, |value| self.split_into_array(value));
         }
         let mut tally = Tally::default();
         for turn in context.branches(&self.path, Occurrences::Last) {
             let Some(place) = context.admit(turn, &mut tally)? else {
                 continue;
             };
-            match self.into_siblings(context, &place.location, &mut tally) {
+            match self.split_into_siblings(context, &place.location, &mut tally) {
                 Ok(effect) => tally.count(effect),
                 Err(failure) => context.mismatched(failure, &mut tally)?,
             }
@@ -92,7 +92,7 @@ impl Split {
         context.finish(&self.path, &tally)
     }
 
-    fn into_array(&self, value: &mut Value) -> Result<Effect, Failure> {
+    fn split_into_array(&self, value: &mut Value) -> Result<Effect, Failure> {
         let parts = match value {
             Value::Null => return Ok(Effect::Unchanged),
             Value::String(text) => self.parts(&read(text)?, usize::MAX),
@@ -102,7 +102,7 @@ impl Split {
         Ok(Effect::Changed)
     }
 
-    fn into_siblings(
+    fn split_into_siblings(
         &self,
         context: &mut Context<'_>,
         location: &[usize],

@@ -71,7 +71,7 @@ impl Text {
             Value::String(text) => read(text)?.into_owned(),
             _ => return Err(wrong_kind("expected a string")),
         };
-        let result = self.steps.iter().fold(text, |text, step| step.perform(text));
+        let result = self.steps.iter().fold(text, |text, step| step.perform(&text));
         Ok(put(value, Value::String(Source::from_str(&result))))
     }
 
@@ -80,8 +80,11 @@ impl Text {
     }
 }
 
+/// Makes a step that has no operand.
+type Make = fn() -> Step;
+
 impl Step {
-    const PLAIN: [(&'static str, fn() -> Self); 3] = [
+    const PLAIN: [(&'static str, Make); 3] = [
         ("trim", || Self::Trim),
         ("lower", || Self::Lower),
         ("upper", || Self::Upper),
@@ -132,7 +135,7 @@ impl Step {
         })
     }
 
-    fn perform(&self, text: String) -> String {
+    fn perform(&self, text: &str) -> String {
         // The tables are those of Unicode 16; a character becomes exactly one character.
         const CASES: icu_casemap::CaseMapperBorrowed<'static> = CaseMapper::new();
         match self {
@@ -145,10 +148,10 @@ impl Step {
                 .chars()
                 .map(|character| CASES.simple_uppercase(character))
                 .collect(),
-            Self::StripPrefix(prefix) => text.strip_prefix(prefix.as_str()).unwrap_or(&text).to_owned(),
-            Self::StripSuffix(suffix) => text.strip_suffix(suffix.as_str()).unwrap_or(&text).to_owned(),
+            Self::StripPrefix(prefix) => text.strip_prefix(prefix.as_str()).unwrap_or(text).to_owned(),
+            Self::StripSuffix(suffix) => text.strip_suffix(suffix.as_str()).unwrap_or(text).to_owned(),
             Self::Truncate(length) => text.chars().take(*length).collect(),
-            Self::Replace(regex, with) => regex.replace_all(&text, with.as_str()).into_owned(),
+            Self::Replace(regex, with) => regex.replace_all(text, with.as_str()).into_owned(),
         }
     }
 

@@ -30,7 +30,10 @@ enum Otherwise {
     Value(Value),
 }
 
-const WORDS: [(&str, fn() -> Otherwise); 4] = [
+/// Makes what a word stands for.
+type Make = fn() -> Otherwise;
+
+const WORDS: [(&str, Make); 4] = [
     ("keep", || Otherwise::Keep),
     ("fail", || Otherwise::Fail),
     ("null", || Otherwise::Null),

@@ -30,7 +30,7 @@ pub(super) fn faults(case: &Case) -> Vec<String> {
         (None, Ok(loaded)) => {
             faults.of_loading(case, &loaded.migration);
             if let Some(input) = input(case) {
-                faults.of_migrating(case, &loaded.migration, input);
+                faults.of_migrating(case, &loaded.migration, &input);
             }
         }
     }
@@ -71,7 +71,7 @@ fn input(case: &Case) -> Option<Input> {
         (None, Some(encoded), false) => Some(
             base64::engine::general_purpose::STANDARD
                 .decode(encoded)
-                .unwrap()
+                .expect("base64")
                 .into(),
         ),
         (None, None, true) => None,
@@ -154,7 +154,7 @@ impl Faults {
         }
     }
 
-    fn of_migrating(&mut self, case: &Case, migration: &Migration, input: Input) {
+    fn of_migrating(&mut self, case: &Case, migration: &Migration, input: &Input) {
         let secrets = CaseSecrets(&case.options.secrets);
         let depth = case.options.max_depth.unwrap_or(Limits::default().depth());
         let size = case.options.max_size.unwrap_or(Limits::default().size);
@@ -178,7 +178,7 @@ impl Faults {
             }
             (None, Err(failure)) => self.0.push(format!("failed: {failure}")),
             (None, Ok(migrated)) => {
-                self.message(case, &input, &migrated);
+                self.message(case, input, &migrated);
                 if case.twice.as_deref() == Some("same") {
                     let again = Options {
                         record: RecordMode::Ignore,
