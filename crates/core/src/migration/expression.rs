@@ -224,11 +224,25 @@ impl PartialEq for Expression {
     }
 }
 
+/// Whether a member of `null` was read. As on a path, it is missing there: a message without payload has no document, and
+/// a condition about one must not fail it.
+fn reads_member_of_null(overload: &cel::OverloadError) -> bool {
+    let selects = matches!(overload.function(), "_._" | "_[_]" | "_?._" | "_[?_]");
+    selects
+        && overload
+            .argument_types()
+            .first()
+            .is_some_and(|kind| kind == "null_type")
+}
+
 /// The crate's own texts print values of the message, so they are never passed on; only the names of types and members are.
 fn explain(error: &ExecutionError) -> EvaluationError {
     let failed = |message: &str| EvaluationError::Failed(message.to_owned());
     match error {
         ExecutionError::NoSuchKey(name) => EvaluationError::Missing(name.to_string()),
+        ExecutionError::NoSuchOverload(overload) if reads_member_of_null(overload) => {
+            EvaluationError::Missing("a member of null".to_owned())
+        }
         ExecutionError::NoSuchOverload(overload) => EvaluationError::Failed(overload.to_string()),
         ExecutionError::UnexpectedType { got, want } => {
             EvaluationError::Failed(format!("expected {want}, found {got}"))

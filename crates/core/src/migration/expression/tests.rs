@@ -238,3 +238,18 @@ fn a_result_that_may_be_a_container_is_known_beforehand() {
         );
     }
 }
+
+#[test]
+fn a_member_of_null_is_missing_as_on_a_path() {
+    for text in ["payload.a", "payload['a']", "has(payload.a)", "payload[0]"] {
+        assert!(
+            matches!(evaluate(text, "null"), Err(EvaluationError::Missing(_))),
+            "{text}"
+        );
+    }
+    assert_eq!(evaluate("payload.?a.orValue(1)", "null"), Ok("1".to_owned()));
+    assert!(matches!(
+        evaluate("payload + 1", "null"),
+        Err(EvaluationError::Failed(_))
+    ));
+}
