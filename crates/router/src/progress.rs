@@ -28,13 +28,15 @@ pub enum Fate {
     DeadLettered,
     /// It was given back to the source, to come again.
     Returned,
+    /// It came again while it was in flight, as after a reconnect, and was settled with the first.
+    Joined,
     /// It is the source's still: the route ended before it was settled, or could not settle it.
     Left,
 }
 
 impl Fate {
     /// All fates.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Forwarded,
         Self::UnsafeForwarded,
         Self::Dropped,
@@ -42,6 +44,7 @@ impl Fate {
         Self::Settled,
         Self::DeadLettered,
         Self::Returned,
+        Self::Joined,
         Self::Left,
     ];
 
@@ -55,6 +58,7 @@ impl Fate {
             Self::Settled => "settled",
             Self::DeadLettered => "dead_lettered",
             Self::Returned => "returned",
+            Self::Joined => "joined",
             Self::Left => "left",
         }
     }

@@ -50,7 +50,7 @@ use crate::shutdown::{Asked, Shutdown};
 
 use ending::Ending;
 use failing::Returned;
-use in_flight::{Entry, InFlight, Ticket};
+use in_flight::{Again, Entry, InFlight, Ticket};
 use intake::Intake;
 use judge::{Judge, Judged};
 use output::{Answer, Happened};
@@ -256,7 +256,11 @@ impl Route {
 
     /// Migrates one message and sends it on its way.
     fn admit(&mut self, delivery: Delivery) {
-        let mut entry = Entry::new(delivery);
+        let mut entry = match self.in_flight.again(delivery) {
+            Again::New(delivery) => Entry::new(delivery),
+            Again::Joined => return,
+            Again::Done(delivery) => return self.settle_again(delivery),
+        };
         let before = entry
             .position
             .as_ref()
@@ -366,8 +370,11 @@ impl Route {
     }
 
     fn settle(&mut self, ticket: Ticket, verdict: Verdict) {
-        if let Some(entry) = self.in_flight.get(ticket) {
-            self.settling.settle(ticket, entry.token, verdict);
+        if let Some(entry) = self.in_flight.get_mut(ticket) {
+            entry.verdict = Some(verdict);
+            for token in &entry.tokens {
+                self.settling.settle(ticket, *token, verdict);
+            }
         }
     }
 
@@ -379,6 +386,8 @@ impl Route {
                 for ticket in tickets {
                     if let Some(entry) = self.in_flight.remove(ticket) {
                         self.progress.had_fate(entry.fate, 1);
+                        self.progress
+                            .had_fate(Fate::Joined, entry.tokens.len() as u64 - 1);
                     }
                 }
             }

@@ -66,7 +66,7 @@ impl Route {
     /// Closes the ends: the settler before the receiver, so that what was settled is not given back. An abort waits for none.
     pub(super) async fn close(mut self) -> Result<Ended, RouteError> {
         self.tell();
-        let left = self.in_flight.messages();
+        let left = self.in_flight.deliveries();
         self.progress.had_fate(Fate::Left, left as u64);
         self.progress.hold(0, 0);
         self.outputs.abandon();

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use dunlin_core::error::Error;
-use dunlin_core::messaging::{Outgoing, Verdict};
+use dunlin_core::messaging::{Delivery, Outgoing, Verdict};
 
 use super::choices::Choices;
-use super::in_flight::Ticket;
+use super::in_flight::{Entry, Ticket};
 use super::{Route, RouteError};
 use crate::breaker::Stage;
 use crate::dead_letter::{Fault, kinds};
@@ -102,10 +102,18 @@ impl Route {
         self.settle(ticket, Verdict::Retry { after });
     }
 
+    /// A message came again while only its settling was open: that is all this delivery needs, too.
+    pub(super) fn settle_again(&mut self, delivery: Delivery) {
+        let mut entry = Entry::new(delivery);
+        entry.fate = Fate::Joined;
+        let ticket = self.in_flight.admit(entry);
+        self.settle(ticket, Verdict::Done);
+    }
+
     /// Lets a message go that is the source's still.
     pub(super) fn leave(&mut self, ticket: Ticket) {
-        if self.in_flight.remove(ticket).is_some() {
-            self.progress.had_fate(Fate::Left, 1);
+        if let Some(entry) = self.in_flight.remove(ticket) {
+            self.progress.had_fate(Fate::Left, entry.tokens.len() as u64);
         }
     }
 }

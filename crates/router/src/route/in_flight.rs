@@ -2,11 +2,11 @@
 //!
 //! It is the ceiling for what is in memory, and for what may come twice after a crash. It decides nothing: it remembers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use dunlin_core::message::Message;
-use dunlin_core::messaging::{Delivery, Event, Lane, Outgoing, Room, Token};
+use dunlin_core::messaging::{Delivery, Event, Lane, Outgoing, Room, Token, Verdict};
 use dunlin_core::position::Position;
 
 use super::choices::Choices;
@@ -19,7 +19,8 @@ pub(super) struct Ticket(pub(super) u64);
 /// A message in flight.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) token: Token,
+    /// All that name it: it may have come again while it was in flight.
+    pub(super) tokens: Vec<Token>,
     pub(super) lane: Lane,
     pub(super) position: Option<Position>,
     pub(super) address: Option<bytes::Bytes>,
@@ -35,13 +36,15 @@ pub(super) struct Entry {
     pub(super) report: Option<Outgoing>,
     /// What has become of it, as far as that is decided.
     pub(super) fate: Fate,
+    /// What the source is told, once that is decided.
+    pub(super) verdict: Option<Verdict>,
     bytes: usize,
 }
 
 impl Entry {
     pub(super) fn new(delivery: Delivery) -> Self {
         Self {
-            token: delivery.token,
+            tokens: vec![delivery.token],
             lane: delivery.lane,
             position: delivery.position,
             address: delivery.address,
@@ -52,8 +55,20 @@ impl Entry {
             choices: None,
             report: None,
             fate: Fate::Left,
+            verdict: None,
         }
     }
+}
+
+/// What a delivery is to a route that has its message in flight already.
+#[derive(Debug)]
+pub(super) enum Again {
+    /// It has not.
+    New(Delivery),
+    /// It waits with the other one, and is settled with it.
+    Joined,
+    /// Everything that the message is owed is confirmed, only its settling is not: the delivery can be settled, too.
+    Done(Delivery),
 }
 
 /// All messages in flight of one route.
@@ -62,6 +77,7 @@ pub(super) struct InFlight {
     window: Room,
     batch: usize,
     entries: BTreeMap<Ticket, Entry>,
+    positions: HashMap<Position, Ticket>,
     bytes: usize,
     next: u64,
     /// Lanes that another receiver waits for. Dropping the event is the answer.
@@ -74,9 +90,31 @@ impl InFlight {
             window,
             batch,
             entries: BTreeMap::new(),
+            positions: HashMap::new(),
             bytes: 0,
             next: 0,
             revoking: Vec::new(),
+        }
+    }
+
+    /// Looks whether the same message is in flight, as it is when a connection broke under it. To send it again would be to
+    /// send it beside a copy that is on its way.
+    pub(super) fn again(&mut self, delivery: Delivery) -> Again {
+        let ticket = delivery
+            .position
+            .as_ref()
+            .and_then(|position| self.positions.get(position));
+        let Some(entry) = ticket.and_then(|ticket| self.entries.get_mut(ticket)) else {
+            return Again::New(delivery);
+        };
+        match entry.verdict {
+            None => {
+                entry.tokens.push(delivery.token);
+                Again::Joined
+            }
+            Some(Verdict::Done) => Again::Done(delivery),
+            // It was given back, and this is its next attempt.
+            Some(Verdict::Retry { .. } | Verdict::Reject) => Again::New(delivery),
         }
     }
 
@@ -85,6 +123,9 @@ impl InFlight {
         let ticket = Ticket(self.next);
         self.next += 1;
         self.bytes += entry.bytes;
+        if let Some(position) = &entry.position {
+            self.positions.entry(position.clone()).or_insert(ticket);
+        }
         self.entries.insert(ticket, entry);
         ticket
     }
@@ -101,6 +142,11 @@ impl InFlight {
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Entry> {
         let entry = self.entries.remove(&ticket)?;
         self.bytes -= entry.bytes;
+        if let Some(position) = &entry.position
+            && self.positions.get(position) == Some(&ticket)
+        {
+            self.positions.remove(position);
+        }
         self.answer_revoked();
         Some(entry)
     }
@@ -128,6 +174,11 @@ impl InFlight {
 
     pub(super) fn messages(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many deliveries are unsettled: more than messages, where some came again.
+    pub(super) fn deliveries(&self) -> usize {
+        self.entries.values().map(|entry| entry.tokens.len()).sum()
     }
 
     pub(super) fn bytes(&self) -> usize {

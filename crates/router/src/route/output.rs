@@ -111,8 +111,11 @@ struct Batch {
 /// A send under way. The heads stay outside, so that they can be looked through.
 struct Sending {
     heads: Vec<Head>,
-    future: BoxFuture<'static, (Box<dyn Sender>, Vec<Outgoing>, Result<Confirm>)>,
+    future: BoxFuture<'static, Sent>,
 }
+
+/// The client comes back with the batch, and with what it said.
+type Sent = (Box<dyn Sender>, Vec<Outgoing>, Result<Confirm>);
 
 struct HeldLane {
     waiting: BTreeMap<Ticket, Item>,

@@ -20,12 +20,15 @@ use crate::retry::Backoff;
 
 type Verdicts = Vec<(Token, Verdict)>;
 
+/// The settler comes back with the verdicts, and with what the source said.
+type Called = (Box<dyn Settler>, Verdicts, Result<()>);
+
 /// The settler of a route, and what it is to settle.
 pub(super) struct Settling {
     clock: Arc<dyn Clock>,
     /// Away while a call is under way.
     settler: Option<Box<dyn Settler>>,
-    running: Option<BoxFuture<'static, (Box<dyn Settler>, Verdicts, Result<()>)>>,
+    running: Option<BoxFuture<'static, Called>>,
     /// The tickets of the running call, in the order of its verdicts.
     tickets: Vec<Ticket>,
     due: Vec<(Ticket, Token, Verdict)>,

@@ -4,6 +4,7 @@ mod bridge;
 mod crash;
 mod failing;
 mod faulty;
+mod hostile;
 mod migrating;
 mod order;
 mod overlap;

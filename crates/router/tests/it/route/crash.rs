@@ -57,7 +57,7 @@ async fn until_all_are_settled(running: &Running) {
     settle_down().await;
 }
 
-async fn nothing_is_lost(point: FailPoint, time: usize, sink: &Settings, most_duplicates: usize) {
+async fn nothing_is_lost(point: FailPoint, time: usize, sink: &Settings, most_duplicates: usize) -> usize {
     let stand = Stand::with(&Settings::new(), sink);
     stand.fill((0..MESSAGES).map(message)).await;
     stand.fail_points.panic_at(point, time);
@@ -77,11 +77,11 @@ async fn nothing_is_lost(point: FailPoint, time: usize, sink: &Settings, most_du
         "{point:?} for the {time}. time: nothing is lost"
     );
     let duplicates: usize = copies.values().map(|copies| copies - 1).sum();
-    println!("{point:?} for the {time}. time: 0 lost, {duplicates} duplicates");
     assert!(
         duplicates <= most_duplicates,
         "{point:?} for the {time}. time: {duplicates} duplicates"
     );
+    duplicates
 }
 
 #[tokio::test]
@@ -93,7 +93,8 @@ async fn a_crash_at_any_point_loses_nothing_and_repeats_at_most_what_was_in_flig
             continue;
         }
         for time in [1, 2, 7] {
-            nothing_is_lost(point, time, &forgetful, WINDOW).await;
+            let duplicates = nothing_is_lost(point, time, &forgetful, WINDOW).await;
+            println!("{point:?} for the {time}. time: 0 lost, {duplicates} duplicates of at most {WINDOW}");
         }
     }
 }

@@ -158,6 +158,33 @@ async fn what_is_sent_again_has_the_same_id_and_a_target_that_knows_it_stores_it
 }
 
 #[tokio::test]
+async fn a_message_that_comes_again_while_it_is_in_flight_is_not_sent_beside_its_copy() {
+    let stand = Stand::with(
+        &Settings::new(),
+        &Settings::new().with("capabilities", "-dedup_by_id"),
+    );
+    stand.fill_numbers(20).await;
+    stand.sink.hold_confirms();
+    let running = stand.run(stand.bridge());
+    running
+        .until("all are sent", |_| stand.payloads("orders").len() == 20)
+        .await;
+    // The source's connection breaks: its tokens mean nothing any more, and everything unsettled comes again.
+    stand.source.cut();
+    running
+        .until("all came again", |progress| progress.count(Count::Received) == 40)
+        .await;
+    stand.sink.release_confirms();
+    running.until_fate(Fate::Forwarded, 20).await;
+    running.until_fate(Fate::Joined, 20).await;
+    running.stop().await.unwrap();
+    assert_eq!(stand.payloads("orders"), numbers(0..20));
+    let again = stand.run(stand.bridge());
+    settle_down().await;
+    assert_eq!(again.count(Count::Received), 0, "the new tokens were settled");
+}
+
+#[tokio::test]
 async fn a_duplicate_of_a_message_that_was_sent_but_once_is_an_alarm() {
     let stand = Stand::new();
     stand.fill_numbers(5).await;

@@ -252,6 +252,10 @@ impl TestFailPoints {
     pub(super) fn panic_at(&self, point: FailPoint, time: usize) {
         *self.0.lock().unwrap() = Some((point, time));
     }
+
+    pub(super) fn disarm(&self) {
+        *self.0.lock().unwrap() = None;
+    }
 }
 
 impl FailPoints for TestFailPoints {
