@@ -2,5 +2,6 @@
 
 mod golden;
 mod load;
+mod payloads;
 mod rules;
 mod source;

@@ -88,6 +88,12 @@ fn bytes_that_are_no_utf_8_pass_where_nothing_reads_them() {
     let rename = step(r#"{"rename":"@headers.a","to":"b"}"#).unwrap();
     assert_eq!(rename.apply(&mut context).unwrap().outcome, Outcome::Applied);
     assert_eq!(context.headers.get("b"), Some(&Bytes::from_static(b"\xff")));
+    let copy = step(r#"{"copy":"@headers.b","to":"b"}"#).unwrap();
+    context.document = Some(document("{}"));
+    assert_eq!(
+        copy.apply(&mut context).unwrap_err().kind,
+        FailureKind::InvalidText
+    );
     let guarded = step(r#"{"remove":"@headers.b","where":{".":"x"}}"#).unwrap();
     assert_eq!(
         guarded.apply(&mut context).unwrap_err().kind,
