@@ -178,7 +178,10 @@ impl<'a> Bench<'a> {
             // A channel that has no headers at all says so beforehand, and may leave out those that come.
             HeaderValues::None | HeaderValues::Binary => {}
         }
-        if let Some(address) = stand.unroutable() {
+        // Without confirms nobody says that a message was not routed; what the client itself refuses is told all the same.
+        if resolved.capabilities.confirms
+            && let Some(address) = stand.unroutable()
+        {
             return Some(Outgoing::new(Message::new("{}")).addressed(address));
         }
         let limit = resolved.limits.payload.filter(|limit| *limit <= 64 << 20)?;
@@ -242,12 +245,15 @@ impl Connection {
         std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits until something like this was heard.
+    /// Waits until something like this was heard, and leaves everything else to be heard later.
     pub(crate) async fn hears(&self, what: &str, like: impl Fn(&Event) -> bool) -> Checked<Event> {
         let end = Instant::now() + self.patience;
         loop {
-            if let Some(event) = self.heard().into_iter().find(&like) {
-                return Ok(event);
+            {
+                let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(place) = heard.iter().position(&like) {
+                    return Ok(heard.remove(place));
+                }
             }
             ensure(Instant::now() < end, || {
                 format!("expected the event {what}, found none")
@@ -296,6 +302,13 @@ impl SourceEnd {
                 batch.len()
             )
         })?;
+        Ok(batch)
+    }
+
+    /// The same, in the order of issue: a log keeps its place by a prefix, so the first of these may be settled alone.
+    pub(crate) async fn take_sorted(&mut self, oracle: &Oracle, count: usize) -> Checked<Vec<Delivery>> {
+        let mut batch = self.take(count).await?;
+        batch.sort_by_key(|delivery| oracle.number(delivery));
         Ok(batch)
     }
 

@@ -32,6 +32,8 @@ struct State {
     /// Deliveries that name no issued message, or one with other content.
     strange: Vec<String>,
     doubts: usize,
+    /// Obligations that have not arrived, counted as they come and go: it is asked for in every loop.
+    owed: usize,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,7 @@ impl Oracle {
                 issued: BTreeMap::new(),
                 strange: Vec::new(),
                 doubts: 0,
+                owed: 0,
             }),
         }
     }
@@ -186,12 +189,15 @@ impl Oracle {
         let Some(issued) = state.issued.get_mut(&number) else {
             return;
         };
-        issued.fate = match (issued.fate, answer) {
+        let before = issued.fate;
+        issued.fate = match (before, answer) {
             (Fate::Obligation, _) | (_, Ok(_)) => Fate::Obligation,
             (_, Err(_)) if doubtful => Fate::InDoubt,
             (Fate::InDoubt, Err(_)) => Fate::InDoubt,
             (Fate::Unanswered | Fate::Refused, Err(_)) => Fate::Refused,
         };
+        let newly = issued.fate == Fate::Obligation && before != Fate::Obligation;
+        state.owed += usize::from(newly && state.issued[&number].arrived == 0);
     }
 
     /// Marks messages whose confirm was never awaited.
@@ -220,7 +226,10 @@ impl Oracle {
                 continue;
             };
             issued.arrived += 1;
-            if issued.digest != found {
+            let paid = issued.arrived == 1 && issued.fate == Fate::Obligation;
+            let altered = issued.digest != found;
+            state.owed -= usize::from(paid);
+            if altered {
                 let number = number.unwrap_or_default();
                 let strange = format!("message {number} with another payload or other headers");
                 state.strange.push(strange);
@@ -242,9 +251,7 @@ impl Oracle {
 
     /// How many obligations have not arrived.
     pub fn missing(&self) -> usize {
-        let state = self.state();
-        let owed = |issued: &&Issued| issued.fate == Fate::Obligation && issued.arrived == 0;
-        state.issued.values().filter(owed).count()
+        self.state().owed
     }
 
     /// How many answers were in doubt so far: each may be a copy.
@@ -258,6 +265,13 @@ impl Oracle {
             .issued
             .get(&number)
             .map_or(0, |issued| issued.arrived)
+    }
+
+    /// How many messages arrived whose numbers are not below this one, each counted once.
+    pub fn arrived_from(&self, number: u64) -> usize {
+        let state = self.state();
+        let arrived = state.issued.range(number..);
+        arrived.filter(|(_, issued)| issued.arrived > 0).count()
     }
 
     /// Judges everything that was issued: every obligation arrived, nothing strange did, and there were at most `bound`

@@ -47,9 +47,12 @@ pub(crate) fn all() -> Vec<Scenario> {
         scenario("K7", "close_while_blocked", &[], |bench| {
             contract::close_while_blocked(bench).boxed_local()
         }),
-        scenario("K8", "unroutable_is_an_error", &[Need::Unroutable], |bench| {
-            contract::unroutable_is_an_error(bench).boxed_local()
-        }),
+        scenario(
+            "K8",
+            "unroutable_is_an_error",
+            &[CONFIRMS, Need::Unroutable],
+            |bench| contract::unroutable_is_an_error(bench).boxed_local(),
+        ),
         scenario("K9", "bad_message_alone", &[Need::BadMessage], |bench| {
             contract::bad_message_alone(bench).boxed_local()
         }),

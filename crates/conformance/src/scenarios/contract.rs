@@ -108,7 +108,7 @@ pub(super) async fn settle_twice(bench: &Bench<'_>) -> Checked<Tally> {
         .put(&oracle, &oracle.issue(20))
         .await?;
     let mut source = connection.source(&endpoint, "twice").await?;
-    let batch = source.take(20).await?;
+    let batch = source.take_sorted(&oracle, 20).await?;
     oracle.arrived(&batch);
     source.done(&batch[..10]).await?;
     source.done(&batch[..10]).await?;
@@ -218,7 +218,7 @@ pub(super) async fn unsettled_at_close(bench: &Bench<'_>) -> Checked<Tally> {
         .put(&oracle, &oracle.issue(20))
         .await?;
     let mut source = connection.source(&endpoint, "closing").await?;
-    let batch = source.take(15).await?;
+    let batch = source.take_sorted(&oracle, 15).await?;
     oracle.arrived(&batch);
     source.done(&batch[..5]).await?;
     source.close().await?;
@@ -307,28 +307,32 @@ pub(super) async fn bad_message_alone(bench: &Bench<'_>) -> Checked<Tally> {
     let connection = bench.connect().await?;
     let oracle = bench.oracle();
     let mut target = connection.target(&endpoint).await?;
-    let good = oracle.issue(2);
-    let batch = [good[0].clone(), bench.bad()?, good[1].clone()];
+    let good = oracle.issue(3);
+    let batch = [good[0].clone(), bench.bad()?, good[1].clone(), good[2].clone()];
     let answers = target.send(&batch).await?;
-    oracle.answered(&good[0], &answers[0]);
-    oracle.answered(&good[1], &answers[2]);
     ensure(answers[0].is_ok(), || {
         format!("the message before a bad one failed: {:?}", answers[0])
     })?;
     ensure(answers[1].is_err(), || "the bad message was confirmed".to_owned())?;
-    match &answers[2] {
-        Ok(_) => ensure(!bench.resolved().capabilities.ordered_batches, || {
-            "expected later messages of a batch to stay out with ordered_batches, found one stored".to_owned()
-        })?,
-        Err(error) => {
-            let expected = bench.resolved().capabilities.ordered_batches
-                && error.class() == Class::Temporary
-                && !error.in_doubt();
-            ensure(expected, || {
-                format!("the message behind a bad one failed for good: {error:?}")
-            })?;
-            target.put(&oracle, &good[1..]).await?;
+    oracle.answered(&good[0], &answers[0]);
+    let ordered = bench.resolved().capabilities.ordered_batches;
+    for (outgoing, answer) in good[1..].iter().zip(&answers[2..]) {
+        oracle.answered(outgoing, answer);
+        match answer {
+            Ok(_) => ensure(!ordered, || {
+                "expected later messages of a batch to stay out with ordered_batches, found one stored"
+                    .to_owned()
+            })?,
+            Err(error) => {
+                let stays_out = ordered && error.class() == Class::Temporary && !error.in_doubt();
+                ensure(stays_out, || {
+                    format!("the message behind a bad one failed for good: {error:?}")
+                })?;
+            }
         }
+    }
+    if ordered {
+        target.put(&oracle, &good[1..]).await?;
     }
     let mut source = connection.source(&endpoint, "neighbours").await?;
     let tally = bench

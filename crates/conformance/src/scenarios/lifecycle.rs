@@ -25,7 +25,7 @@ pub(super) async fn open_close(bench: &Bench<'_>) -> Checked<Tally> {
             let mut target = connection.target(&endpoint).await?;
             if round % 2 == 1 {
                 target.put(&oracle, &oracle.issue(50)).await?;
-                let batch = source.take(30).await?;
+                let batch = source.take_sorted(&oracle, 30).await?;
                 oracle.arrived(&batch);
                 source.done(&batch[..20]).await?;
             }
@@ -87,9 +87,8 @@ pub(super) async fn checkpoint_capture(bench: &Bench<'_>) -> Checked<Tally> {
             .put(&oracle, &oracle.issue(5))
             .await?;
         let mut source = connection.source(&endpoint, "checkpoint").await?;
-        let mut batch = source.take(5).await?;
+        let batch = source.take_sorted(&oracle, 5).await?;
         oracle.arrived(&batch);
-        batch.sort_by_key(|delivery| oracle.number(delivery));
         for settled in [0, 1, 3] {
             source.done(&batch[settled..=settled]).await?;
         }
@@ -139,7 +138,7 @@ pub(super) async fn at_least_once_restart(bench: &Bench<'_>) -> Checked<Tally> {
         .await?;
     let mut source = connection.source(&endpoint, "restart").await?;
     let count = 100.min(bench.resolved().limits.unsettled.unwrap_or(100));
-    let batch = source.take(count).await?;
+    let batch = source.take_sorted(&oracle, count).await?;
     oracle.arrived(&batch);
     source.done(&batch[..count / 2]).await?;
     source.close().await?;
@@ -174,9 +173,8 @@ pub(super) async fn graceful_drain(bench: &Bench<'_>) -> Checked<Tally> {
         .put(&oracle, &oracle.issue(flight))
         .await?;
     let mut source = connection.source(&endpoint, "drain").await?;
-    let mut batch = source.take(flight).await?;
+    let batch = source.take_sorted(&oracle, flight).await?;
     oracle.arrived(&batch);
-    batch.sort_by_key(|delivery| oracle.number(delivery));
     source.done(&batch[..settled]).await?;
     within(LIMIT, "the drain", async {
         source.close().await?;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use dunlin_core::Class;
-use dunlin_core::messaging::{Event, Verdict};
+use dunlin_core::messaging::{Delivery, Event, Verdict};
 use tokio::time::Instant;
 
 use crate::bench::{Bench, within};
-use crate::oracle::Tally;
+use crate::oracle::{Oracle, Tally};
 use crate::stand::Act;
 use crate::suite::{Checked, Failure, ensure};
 
@@ -34,6 +34,8 @@ async fn nack(bench: &Bench<'_>, cutting: bool) -> Checked<Tally> {
         .await?;
     let mut source = connection.source(&endpoint, "nack").await?;
     let (mut given_back, mut cuts, mut seen) = (Vec::new(), 0, 0);
+    // A hundred retries; each cut adds what was in flight, or settled behind a gap.
+    let mut bound = 100;
     let flight = FLIGHT.min(bench.resolved().limits.unsettled.unwrap_or(FLIGHT));
     let end = Instant::now() + bench.patience();
     while oracle.missing() > 0 || !given_back.is_empty() {
@@ -83,17 +85,33 @@ async fn nack(bench: &Bench<'_>, cutting: bool) -> Checked<Tally> {
         oracle.arrived(&batch);
         if cutting && cuts < 2 && seen > 300 * (cuts + 1) {
             cuts += 1;
+            bound += 2 * flight + behind_a_gap(bench, &oracle, &given_back, &batch);
             bench.act(Act::Cut).await?;
         }
         source.settle_tokens(&verdicts).await?;
     }
-    // A hundred retries, and what was in flight or behind a gap at each cut.
-    let bound = 100 + cuts * 2 * flight;
     let tally = bench
         .conclude(&oracle, &connection, &mut source, &endpoint, bound)
         .await?;
     source.close().await?;
     Ok(tally.noting(format!("100 given back, {cuts} cuts")))
+}
+
+/// How many settled messages a log may bring again after a cut: those behind the first that is not settled.
+fn behind_a_gap(
+    bench: &Bench<'_>,
+    oracle: &Oracle,
+    given_back: &[(u64, Instant)],
+    batch: &[Delivery],
+) -> usize {
+    if bench.resolved().capabilities.settling_deletes {
+        return 0;
+    }
+    let open = given_back.iter().map(|(number, _)| *number);
+    let lowest = open
+        .chain(batch.iter().filter_map(|delivery| oracle.number(delivery)))
+        .min();
+    lowest.map_or(0, |lowest| oracle.arrived_from(lowest))
 }
 
 /// Tokens of before a reconnect settle nothing, neither theirs nor anyone else's.
@@ -111,7 +129,7 @@ pub(super) async fn stale_ack(bench: &Bench<'_>) -> Checked<Tally> {
     oracle.arrived(&stale);
     bench.act(Act::Cut).await?;
     source.done(&stale).await?;
-    let fresh = source.take(20).await.map_err(|fault| {
+    let fresh = source.take_sorted(&oracle, 20).await.map_err(|fault| {
         Failure::new(format!(
             "expected all twenty again, since tokens of before the cut mean nothing: {fault}"
         ))
