@@ -10,8 +10,8 @@ use std::sync::Arc;
 use dunlin_core::{Class, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::append::{checksum, read_exactly};
 use crate::error::io;
+use crate::mend::{checksum, read_exactly};
 use crate::storage::{Handle, How, Storage, lock};
 
 /// How many bytes before the offset the fingerprint covers.

@@ -18,8 +18,8 @@ use dunlin_core::messaging::{Event, Events, Start};
 use dunlin_core::position::Position;
 use dunlin_core::{Class, Error, ErrorKind, Result};
 
-use crate::append::{read_exactly, start_of_last_line};
 use crate::error;
+use crate::mend::{read_exactly, start_of_last_line};
 use crate::places::{Place, fingerprint};
 use crate::storage::{Handle, How, Identity, Standard, Storage};
 

@@ -269,11 +269,18 @@ pub(crate) async fn answer(
     written: oneshot::Receiver<Written>,
     deadline: impl Future<Output = ()>,
 ) -> Result<Written> {
+    let ended = || {
+        Error::new(
+            ErrorKind::Io,
+            "send",
+            "the writer of the file ended before it answered",
+        )
+        .class_of(Class::Unhealthy)
+        .doubtful()
+    };
     tokio::select! {
         biased;
-        written = written => written.map_err(|_| {
-            Error::new(ErrorKind::Io, "send", "the writer of the file ended before it answered").doubtful()
-        }),
+        written = written => written.map_err(|_| ended()),
         () = deadline => Err(Error::new(ErrorKind::Timeout, "send", "the disk did not answer in time").doubtful()),
     }
 }
