@@ -3,6 +3,7 @@
 mod faulty;
 mod forgetting;
 mod holding;
+mod killing;
 mod reading;
 mod standard;
 mod writing;
