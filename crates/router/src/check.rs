@@ -204,6 +204,17 @@ impl Report {
         let routes: Vec<Value> = self.routes.iter().map(RouteReport::to_json).collect();
         json!({"findings": self.findings.to_json(), "routes": routes})
     }
+
+    /// The configuration with its defaults as YAML, secrets masked; empty where it could not be read.
+    ///
+    /// # Errors
+    /// What the writer refuses; no configuration is known that it does.
+    pub fn resolved_as_yaml(&self) -> Result<String, serde_saphyr::SerializeError> {
+        match &self.resolved {
+            Some(resolved) => serde_saphyr::to_string(resolved),
+            None => Ok(String::new()),
+        }
+    }
 }
 
 fn order(order: Order) -> &'static str {

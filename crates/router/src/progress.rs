@@ -3,6 +3,7 @@
 //! Writers never wait: counts are atomics, and a reader takes a snapshot that may be a message apart from itself. It is not
 //! a ledger: nothing is decided by it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,6 +72,8 @@ pub enum Count {
     Received,
     /// Messages that failed, whatever became of them then.
     Failed,
+    /// Messages that a migration was performed on, to its end or until it dropped them.
+    Migrated,
     /// Reports that were confirmed.
     Reported,
     /// Messages whose record names more transformations than the chain has.
@@ -101,9 +104,10 @@ pub enum Count {
 
 impl Count {
     /// All counts.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Received,
         Self::Failed,
+        Self::Migrated,
         Self::Reported,
         Self::Ahead,
         Self::Behind,
@@ -124,6 +128,7 @@ impl Count {
         match self {
             Self::Received => "received",
             Self::Failed => "failed",
+            Self::Migrated => "migrated",
             Self::Reported => "reported",
             Self::Ahead => "ahead",
             Self::Behind => "behind",
@@ -183,6 +188,7 @@ pub struct Progress {
     in_flight: AtomicU64,
     in_flight_bytes: AtomicU64,
     state: Mutex<State>,
+    failures: Mutex<BTreeMap<&'static str, u64>>,
     transformations: Mutex<Vec<Arc<TransformationCounts>>>,
 }
 
@@ -202,6 +208,8 @@ pub struct ProgressSnapshot {
     pub in_flight: u64,
     /// Their bytes.
     pub in_flight_bytes: u64,
+    /// The messages that failed, by the kind of failure.
+    pub failures: BTreeMap<&'static str, u64>,
     /// What each transformation did, one list per migration, in the order of the configuration.
     pub transformations: Vec<TransformationSnapshot>,
 }
@@ -236,6 +244,7 @@ impl Progress {
             in_flight: AtomicU64::new(0),
             in_flight_bytes: AtomicU64::new(0),
             state: Mutex::new(State::Starting),
+            failures: Mutex::new(BTreeMap::new()),
             transformations: Mutex::new(Vec::new()),
         }
     }
@@ -255,6 +264,7 @@ impl Progress {
             counts: Count::ALL.into_iter().zip(self.counts.iter().map(read)).collect(),
             in_flight: read(&self.in_flight),
             in_flight_bytes: read(&self.in_flight_bytes),
+            failures: locked(&self.failures).clone(),
             transformations: locked(&self.transformations)
                 .iter()
                 .map(|counts| counts.snapshot())
@@ -279,6 +289,12 @@ impl Progress {
 
     pub(crate) fn add(&self, count: Count, more: u64) {
         self.counts[count as usize].fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Counts a message that failed.
+    pub(crate) fn failed(&self, kind: &'static str) {
+        self.add(Count::Failed, 1);
+        *locked(&self.failures).entry(kind).or_insert(0) += 1;
     }
 
     pub(crate) fn had_fate(&self, fate: Fate, messages: u64) {

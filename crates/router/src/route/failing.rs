@@ -11,7 +11,7 @@ use super::{Route, RouteError};
 use crate::breaker::Stage;
 use crate::dead_letter::{Fault, kinds};
 use crate::plan::{OnError, Unroutable};
-use crate::progress::{Count, Fate};
+use crate::progress::Fate;
 
 /// So many messages that were given back are remembered.
 const REMEMBERED: usize = 65_536;
@@ -33,7 +33,7 @@ impl Route {
         let unsafe_already = entry.fate == Fate::UnsafeForwarded;
         let lane = entry.lane;
         entry.report = None;
-        self.progress.add(Count::Failed, 1);
+        self.progress.failed(fault.kind);
         if fault.kind == kinds::ADDRESS && self.plan.unroutable == Unroutable::Down {
             // The target has no way for it, as with any channel that is missing; only another configuration can mend that.
             return self.stop_at(ticket, fault);

@@ -175,7 +175,7 @@ impl Judge {
         match migrated.disposition {
             Disposition::Behind => self.progress.add(Count::Behind, 1),
             Disposition::Ahead => self.progress.add(Count::Ahead, 1),
-            Disposition::Forward | Disposition::Dropped { .. } => {}
+            Disposition::Forward | Disposition::Dropped { .. } => self.progress.add(Count::Migrated, 1),
         }
     }
 

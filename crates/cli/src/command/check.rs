@@ -1,0 +1,262 @@
+//! `dunlin check`: everything that is wrong with a configuration or a migration, in one go, and what it promises.
+//!
+//! It touches no message and, unless it is asked to look, no network.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use dunlin_core::finding::Findings;
+use dunlin_core::migration::{LoadOptions, Loss, Migration};
+use dunlin_core::source::{self, Format as TextFormat};
+use dunlin_router::check::{Reading, Report, check, look};
+use dunlin_router::config::DEFAULT_FILE;
+use serde_json::{Value, json};
+
+use crate::ending::{Ending, Exit, Trouble};
+use crate::project::{ConfigArgs, clock, load_migration};
+use crate::shell::{Format, Shell, Tone};
+use crate::systems::registry;
+use crate::wording::counted;
+
+/// How long a system is waited for that is asked how much there is to read.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Says what is wrong with a configuration or a migration, and what its routes promise
+///
+/// Everything is reported in one go, with file, line and column. A lock file beside a migration is used.
+/// The exit status is 1 if anything is found, a warning included.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  dunlin check                              checks dunlin.yaml and the migrations of its routes
+  dunlin check config/orders.toml --resolved
+  dunlin check migrations/orders.yaml       checks one migration, or one file of transformations
+  dunlin check --format json | jq '.findings[].message'")]
+pub(crate) struct Check {
+    /// The configuration, or a migration [default: dunlin.yaml]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Prints the configuration with its defaults, secrets masked
+    #[arg(long)]
+    resolved: bool,
+    /// Asks the systems how much each route would read; takes nothing
+    #[arg(long)]
+    look: bool,
+    /// Ends with 0 where there are warnings and no errors
+    #[arg(long)]
+    allow_warnings: bool,
+    /// How results are written
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+impl Check {
+    /// Runs the command.
+    pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
+        let findings = match &self.file {
+            Some(file) if is_migration(file) => self.migration(file, shell)?,
+            _ => self.configuration(shell)?,
+        };
+        let found = findings.has_errors() || (findings.warnings() > 0 && !self.allow_warnings);
+        Ok(Exit::failed_if(found))
+    }
+
+    fn configuration(&self, shell: &mut Shell) -> Result<Findings, Trouble> {
+        let registry = registry().map_err(|error| Trouble::Failed(error.to_string()))?;
+        let report = check(&self.config.sources(self.file.as_ref()), &registry, &clock());
+        let readings = if self.look {
+            looked_at(&report)?
+        } else {
+            Vec::new()
+        };
+        if shell.is_json() {
+            let mut all = with_losses(&report);
+            if self.resolved {
+                all["resolved"] = report.resolved.clone().unwrap_or_default();
+            }
+            if self.look {
+                all["to_read"] = readings.iter().map(reading_to_json).collect();
+            }
+            shell.json(&all)?;
+            return Ok(report.findings);
+        }
+        let name = self.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+        let rendered = shell.rendered(&report.findings);
+        if self.resolved {
+            shell.err.write_all(rendered.as_bytes())?;
+            let resolved = report.resolved_as_yaml().map_err(|error| {
+                Trouble::Failed(format!("the configuration cannot be written as YAML: {error}"))
+            })?;
+            shell.out.write_all(resolved.as_bytes())?;
+            return Ok(report.findings);
+        }
+        shell.out.write_all(rendered.as_bytes())?;
+        for route in &report.routes {
+            write!(shell.out, "{route}")?;
+            for migration in migrations_of(&report, &route.name) {
+                let line = loss_line(migration);
+                writeln!(shell.out, "  {:<12} {}: {line}", "way back", migration.name())?;
+            }
+        }
+        for reading in &readings {
+            writeln!(shell.out, "to read: {reading}")?;
+        }
+        conclude(shell, name, &counted(report.routes.len(), "route"), &report.findings)?;
+        Ok(report.findings)
+    }
+
+    fn migration(&self, file: &Path, shell: &mut Shell) -> Result<Findings, Trouble> {
+        if self.resolved || self.look || !self.config.set.is_empty() {
+            let message = format!(
+                "`--resolved`, `--look` and `--set` are for configurations, and {} is a migration",
+                file.display()
+            );
+            return Err(Trouble::Usage(message));
+        }
+        let loaded = load_migration(file, self.config.root.as_deref(), &LoadOptions::default());
+        let (migration, findings) = match loaded {
+            Ok(loaded) => (Some(loaded.migration), loaded.warnings),
+            Err(findings) => (None, findings),
+        };
+        if shell.is_json() {
+            let migration = migration.as_ref().map(migration_to_json);
+            shell.json(&json!({"findings": findings.to_json(), "migration": migration}))?;
+            return Ok(findings);
+        }
+        let rendered = shell.rendered(&findings);
+        shell.out.write_all(rendered.as_bytes())?;
+        let mut what = "1 migration".to_owned();
+        if let Some(migration) = &migration {
+            writeln!(shell.out, "{}: {}", migration.chain_id(), loss_line(migration))?;
+            what = counted(migration.length(), "transformation");
+        }
+        conclude(shell, file, &what, &findings)?;
+        Ok(findings)
+    }
+}
+
+/// The migrations of a route that is right.
+fn migrations_of<'a>(report: &'a Report, route: &str) -> impl Iterator<Item = &'a Migration> {
+    let routes = report.plan.iter().flat_map(|plan| &plan.routes);
+    let route = routes.into_iter().find(move |planned| planned.name == route);
+    route
+        .into_iter()
+        .flat_map(|route| &route.migrations)
+        .map(|choice| &*choice.migration)
+}
+
+/// The report for a program, each migration with what is lost on the way back.
+fn with_losses(report: &Report) -> Value {
+    let mut all = report.to_json();
+    for (index, route) in report.routes.iter().enumerate() {
+        for (place, migration) in migrations_of(report, &route.name).enumerate() {
+            let entry = &mut all["routes"][index]["migrations"][place];
+            entry["loss"] = migration.loss().name().into();
+        }
+    }
+    all
+}
+
+/// The last line: what was checked, and how it stands.
+fn conclude(shell: &mut Shell, file: &Path, what: &str, findings: &Findings) -> io::Result<()> {
+    let verdict = match (findings.errors(), findings.warnings()) {
+        (0, 0) => shell.paint(Tone::Good, "nothing found"),
+        (0, warnings) => shell.paint(Tone::Warning, counted(warnings, "warning")),
+        (errors, 0) => shell.paint(Tone::Bad, counted(errors, "error")),
+        (errors, warnings) => shell.paint(
+            Tone::Bad,
+            format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
+        ),
+    };
+    writeln!(shell.out, "{}: {what}, {verdict}", file.display())
+}
+
+/// What is lost on the way there and back, and where.
+fn loss_line(migration: &Migration) -> String {
+    let loss = migration.loss();
+    let Some(why) = loss_reason(&loss) else {
+        return loss.name().to_owned();
+    };
+    let weakest = migration
+        .transformations()
+        .iter()
+        .find(|one| one.undoing().loss == loss);
+    match weakest {
+        Some(one) => format!("{}: {} ({}): {why}", loss.name(), one.id(), one.operation()),
+        None => format!("{}: {why}", loss.name()),
+    }
+}
+
+fn loss_reason(loss: &Loss) -> Option<&'static str> {
+    match loss {
+        Loss::Lossless => None,
+        Loss::Restorable(why) | Loss::Lossy(why) => Some(why),
+    }
+}
+
+fn migration_to_json(migration: &Migration) -> Value {
+    let transformations: Vec<Value> = migration
+        .transformations()
+        .iter()
+        .map(|one| {
+            let loss = one.undoing().loss;
+            json!({
+                "id": one.id(),
+                "operation": one.operation(),
+                "digest": one.digest().to_string(),
+                "flagged": one.flagged(),
+                "loss": loss.name(),
+                "reason": loss_reason(&loss),
+            })
+        })
+        .collect();
+    json!({
+        "name": migration.name(),
+        "chain": migration.chain_id(),
+        "loss": migration.loss().name(),
+        "transformations": transformations,
+    })
+}
+
+fn looked_at(report: &Report) -> Result<Vec<Reading>, Trouble> {
+    let Some(plan) = &report.plan else {
+        return Ok(Vec::new());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Trouble::Failed(format!("the runtime cannot be started: {error}")))?;
+    Ok(runtime.block_on(look(plan, &clock(), PATIENCE)))
+}
+
+fn reading_to_json(reading: &Reading) -> Value {
+    match &reading.state {
+        Ok(state) => json!({"route": reading.route, "messages": state.depth, "to_read": state.lag}),
+        Err(error) => json!({"route": reading.route, "error": error}),
+    }
+}
+
+/// Whether a file is a migration or a file of transformations, and no configuration.
+///
+/// A file that cannot be read is taken for a configuration, whose findings never show a line that might hold a secret, unless
+/// it says itself what it is.
+fn is_migration(file: &Path) -> bool {
+    let name = file.display().to_string();
+    let Ok(bytes) = std::fs::read(file) else {
+        return false;
+    };
+    let format = match TextFormat::of_name(&name) {
+        Some(format @ (TextFormat::Yaml | TextFormat::Json)) => format,
+        Some(TextFormat::Toml) | None => return false,
+    };
+    const KEYS: [&str; 2] = ["migration", "transformations"];
+    match source::read(&name, &bytes, format, &mut Findings::new()) {
+        Some(node) if node.members().is_some() => KEYS.iter().any(|key| node.member(key).is_some()),
+        _ => String::from_utf8_lossy(&bytes).lines().any(|line| {
+            let line = line.trim_start_matches([' ', '{', '"']);
+            KEYS.iter().any(|key| line.starts_with(key))
+        }),
+    }
+}

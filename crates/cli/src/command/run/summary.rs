@@ -1,0 +1,249 @@
+//! What a run has done: a table of counts, and for each route how it ended and where to look.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dunlin_router::plan::{EndPlan, Plan};
+use dunlin_router::progress::{Count, Fate, Progress, ProgressSnapshot};
+use dunlin_router::route::EndReason;
+use dunlin_router::runner::RouteEnd;
+use serde_json::{Map, Value, json};
+
+use crate::shell::{Shell, Tone};
+use crate::wording::listed;
+
+/// Everything that a run leaves to be told.
+pub(super) struct Summary {
+    routes: BTreeMap<String, Ends>,
+    progress: Vec<Arc<Progress>>,
+    dry: bool,
+}
+
+/// The outputs of a route, each as the configuration names it and as its system does.
+struct Ends {
+    target: String,
+    report: Option<String>,
+    dead_letter: Option<String>,
+}
+
+/// The columns: each with what it counts.
+const COLUMNS: [(&str, fn(&ProgressSnapshot) -> u64); 9] = [
+    ("received", |seen| seen.count(Count::Received)),
+    ("migrated", |seen| seen.count(Count::Migrated)),
+    ("forwarded", |seen| {
+        seen.fate(Fate::Forwarded) + seen.fate(Fate::UnsafeForwarded)
+    }),
+    ("dropped", |seen| seen.fate(Fate::Dropped) + seen.fate(Fate::Discarded)),
+    ("dead-lettered", |seen| seen.fate(Fate::DeadLettered)),
+    ("reported", |seen| seen.count(Count::Reported)),
+    ("settled", |seen| seen.fate(Fate::Settled)),
+    ("duplicates", |seen| seen.count(Count::UnexpectedDuplicates)),
+    ("failed", |seen| seen.count(Count::Failed)),
+];
+
+/// Counts that are told only where they are not zero, because they are news then.
+const NEWS: [(Count, &str); 11] = [
+    (Count::Behind, "migrated before"),
+    (Count::Ahead, "ahead of the chain"),
+    (Count::Unmatched, "that no condition fits"),
+    (Count::KeptErrors, "values kept by `on_error: keep`"),
+    (Count::KeptTargets, "sources given up by `on_conflict: keep_target`"),
+    (Count::Resent, "sent again"),
+    (Count::Gaps, "gaps in the source"),
+    (Count::GapMessages, "messages lost in gaps"),
+    (Count::Reconnects, "reconnects"),
+    (Count::SettleFailures, "failures to settle"),
+    (Count::ReceiveFailures, "failures to receive"),
+];
+
+impl Summary {
+    /// Of these routes.
+    pub(super) fn of(plan: &Plan, dry: bool) -> Self {
+        let named = |end: &EndPlan| {
+            let name = match end.channel.as_str() {
+                "" => end.system.clone(),
+                channel => format!("{}/{channel}", end.system),
+            };
+            format!("{name} ({})", end.resolved.canonical)
+        };
+        let ends = |route: &dunlin_router::RoutePlan| Ends {
+            target: named(&route.to.end),
+            report: route.report.as_ref().map(|report| named(&report.end)),
+            dead_letter: route.dead_letter.as_ref().map(named),
+        };
+        Self {
+            routes: plan
+                .routes
+                .iter()
+                .map(|route| (route.name.clone(), ends(route)))
+                .collect(),
+            progress: Vec::new(),
+            dry,
+        }
+    }
+
+    /// Counts what these routes do.
+    pub(super) fn watch(&mut self, progress: Vec<Arc<Progress>>) {
+        self.progress = progress;
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self, ends: &[RouteEnd], shell: &mut Shell) -> io::Result<()> {
+        let seen: Vec<ProgressSnapshot> = self.progress.iter().map(|progress| progress.snapshot()).collect();
+        if shell.is_json() {
+            let routes: Vec<Value> = seen
+                .iter()
+                .map(|seen| self.to_json(seen, end_of(ends, seen)))
+                .collect();
+            return shell.json(&json!({"dry_run": self.dry, "routes": routes}));
+        }
+        if seen.iter().any(|seen| seen.count(Count::Received) > 0) {
+            writeln!(shell.out, "{}", table(&seen))?;
+        }
+        for seen in &seen {
+            self.tell(seen, end_of(ends, seen), shell)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, seen: &ProgressSnapshot, end: Option<&RouteEnd>, shell: &mut Shell) -> io::Result<()> {
+        let (tone, ended) = ended(end);
+        let nothing_new = seen.count(Count::Received) == 0;
+        let what = if nothing_new && tone == Tone::Good {
+            shell.paint(tone, "nothing new")
+        } else {
+            shell.paint(tone, ended)
+        };
+        writeln!(shell.out, "{}: {what}", seen.route)?;
+        if nothing_new {
+            return Ok(());
+        }
+        let mut line = |name: &str, text: String| writeln!(shell.out, "  {name:<13} {text}");
+        if let Some(ends) = self.routes.get(&seen.route).filter(|_| !self.dry) {
+            line("target", ends.target.clone())?;
+            if let Some(report) = &ends.report {
+                line("report", report.clone())?;
+            }
+            if let Some(dead_letter) = ends.dead_letter.as_ref().filter(|_| seen.count(Count::Failed) > 0) {
+                line("dead letter", dead_letter.clone())?;
+            }
+        }
+        if !seen.failures.is_empty() {
+            let kinds = seen.failures.iter().map(|(kind, count)| format!("{count} {kind}"));
+            line("failed", listed(kinds))?;
+        }
+        let fates = [
+            (Fate::UnsafeForwarded, "failed and forwarded as they came"),
+            (Fate::Discarded, "dropped by the configuration"),
+            (Fate::Returned, "given back to the source"),
+            (Fate::Left, "left to the source"),
+        ];
+        let fates = fates.into_iter().map(|(fate, words)| (seen.fate(fate), words));
+        let news = NEWS.into_iter().map(|(count, words)| (seen.count(count), words));
+        let news: Vec<String> = fates
+            .chain(news)
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, words)| format!("{count} {words}"))
+            .collect();
+        if !news.is_empty() {
+            line("also", listed(news))?;
+        }
+        if self.dry {
+            for migration in &seen.transformations {
+                for (id, outcomes) in &migration.transformations {
+                    let outcomes = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}"));
+                    line(id, listed(outcomes))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn to_json(&self, seen: &ProgressSnapshot, end: Option<&RouteEnd>) -> Value {
+        let fates = seen.fates.iter().map(|(fate, count)| (fate.name(), *count));
+        let counts = seen.counts.iter().map(|(count, number)| (count.name(), *number));
+        let numbers = |pairs: &mut dyn Iterator<Item = (&str, u64)>| -> Map<String, Value> {
+            pairs.map(|(name, count)| (name.to_owned(), count.into())).collect()
+        };
+        let migrations: Vec<Value> = seen
+            .transformations
+            .iter()
+            .map(|migration| {
+                let transformations: Vec<Value> = migration
+                    .transformations
+                    .iter()
+                    .map(|(id, outcomes)| json!({"id": id, "outcomes": numbers(&mut outcomes.iter().copied())}))
+                    .collect();
+                json!({"migration": migration.migration, "transformations": transformations})
+            })
+            .collect();
+        let (reason, error) = match end.map(|end| &end.result) {
+            None => (None, Some("the route did not end in time".to_owned())),
+            Some(Ok(ended)) => (Some(reason(ended.reason)), None),
+            Some(Err(error)) => (None, Some(error.to_string())),
+        };
+        let ends = self.routes.get(&seen.route);
+        json!({
+            "route": seen.route,
+            "ended": reason,
+            "error": error,
+            "counts": numbers(&mut counts.into_iter()),
+            "fates": numbers(&mut fates.into_iter()),
+            "failures": numbers(&mut seen.failures.iter().map(|(kind, count)| (*kind, *count))),
+            "target": ends.map(|ends| &ends.target),
+            "report": ends.and_then(|ends| ends.report.as_ref()),
+            "dead_letter": ends.and_then(|ends| ends.dead_letter.as_ref()),
+            "migrations": migrations,
+        })
+    }
+}
+
+fn end_of<'a>(ends: &'a [RouteEnd], seen: &ProgressSnapshot) -> Option<&'a RouteEnd> {
+    ends.iter().find(|end| end.route == seen.route)
+}
+
+fn reason(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::SourceEnded => "source_ended",
+        EndReason::Stopped => "stopped",
+        EndReason::Aborted => "aborted",
+    }
+}
+
+/// How a route ended, in words.
+fn ended(end: Option<&RouteEnd>) -> (Tone, String) {
+    match end.map(|end| &end.result) {
+        None => (Tone::Bad, "aborted: it did not end in time".to_owned()),
+        Some(Ok(ended)) => match (ended.reason, ended.left) {
+            (EndReason::SourceEnded, _) => (Tone::Good, "done, the source has no more messages".to_owned()),
+            (EndReason::Stopped, 0) => (Tone::Good, "stopped, everything in flight was finished".to_owned()),
+            (EndReason::Stopped, left) => (
+                Tone::Warning,
+                format!("stopped, {left} in flight could not be finished and come again"),
+            ),
+            (EndReason::Aborted, left) => (
+                Tone::Warning,
+                format!("aborted, {left} in flight come again"),
+            ),
+        },
+        Some(Err(error)) => (Tone::Bad, format!("failed: {error}")),
+    }
+}
+
+fn table(seen: &[ProgressSnapshot]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    let names = COLUMNS.iter().map(|(name, _)| *name);
+    table.set_header(std::iter::once("route").chain(names));
+    for seen in seen {
+        let counts = COLUMNS.iter().map(|(_, count)| count(seen).to_string());
+        table.add_row(std::iter::once(seen.route.clone()).chain(counts));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

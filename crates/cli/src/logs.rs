@@ -1,0 +1,69 @@
+//! What the program logs: to standard error, warnings and errors unless `RUST_LOG` asks for something else.
+//!
+//! While progress is drawn on a terminal, log lines go through it, so that neither is torn.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::shell::colours_wanted;
+
+/// The progress that is being drawn, if any.
+static DRAWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Starts logging. A `RUST_LOG` that cannot be read is told, and the default is used.
+pub(crate) fn start() {
+    let builder = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    let (filter, fault) = match builder.try_from_env() {
+        Ok(filter) => (filter, None),
+        Err(error) => (
+            EnvFilter::default().add_directive(LevelFilter::WARN.into()),
+            std::env::var_os("RUST_LOG").map(|_| error),
+        ),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(Around)
+        .with_ansi(colours_wanted() && io::stderr().is_terminal())
+        .init();
+    if let Some(error) = fault {
+        tracing::warn!("RUST_LOG cannot be read, warnings and errors are logged: {error}");
+    }
+}
+
+/// Draws log lines around this progress from now on; `None` ends that.
+pub(crate) fn draw_around(progress: Option<MultiProgress>) {
+    *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+}
+
+/// Standard error, with the progress put aside for each line.
+#[derive(Clone, Copy, Debug)]
+struct Around;
+
+impl<'a> MakeWriter<'a> for Around {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        *self
+    }
+}
+
+impl Write for Around {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let write = || io::stderr().write_all(line);
+        match drawn {
+            Some(progress) => progress.suspend(write)?,
+            None => write()?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

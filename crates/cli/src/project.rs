@@ -1,0 +1,143 @@
+//! What commands read: a configuration, a migration, a document; and the options that say where they are.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use dunlin_core::clock::Clock;
+use dunlin_core::finding::{Finding, Findings, Place};
+use dunlin_core::migration::{LoadOptions, Loaded, Migration};
+use dunlin_router::config::Sources;
+use dunlin_router::files::ProjectFiles;
+use dunlin_router::secrets::EnvironmentSecrets;
+use dunlin_router::tokio_clock::TokioClock;
+
+use crate::ending::Trouble;
+
+/// Which configuration is read, and what overrides it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Overrides a key of the configuration; can be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The folder that migrations may not leave [default: the folder of the configuration]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// The sources of this configuration, with the environment of the process.
+    pub(crate) fn sources(&self, file: Option<&PathBuf>) -> Sources {
+        Sources {
+            root: self.root.clone(),
+            ..Sources::of_process(file.cloned(), self.set.clone())
+        }
+    }
+}
+
+/// Which migration is loaded.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MigrationArgs {
+    /// The migration's file, or a file of transformations
+    pub(crate) migration: PathBuf,
+    /// The folder that its files may not leave [default: the nearest one with a dunlin.yaml, else the migration's own]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+impl MigrationArgs {
+    /// Loads the migration.
+    pub(crate) fn load(&self, options: &LoadOptions) -> Result<Loaded, Findings> {
+        load_migration(&self.migration, self.root.as_deref(), options)
+    }
+}
+
+/// Loads a migration from its file.
+pub(crate) fn load_migration(
+    file: &Path,
+    root: Option<&Path>,
+    options: &LoadOptions,
+) -> Result<Loaded, Findings> {
+    let (files, name) = ProjectFiles::of_migration(file, root).map_err(|error| {
+        let mut findings = Findings::new();
+        let place = Place::whole(file.display().to_string());
+        let message = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+            _ => error.to_string(),
+        };
+        findings.push(Finding::error(&place, message));
+        findings
+    })?;
+    Migration::load(&name, &files, options)
+}
+
+/// The secrets of this process: `mail-salt` is `DUNLIN_SECRET_MAIL_SALT`.
+pub(crate) fn secrets() -> EnvironmentSecrets {
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    EnvironmentSecrets::new(&environment)
+}
+
+/// The clock of this process.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(TokioClock)
+}
+
+/// A file that is read, or standard input.
+pub(crate) struct Input {
+    /// Its name for people.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) bytes: Box<dyn Read>,
+}
+
+impl Input {
+    /// Opens a file; `-` and no name at all are standard input.
+    pub(crate) fn open(file: Option<&Path>) -> Result<Self, Trouble> {
+        match file {
+            None => Ok(Self::standard()),
+            Some(path) if path == Path::new("-") => Ok(Self::standard()),
+            Some(path) => {
+                let shown = path.display();
+                let file = File::open(path)
+                    .and_then(|file| match file.metadata()?.is_dir() {
+                        true => Err(io::Error::new(
+                            io::ErrorKind::IsADirectory,
+                            "expected a file, found a folder",
+                        )),
+                        false => Ok(file),
+                    })
+                    .map_err(|error| Trouble::Usage(format!("{shown} cannot be read: {error}")))?;
+                Ok(Self {
+                    name: shown.to_string(),
+                    bytes: Box::new(file),
+                })
+            }
+        }
+    }
+
+    fn standard() -> Self {
+        Self {
+            name: "standard input".to_owned(),
+            bytes: Box::new(io::stdin()),
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn read_all(mut self) -> Result<Vec<u8>, Trouble> {
+        let mut all = Vec::new();
+        match self.bytes.read_to_end(&mut all) {
+            Ok(_) => Ok(all),
+            Err(error) => Err(self.unreadable(&error)),
+        }
+    }
+
+    /// That reading it failed on the way.
+    pub(crate) fn unreadable(&self, error: &io::Error) -> Trouble {
+        Trouble::Failed(format!("{} cannot be read: {error}", self.name))
+    }
+}

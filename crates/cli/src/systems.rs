@@ -1,0 +1,19 @@
+//! Which messaging systems this program was built with.
+//!
+//! The only file that asks for the features of systems, and the only one that names an adapter.
+
+use dunlin_core::error::Result;
+use dunlin_core::memory;
+use dunlin_core::registry::Registry;
+
+/// The systems that are built in, each under the scheme of its addresses.
+///
+/// # Errors
+/// Two systems with one scheme: a defect of this list.
+pub(crate) fn registry() -> Result<Registry> {
+    let mut registry = Registry::new();
+    registry.add(memory::PLUGIN)?;
+    #[cfg(feature = "file")]
+    registry.add(dunlin_file::PLUGIN)?;
+    Ok(registry)
+}
