@@ -137,7 +137,10 @@ mod tests {
         Cli::command().debug_assert();
         for command in Cli::command().get_subcommands() {
             let name = command.get_name();
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert!(
                 help.starts_with("Examples:\n") && help.contains(&format!("dunlin {name}")),
                 "`{name}` has no example"

@@ -199,20 +199,34 @@ mod tests {
 
     #[test]
     fn order_of_members_and_white_space_do_not_count() {
-        assert!(found(r#"{"a":1,"b":[{"c":1,"d":2}]}"#, r#"{ "b" : [{"d":2,"c":1}], "a":1 }"#, MemberOrder::Any).is_empty());
+        assert!(
+            found(
+                r#"{"a":1,"b":[{"c":1,"d":2}]}"#,
+                r#"{ "b" : [{"d":2,"c":1}], "a":1 }"#,
+                MemberOrder::Any
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn order_of_members_counts_where_it_is_asked_for() {
         assert_eq!(
-            found(r#"{"a":{"x":1,"y":2}}"#, r#"{"a":{"y":2,"x":1}}"#, MemberOrder::Exact),
+            found(
+                r#"{"a":{"x":1,"y":2}}"#,
+                r#"{"a":{"y":2,"x":1}}"#,
+                MemberOrder::Exact
+            ),
             ["a members in the order x, y members in the order y, x"]
         );
     }
 
     #[test]
     fn spelling_counts() {
-        assert_eq!(found(r#"{"n":1.0}"#, r#"{"n":1.00}"#, MemberOrder::Any), ["n 1.0 1.00"]);
+        assert_eq!(
+            found(r#"{"n":1.0}"#, r#"{"n":1.00}"#, MemberOrder::Any),
+            ["n 1.0 1.00"]
+        );
         assert_eq!(
             found(r#"["\u00e9"]"#, r#"["é"]"#, MemberOrder::Any),
             [r#"[0] "\u00e9" "é""#]
@@ -222,8 +236,18 @@ mod tests {
     #[test]
     fn what_is_gone_and_what_is_new_is_told_with_its_path() {
         assert_eq!(
-            found(r#"{"a b":1,"c":[1,2,3]}"#, r#"{"c":[2,3,4],"d":{"e":null}}"#, MemberOrder::Any),
-            [r#""a b" 1 -"#, "c[0] 1 2", "c[1] 2 3", "c[2] 3 4", r#"d - {"e":null}"#]
+            found(
+                r#"{"a b":1,"c":[1,2,3]}"#,
+                r#"{"c":[2,3,4],"d":{"e":null}}"#,
+                MemberOrder::Any
+            ),
+            [
+                r#""a b" 1 -"#,
+                "c[0] 1 2",
+                "c[1] 2 3",
+                "c[2] 3 4",
+                r#"d - {"e":null}"#
+            ]
         );
         assert_eq!(found("[1,2,3]", "[2,3]", MemberOrder::Any), ["[0] 1 -"]);
         assert_eq!(found("1", "2", MemberOrder::Any), ["$ 1 2"]);
@@ -236,6 +260,9 @@ mod tests {
             found(r#"{"a":1,"a":2}"#, r#"{"a":2,"a":1}"#, MemberOrder::Any),
             ["a 1 2", "a 2 1"]
         );
-        assert_eq!(found(r#"{"a":1}"#, r#"{"a":1,"a":2}"#, MemberOrder::Any), ["a - 2"]);
+        assert_eq!(
+            found(r#"{"a":1}"#, r#"{"a":1,"a":2}"#, MemberOrder::Any),
+            ["a - 2"]
+        );
     }
 }

@@ -79,7 +79,10 @@ mod tests {
 
     #[test]
     fn only_the_end_of_a_line_is_taken_from_it() {
-        assert_eq!(lines(b"a\rb\r\r\nc\r"), [(1, Bytes::from("a\rb\r")), (2, Bytes::from("c\r"))]);
+        assert_eq!(
+            lines(b"a\rb\r\r\nc\r"),
+            [(1, Bytes::from("a\rb\r")), (2, Bytes::from("c\r"))]
+        );
     }
 
     #[test]

@@ -63,7 +63,11 @@ impl Apply {
         let loaded = self.migration.load(&LoadOptions::default())?;
         shell.tell(&loaded.warnings)?;
         let input = project::Input::open(self.file.as_deref())?;
-        let sides = Sides::open(&loaded.migration, self.report.as_deref(), self.dead_letter.as_deref())?;
+        let sides = Sides::open(
+            &loaded.migration,
+            self.report.as_deref(),
+            self.dead_letter.as_deref(),
+        )?;
         let mut filter = Filter {
             migration: &loaded.migration,
             secrets: project::secrets(),
@@ -77,7 +81,11 @@ impl Apply {
             filter.document(1, Ok(bare(payload)), Shape::Pretty)?;
             return filter.end();
         }
-        let shape = if self.headers { Shape::Envelope } else { Shape::Line };
+        let shape = if self.headers {
+            Shape::Envelope
+        } else {
+            Shape::Line
+        };
         let mut lines = Lines::of(input.bytes);
         loop {
             if lines.must_wait() {

@@ -103,7 +103,12 @@ impl Check {
         for reading in &readings {
             writeln!(shell.out, "to read: {reading}")?;
         }
-        conclude(shell, name, &counted(report.routes.len(), "route"), &report.findings)?;
+        conclude(
+            shell,
+            name,
+            &counted(report.routes.len(), "route"),
+            &report.findings,
+        )?;
         Ok(report.findings)
     }
 

@@ -237,7 +237,11 @@ fn text(
             }
             Ok(())
         }
-        Err(failure) => writeln!(shell.out, "{}", shell.paint(Tone::Bad, format!("failed: {failure}"))),
+        Err(failure) => writeln!(
+            shell.out,
+            "{}",
+            shell.paint(Tone::Bad, format!("failed: {failure}"))
+        ),
     }
 }
 

@@ -57,7 +57,10 @@ impl Init {
         } else {
             format!("cd {} && ", self.folder.display())
         };
-        writeln!(shell.err, "next: {change}dunlin check && dunlin test && dunlin run")?;
+        writeln!(
+            shell.err,
+            "next: {change}dunlin check && dunlin test && dunlin run"
+        )?;
         Ok(Exit::Done)
     }
 }

@@ -88,7 +88,10 @@ impl Invert {
             .count();
         if lost > 0 {
             let cannot = counted(lost, "transformation");
-            writeln!(shell.err, "{cannot} cannot be undone; the comments say which and why")?;
+            writeln!(
+                shell.err,
+                "{cannot} cannot be undone; the comments say which and why"
+            )?;
         }
         Ok(Exit::Done)
     }

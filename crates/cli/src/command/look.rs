@@ -162,9 +162,8 @@ impl Channel {
 
 /// The channel with the settings that a route gives it.
 fn endpoint(plan: &Plan, system: &str, channel: &str) -> Option<Endpoint> {
-    let of = |end: &EndPlan| {
-        (end.system == system && end.channel == channel).then(|| end.target.endpoint.clone())
-    };
+    let of =
+        |end: &EndPlan| (end.system == system && end.channel == channel).then(|| end.target.endpoint.clone());
     plan.routes.iter().find_map(|route| {
         let from = &route.from;
         if from.system == system && from.channel == channel {

@@ -1,7 +1,7 @@
 //! `dunlin run`: runs the routes of a configuration until their sources end or a signal ends them.
 
-mod dry;
 mod drawing;
+mod dry;
 mod summary;
 
 use std::future::Future;

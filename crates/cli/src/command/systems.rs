@@ -81,7 +81,11 @@ fn show(plugin: &Plugin, shell: &mut Shell) -> std::io::Result<()> {
     }
     for setting in *settings {
         writeln!(shell.out, "    {:<20} [{}]", setting.name, setting.default)?;
-        let place = if setting.at_end { "" } else { " At the system only." };
+        let place = if setting.at_end {
+            ""
+        } else {
+            " At the system only."
+        };
         writeln!(shell.out, "        {}{place}", setting.meaning)?;
     }
     Ok(())

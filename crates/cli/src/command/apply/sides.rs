@@ -104,9 +104,9 @@ impl Sides {
                 reason: validated.reason(),
             })
             .collect();
-        let told = report.to_message().map_err(|error| {
-            Trouble::Failed(format!("the report of {place}:{line} is no JSON: {error}"))
-        })?;
+        let told = report
+            .to_message()
+            .map_err(|error| Trouble::Failed(format!("the report of {place}:{line} is no JSON: {error}")))?;
         side.line(&told.payload.unwrap_or_default())
     }
 
@@ -155,7 +155,10 @@ impl Side {
     }
 
     fn line(&mut self, text: &[u8]) -> Result<(), Trouble> {
-        let written = self.file.write_all(text).and_then(|()| self.file.write_all(b"\n"));
+        let written = self
+            .file
+            .write_all(text)
+            .and_then(|()| self.file.write_all(b"\n"));
         written.map_err(|error| self.unwritable(&error))
     }
 

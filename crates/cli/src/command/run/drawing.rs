@@ -65,7 +65,10 @@ impl Drawing {
 
 fn message(progress: &Progress, since: Duration) -> String {
     let received = progress.count(Count::Received);
-    let mut text = format!("{received} received, {} forwarded", progress.fate(Fate::Forwarded));
+    let mut text = format!(
+        "{received} received, {} forwarded",
+        progress.fate(Fate::Forwarded)
+    );
     let dead = progress.fate(Fate::DeadLettered);
     if dead > 0 {
         text.push_str(&format!(", {dead} dead-lettered"));

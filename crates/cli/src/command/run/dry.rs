@@ -71,7 +71,12 @@ impl Session for RehearsedSession {
                 Err(error) => return Err(error),
             }
         }
-        if self.system.resolve(&source.endpoint)?.capabilities.settling_deletes {
+        if self
+            .system
+            .resolve(&source.endpoint)?
+            .capabilities
+            .settling_deletes
+        {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "rehearse",
@@ -117,7 +122,9 @@ impl Settler for SettlesNothing {
 #[deny(clippy::missing_trait_methods)]
 impl Sender for SendsNothing {
     async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
-        Ok(Confirm::ready(batch.iter().map(|_| Ok(Receipt::stored())).collect()))
+        Ok(Confirm::ready(
+            batch.iter().map(|_| Ok(Receipt::stored())).collect(),
+        ))
     }
 
     async fn close(self: Box<Self>) -> Result<()> {

@@ -35,7 +35,9 @@ const COLUMNS: [(&str, fn(&ProgressSnapshot) -> u64); 9] = [
     ("forwarded", |seen| {
         seen.fate(Fate::Forwarded) + seen.fate(Fate::UnsafeForwarded)
     }),
-    ("dropped", |seen| seen.fate(Fate::Dropped) + seen.fate(Fate::Discarded)),
+    ("dropped", |seen| {
+        seen.fate(Fate::Dropped) + seen.fate(Fate::Discarded)
+    }),
     ("dead-lettered", |seen| seen.fate(Fate::DeadLettered)),
     ("reported", |seen| seen.count(Count::Reported)),
     ("settled", |seen| seen.fate(Fate::Settled)),
@@ -49,7 +51,10 @@ const NEWS: [(Count, &str); 11] = [
     (Count::Ahead, "ahead of the chain"),
     (Count::Unmatched, "that no condition fits"),
     (Count::KeptErrors, "values kept by `on_error: keep`"),
-    (Count::KeptTargets, "sources given up by `on_conflict: keep_target`"),
+    (
+        Count::KeptTargets,
+        "sources given up by `on_conflict: keep_target`",
+    ),
     (Count::Resent, "sent again"),
     (Count::Gaps, "gaps in the source"),
     (Count::GapMessages, "messages lost in gaps"),
@@ -126,12 +131,19 @@ impl Summary {
             if let Some(report) = &ends.report {
                 line("report", report.clone())?;
             }
-            if let Some(dead_letter) = ends.dead_letter.as_ref().filter(|_| seen.count(Count::Failed) > 0) {
+            if let Some(dead_letter) = ends
+                .dead_letter
+                .as_ref()
+                .filter(|_| seen.count(Count::Failed) > 0)
+            {
                 line("dead letter", dead_letter.clone())?;
             }
         }
         if !seen.failures.is_empty() {
-            let kinds = seen.failures.iter().map(|(kind, count)| format!("{count} {kind}"));
+            let kinds = seen
+                .failures
+                .iter()
+                .map(|(kind, count)| format!("{count} {kind}"));
             line("failed", listed(kinds))?;
         }
         let fates = [
@@ -153,7 +165,9 @@ impl Summary {
         if self.dry {
             for migration in &seen.transformations {
                 for (id, outcomes) in &migration.transformations {
-                    let outcomes = outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}"));
+                    let outcomes = outcomes
+                        .iter()
+                        .map(|(outcome, count)| format!("{outcome} {count}"));
                     line(id, listed(outcomes))?;
                 }
             }
@@ -165,7 +179,9 @@ impl Summary {
         let fates = seen.fates.iter().map(|(fate, count)| (fate.name(), *count));
         let counts = seen.counts.iter().map(|(count, number)| (count.name(), *number));
         let numbers = |pairs: &mut dyn Iterator<Item = (&str, u64)>| -> Map<String, Value> {
-            pairs.map(|(name, count)| (name.to_owned(), count.into())).collect()
+            pairs
+                .map(|(name, count)| (name.to_owned(), count.into()))
+                .collect()
         };
         let migrations: Vec<Value> = seen
             .transformations
@@ -218,15 +234,15 @@ fn ended(end: Option<&RouteEnd>) -> (Tone, String) {
         None => (Tone::Bad, "aborted: it did not end in time".to_owned()),
         Some(Ok(ended)) => match (ended.reason, ended.left) {
             (EndReason::SourceEnded, _) => (Tone::Good, "done, the source has no more messages".to_owned()),
-            (EndReason::Stopped, 0) => (Tone::Good, "stopped, everything in flight was finished".to_owned()),
+            (EndReason::Stopped, 0) => (
+                Tone::Good,
+                "stopped, everything in flight was finished".to_owned(),
+            ),
             (EndReason::Stopped, left) => (
                 Tone::Warning,
                 format!("stopped, {left} in flight could not be finished and come again"),
             ),
-            (EndReason::Aborted, left) => (
-                Tone::Warning,
-                format!("aborted, {left} in flight come again"),
-            ),
+            (EndReason::Aborted, left) => (Tone::Warning, format!("aborted, {left} in flight come again")),
         },
         Some(Err(error)) => (Tone::Bad, format!("failed: {error}")),
     }
