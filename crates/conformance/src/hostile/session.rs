@@ -14,7 +14,7 @@ use dunlin_core::{Error, Result};
 use super::channel::Reader;
 use super::receiver::{HostileReceiver, HostileSettler};
 use super::sender::HostileSender;
-use super::{Broker, State};
+use super::{Behaviour, Broker, State};
 
 pub(super) struct HostileSystem(pub(super) Arc<Broker>);
 
@@ -29,8 +29,6 @@ fn resolved(state: &State, channel: &str) -> Resolved {
     } = &state.behaviour;
     Resolved::new(*capabilities, *limits, "hostile", format!("hostile/{channel}"))
 }
-
-use super::Behaviour;
 
 #[async_trait]
 impl MessagingSystem for HostileSystem {

@@ -11,8 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use dunlin_conformance::{Act, Behaviour, Hook, Hostile, Stand, Suite, Wanted};
-use dunlin_core::messaging::{Endpoint, MessagingSystem};
-use dunlin_core::{Message, Result};
+use dunlin_core::messaging::{Endpoint, Events, MessagingSystem, Outgoing, Target};
+use dunlin_core::position::DedupId;
+use dunlin_core::{ErrorKind, HeaderValues, Limits, Message, Result};
 
 use consumer::{Consumer, Mistake, paused};
 
@@ -143,6 +144,66 @@ fn a_receiver_that_is_not_called_in_time_loses_its_lanes() {
         assert!(consumer.met().contains("LanesLost"));
         assert!(consumer.met().contains("came twice"));
     });
+}
+
+#[test]
+fn what_can_never_pass_is_refused_in_its_own_place_and_its_neighbours_are_stored() {
+    let mut behaviour = Behaviour {
+        unroutable: Some("nowhere"),
+        limits: Limits::default().payload(4),
+        ..Behaviour::calm()
+    };
+    behaviour.capabilities.header_values = HeaderValues::None;
+    let hostile = Hostile::new(5, behaviour);
+    let answers = paused().block_on(async {
+        let session = hostile.system().connect(Events::ignored()).await.unwrap();
+        let target = Target::new(Endpoint::new("out"), "route");
+        let mut sender = session.sender(&target).await.unwrap();
+        let batch = [
+            Outgoing::new(Message::new("good")),
+            Outgoing::new(Message::new("large")),
+            Outgoing::new(Message::new("head").with_header("a", "b")),
+            Outgoing::new(Message::new("lost")).addressed("nowhere.to.go"),
+            Outgoing::new(Message::new("also")),
+        ];
+        sender.send(&batch).await.unwrap().await
+    });
+    let kinds: Vec<_> = (answers.iter())
+        .map(|answer| answer.as_ref().err().map(dunlin_core::Error::kind))
+        .collect();
+    let expected = [
+        None,
+        Some(ErrorKind::TooLarge),
+        Some(ErrorKind::HeaderNotRepresentable),
+        Some(ErrorKind::Unroutable),
+        None,
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(hostile.stored("out").len(), 2);
+}
+
+#[test]
+fn a_known_id_is_stored_once_where_ids_are_recognised_whatever_was_in_doubt() {
+    for recognised in [true, false] {
+        let mut behaviour = Behaviour {
+            doubts: 60,
+            ..Behaviour::calm()
+        };
+        behaviour.capabilities.dedup_by_id = recognised;
+        let hostile = Hostile::new(9, behaviour);
+        paused().block_on(async {
+            let session = hostile.system().connect(Events::ignored()).await.unwrap();
+            let target = Target::new(Endpoint::new("out"), "route");
+            let mut sender = session.sender(&target).await.unwrap();
+            for number in 0..50_u8 {
+                let outgoing = [Outgoing::new(Message::new("m")).with_dedup(DedupId([number; 16]))];
+                while sender.send(&outgoing).await.unwrap().await[0].is_err() {}
+            }
+        });
+        let stored = hostile.stored("out").len();
+        assert_eq!(stored == 50, recognised, "{stored}");
+        assert!(stored >= 50);
+    }
 }
 
 #[test]
