@@ -1,13 +1,14 @@
 //! The record of a message that failed: the message as it came, and headers that say why.
 //!
 //! It is read by people at night and by programs that send it again, so payload, key and headers are left as they came. What
-//! is added names no value of the message. A channel without headers takes the envelope, which is its adapter's business.
+//! is added names no value of the message. A channel without headers takes the whole as an envelope.
 
 use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dunlin_core::capability::HeaderValues;
+use dunlin_core::envelope;
 use dunlin_core::message::{Headers, Message};
 use dunlin_core::migration::Failure;
 
@@ -149,6 +150,17 @@ pub fn dead_letter(
     message
 }
 
+/// The message as one line of JSON in the payload of another, for a channel without headers: nothing of it is left out.
+pub fn in_envelope(message: &Message) -> Message {
+    let mut message = message.clone();
+    let mut line = Vec::new();
+    // A time outside the calendar is all that an envelope cannot hold, and no dead letter is refused for that.
+    while envelope::write(&message, None, &mut line).is_err() && message.timestamp.take().is_some() {}
+    let mut enveloped = Message::new(line);
+    enveloped.key = message.key;
+    enveloped
+}
+
 /// Headers that a channel of text values carries: the others go, reversibly, into one header of their own.
 fn as_text(headers: &Headers) -> Headers {
     let plain = |text: &str| !text.chars().any(char::is_control);
@@ -251,6 +263,30 @@ mod tests {
                 .count(),
             1
         );
+    }
+
+    #[test]
+    fn a_channel_without_headers_takes_the_whole_dead_letter_as_one_line() {
+        let original = Message::new("two\nlines")
+            .with_key("k")
+            .with_header("h", vec![0xff]);
+        let dead = dead_letter(
+            &original,
+            &Fault::new("syntax", "e"),
+            &circumstances(),
+            HeaderValues::None,
+        );
+        let mut untimely = dead.clone();
+        untimely.timestamp = UNIX_EPOCH.checked_add(std::time::Duration::from_secs(1 << 40));
+        for sent in [in_envelope(&dead), in_envelope(&untimely)] {
+            assert!(sent.headers.is_empty());
+            assert_eq!(sent.key, original.key);
+            let read = envelope::read(&sent.payload.unwrap()).unwrap().message;
+            assert_eq!(
+                (read.payload, read.key, read.headers),
+                (dead.payload.clone(), dead.key.clone(), dead.headers.clone())
+            );
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dunlin_core::capability::HeaderValues;
 use dunlin_core::clock::Clock;
-use dunlin_core::message::Message;
+use dunlin_core::message::{Headers, Message};
 use dunlin_core::messaging::{Origin, Outgoing};
 use dunlin_core::migration::{Disposition, Input, Migrated, Options, RecordMode};
 use dunlin_core::position::DedupId;
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::choices::{Choice, Choices, Chosen};
 use super::in_flight::Entry;
-use crate::dead_letter::{Circumstances, Fault, dead_letter, kinds};
+use crate::dead_letter::{Circumstances, Fault, dead_letter, in_envelope, kinds};
 use crate::fail_points::{FailPoint, FailPoints};
 use crate::plan::{
     AddressPlan, AppliedRecord, Dedup, Drops, EmptyPayload, EndPlan, ReportPlan, RoutePlan, Unmatched,
@@ -197,7 +198,7 @@ impl Judge {
         migrated: &Migrated,
     ) -> Result<Option<Box<Outgoing>>, Fault> {
         let plan = &self.plan;
-        let Some(ReportPlan { detail, .. }) = &plan.report else {
+        let Some(ReportPlan { detail, end, .. }) = &plan.report else {
             return Ok(None);
         };
         let migration = choice.migration();
@@ -260,6 +261,7 @@ impl Judge {
             entry,
             message,
             OutputIndex::Report,
+            end,
         ))))
     }
 
@@ -282,7 +284,7 @@ impl Judge {
     fn outgoing(&self, entry: &Entry, mut message: Message) -> Result<Outgoing, Fault> {
         self.hop(&mut message)?;
         let address = self.address(entry, &message)?;
-        let mut outgoing = self.identified(entry, message, OutputIndex::Target);
+        let mut outgoing = self.identified(entry, message, OutputIndex::Target, &self.plan.to.end);
         outgoing.address = address;
         Ok(outgoing)
     }
@@ -322,7 +324,11 @@ impl Judge {
 
     /// The dead letter of a message, for this end.
     pub(super) fn dead_letter(&self, entry: &Entry, fault: &Fault, end: &EndPlan) -> Outgoing {
-        self.identified(entry, self.told(entry, fault, end), OutputIndex::DeadLetter)
+        let mut message = self.told(entry, fault, end);
+        if end.resolved.capabilities.header_values == HeaderValues::None {
+            message = in_envelope(&message);
+        }
+        self.identified(entry, message, OutputIndex::DeadLetter, end)
     }
 
     /// A failed message that is forwarded as it came, with the headers of a dead letter.
@@ -334,7 +340,7 @@ impl Judge {
         self.hop(&mut message)?;
         // An address that cannot be made may be the very failure; the target's own is what is left.
         let address = self.address(entry, &message).unwrap_or(None);
-        let mut outgoing = self.identified(entry, message, OutputIndex::Target);
+        let mut outgoing = self.identified(entry, message, OutputIndex::Target, &self.plan.to.end);
         outgoing.address = address;
         Ok(outgoing)
     }
@@ -366,7 +372,11 @@ impl Judge {
         place
     }
 
-    fn identified(&self, entry: &Entry, message: Message, index: OutputIndex) -> Outgoing {
+    fn identified(&self, entry: &Entry, mut message: Message, index: OutputIndex, end: &EndPlan) -> Outgoing {
+        if end.resolved.capabilities.header_values == HeaderValues::None {
+            // The check of the route has said so; a channel might else refuse every message for its hop count.
+            message.headers = Headers::new();
+        }
         let mut outgoing = Outgoing::new(message);
         outgoing.dedup = self.dedup(entry, index);
         outgoing.origin = entry.position.clone().map(|position| Origin {

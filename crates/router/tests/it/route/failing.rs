@@ -364,3 +364,24 @@ async fn a_dead_letter_carries_what_its_channel_cannot_in_a_reversible_form() {
         Some(r#"[["h",{"base64":"/w=="}]]"#)
     );
 }
+
+#[tokio::test]
+async fn a_channel_without_headers_takes_messages_without_them_and_dead_letters_as_envelopes() {
+    let stand = Stand::with(&Settings::new(), &Settings::new().with("header_values", "none"));
+    let fine = Message::new("{}").with_key("k").with_header("h", "v");
+    stand
+        .fill([fine, Message::tombstone().with_header("h", vec![0xff])])
+        .await;
+    let mut plan = fails_on_empty(&stand);
+    plan.dead_letter = Some(stand.end("dead"));
+    let running = stand.run(plan);
+    running.until_fate(Fate::DeadLettered, 1).await;
+    running.until_fate(Fate::Forwarded, 1).await;
+    let letter = stand.sink.stored("dead").remove(0);
+    let read = dunlin_core::envelope::read(&letter.payload.unwrap())
+        .unwrap()
+        .message;
+    assert_eq!(read.payload, None);
+    assert_eq!(read.headers.get("h").unwrap(), &b"\xff"[..]);
+    assert_eq!(header(&read, "dunlin-error-kind").as_deref(), Some("empty"));
+}
