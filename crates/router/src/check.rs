@@ -113,7 +113,7 @@ pub async fn look(plan: &Plan, clock: &Arc<dyn Clock>, patience: Duration) -> Ve
             state,
         });
     }
-    for (system, error) in sessions.close().await {
+    for (system, error) in sessions.close(&**clock).await {
         tracing::warn!(system, %error, "a session did not close as it should");
     }
     readings

@@ -179,6 +179,9 @@ impl fmt::Display for State {
     }
 }
 
+/// So many chains are counted side by side; a migration that is replaced all the time must not fill memory.
+const MOST_CHAINS: usize = 64;
+
 /// The counts of one route, written by its task and read by anyone.
 #[derive(Debug)]
 pub struct Progress {
@@ -322,12 +325,18 @@ impl Progress {
         *now = state;
     }
 
-    /// Counts these transformations from now on; those of a chain that was replaced stay as they are.
-    pub(crate) fn watch(&self, counts: Arc<TransformationCounts>) {
+    /// The counts of a chain: those that are there, or these from now on. Of chains that were replaced, a few stay.
+    pub(crate) fn counting(&self, counts: TransformationCounts) -> Arc<TransformationCounts> {
         let mut all = locked(&self.transformations);
-        if !all.iter().any(|have| Arc::ptr_eq(have, &counts)) {
-            all.push(counts);
+        if let Some(there) = all.iter().find(|there| there.chain() == counts.chain()) {
+            return Arc::clone(there);
         }
+        if all.len() == MOST_CHAINS {
+            all.remove(0);
+        }
+        let counts = Arc::new(counts);
+        all.push(Arc::clone(&counts));
+        counts
     }
 }
 

@@ -60,7 +60,6 @@ use standing::systems_of;
 
 pub use choices::Migrations;
 pub use ended::{End, EndReason, Ended, RouteError};
-pub use ending::CLOSE_LIMIT;
 
 /// One running route.
 pub(crate) struct Route {
@@ -156,13 +155,16 @@ impl Route {
             self.tell();
             // Systems in memory are always ready; other tasks of the thread must have their turn all the same.
             tokio::task::consume_budget().await;
-            match self.wait().await {
+            let woken = self.wait().await;
+            self.take();
+            match woken {
                 Woken::Output(end, happened) => self.hear(end, happened),
                 Woken::Settled(settled) => self.release(settled),
                 Woken::Asked(asked) => self.stop(asked),
                 Woken::Told(told) => self.listen(told),
                 Woken::Time => {}
-                Woken::Received(received) => self.take(received),
+                Woken::Received(Ok(())) => self.intake.worked(),
+                Woken::Received(Err(error)) => self.source_failed(error),
             }
         }
         self.close().await
@@ -221,26 +223,23 @@ impl Route {
             .min()
     }
 
-    /// Takes what was received, and begins its way.
-    fn take(&mut self, received: Result<()>) {
-        let mut batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() {
-            self.progress.add(Count::Received, batch.len() as u64);
-            self.fail_points.reach(FailPoint::AfterReceive);
+    /// Begins the way of what was received, also of what a call had taken that was cut short by something else.
+    fn take(&mut self) {
+        if self.batch.is_empty() {
+            return;
         }
+        let mut batch = std::mem::take(&mut self.batch);
+        self.progress.add(Count::Received, batch.len() as u64);
+        self.fail_points.reach(FailPoint::AfterReceive);
         for delivery in batch.drain(..) {
             if self.ending.is_some() {
-                // The breaker or a failure has stopped the route within this batch: the rest is the source's still.
+                // The route was stopped within this batch: the rest is the source's still.
                 self.progress.had_fate(Fate::Left, 1);
-                continue;
+            } else {
+                self.admit(delivery);
             }
-            self.admit(delivery);
         }
         self.batch = batch;
-        match received {
-            Ok(()) => self.intake.worked(),
-            Err(error) => self.source_failed(error),
-        }
     }
 
     fn source_failed(&mut self, error: Error) {

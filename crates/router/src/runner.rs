@@ -116,7 +116,7 @@ impl Runner {
         if let Some(sessions) = Arc::into_inner(self.sessions)
             && shutdown.asked() != Asked::Abort
         {
-            for (system, error) in sessions.close().await {
+            for (system, error) in sessions.close(&*self.clock).await {
                 tracing::warn!(system, "the session was not closed as it should: {error}");
             }
         }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dunlin_core::clock::Clock;
 use dunlin_core::error::{Error, ErrorKind, Result};
 use dunlin_core::messaging::{Event, Events, MessagingSystem, Session};
 use tokio::sync::{OnceCell, mpsc};
 
+use crate::limit::closed;
 use crate::plan::PlannedSystem;
 
 /// Something that a session told, and of which system. The event is shared by the routes of that session; a question in it
@@ -87,11 +89,11 @@ impl Sessions {
     }
 
     /// Closes what was connected, and returns what went wrong by the names of the systems.
-    pub(crate) async fn close(self) -> Vec<(String, Error)> {
+    pub(crate) async fn close(self, clock: &dyn Clock) -> Vec<(String, Error)> {
         let mut failed = Vec::new();
         for (name, shared) in self.0 {
             if let Some(session) = shared.session.get()
-                && let Err(error) = session.close().await
+                && let Err(error) = closed(clock, session.close()).await
             {
                 failed.push((name, error));
             }

@@ -12,6 +12,7 @@ const SUSPICIOUS: u64 = 1_000;
 #[derive(Debug)]
 pub struct TransformationCounts {
     migration: String,
+    chain: String,
     transformations: Vec<Counted>,
 }
 
@@ -30,13 +31,19 @@ struct Counted {
 pub struct TransformationSnapshot {
     /// The migration's name.
     pub migration: String,
+    /// The whole chain, as `name@length:hash`: a migration that was replaced by a longer one is counted apart.
+    pub chain: String,
     /// Each transformation's id with its outcomes and how often each came, in the order of the chain.
     pub transformations: Vec<(String, Vec<(&'static str, u64)>)>,
 }
 
 impl TransformationCounts {
-    /// Counts for the transformations with these ids.
-    pub fn new(migration: impl Into<String>, ids: impl IntoIterator<Item = String>) -> Self {
+    /// Counts for the transformations of this chain, which have these ids.
+    pub fn new(
+        migration: impl Into<String>,
+        chain: impl Into<String>,
+        ids: impl IntoIterator<Item = String>,
+    ) -> Self {
         let counted = |id| Counted {
             id,
             outcomes: Default::default(),
@@ -45,8 +52,14 @@ impl TransformationCounts {
         };
         Self {
             migration: migration.into(),
+            chain: chain.into(),
             transformations: ids.into_iter().map(counted).collect(),
         }
+    }
+
+    /// The chain that is counted, as `name@length:hash`.
+    pub(crate) fn chain(&self) -> &str {
+        &self.chain
     }
 
     /// Counts an outcome by its word; `matched` says whether the transformation found a place, and is none where it did not
@@ -94,6 +107,7 @@ impl TransformationCounts {
         };
         TransformationSnapshot {
             migration: self.migration.clone(),
+            chain: self.chain.clone(),
             transformations: self
                 .transformations
                 .iter()
@@ -109,7 +123,11 @@ mod tests {
 
     #[test]
     fn a_transformation_that_finds_nothing_in_a_thousand_messages_is_warned_of() {
-        let counts = TransformationCounts::new("orders", ["a".to_owned(), "b".to_owned()]);
+        let counts = TransformationCounts::new(
+            "orders",
+            "orders@2:0123456789abcdef",
+            ["a".to_owned(), "b".to_owned()],
+        );
         for _ in 0..999 {
             counts.add(0, "absent", Some(false));
             counts.add(1, "absent", Some(false));

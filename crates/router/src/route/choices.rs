@@ -103,15 +103,15 @@ impl Choice {
     fn new(plan: MigrationChoice, progress: &Progress) -> Self {
         let migration = &plan.migration;
         let ids = migration.transformations().iter().map(|one| one.id().to_owned());
-        let counts = Arc::new(TransformationCounts::new(migration.name(), ids));
-        progress.watch(Arc::clone(&counts));
+        let chain = migration.chain_id();
+        let counts = TransformationCounts::new(migration.name(), chain.as_str(), ids);
         Self {
-            chain: migration.chain_id().into(),
+            counts: progress.counting(counts),
+            chain: chain.into(),
             hash: migration
                 .chain_hash(migration.length())
                 .map(|hash| hash.short())
                 .unwrap_or_default(),
-            counts,
             plan,
         }
     }

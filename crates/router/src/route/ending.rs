@@ -1,17 +1,11 @@
 //! How a route ends: it takes nothing more, finishes what is in flight within a bound, and closes its ends.
 
-use std::time::{Duration, Instant};
-
-use dunlin_core::clock::Clock;
-use dunlin_core::error::{Error, ErrorKind, Result};
-use futures_util::future::{Either, select};
+use std::time::Instant;
 
 use super::{End, EndReason, Ended, Route, RouteError};
+use crate::limit::closed;
 use crate::progress::Fate;
 use crate::shutdown::Asked;
-
-/// How long one end may take to close when the route ends.
-pub const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The route takes nothing more.
 pub(super) struct Ending {
@@ -78,13 +72,13 @@ impl Route {
             return why.map(|reason| Ended { reason, left });
         }
         let clock = &*self.clock;
-        let settler = within(clock, CLOSE_LIMIT, "close", self.settling.close()).await;
-        let receiver = within(clock, CLOSE_LIMIT, "close", self.receiver.close()).await;
-        let mut closed = vec![(End::Source, settler), (End::Source, receiver)];
+        let settler = closed(clock, self.settling.close()).await;
+        let receiver = closed(clock, self.receiver.close()).await;
+        let mut results = vec![(End::Source, settler), (End::Source, receiver)];
         for (end, output) in self.outputs.into_each() {
-            closed.push((end, within(clock, CLOSE_LIMIT, "close", output.close()).await));
+            results.push((end, closed(clock, output.close()).await));
         }
-        for (end, result) in closed {
+        for (end, result) in results {
             if let Err(error) = result {
                 tracing::error!(
                     route = self.plan.name,
@@ -94,22 +88,5 @@ impl Route {
             }
         }
         why.map(|reason| Ended { reason, left })
-    }
-}
-
-/// The result of a call, or an error once it has taken too long.
-async fn within(
-    clock: &dyn Clock,
-    limit: Duration,
-    operation: &'static str,
-    call: impl Future<Output = Result<()>>,
-) -> Result<()> {
-    match select(std::pin::pin!(call), clock.sleep(limit)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => Err(Error::new(
-            ErrorKind::Timeout,
-            operation,
-            format!("expected an answer within {limit:?}, found none"),
-        )),
     }
 }

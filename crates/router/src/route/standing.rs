@@ -26,7 +26,11 @@ impl Route {
                 );
             }
             Event::LanesRevoking { .. } => self.in_flight.revoke(Arc::clone(&event)),
-            Event::Reconnected => self.progress.add(Count::Reconnects, 1),
+            Event::Reconnected => {
+                self.progress.add(Count::Reconnects, 1);
+                // Who asked to wait is gone with the connection; it asks again if it must.
+                self.intake.block(system, false);
+            }
             Event::Blocked { .. } if sends_to_it => self.intake.block(system, true),
             Event::Unblocked => self.intake.block(system, false),
             Event::Unhealthy { error } => self.intake.health(system, Some(error)),

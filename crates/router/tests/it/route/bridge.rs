@@ -229,6 +229,81 @@ async fn a_gap_in_the_source_is_counted() {
 }
 
 #[tokio::test]
+async fn a_target_that_asks_to_wait_stops_the_intake_until_it_takes_messages_again() {
+    for ends in [true, false] {
+        let stand = Stand::new();
+        let running = stand.run(stand.bridge());
+        running
+            .until("it runs", |progress| progress.state() == State::Running)
+            .await;
+        stand.sink_faults.tell(|| Event::Blocked {
+            reason: "memory alarm".to_owned(),
+        });
+        running
+            .until("it waits", |progress| {
+                matches!(progress.state(), State::Waiting(_))
+            })
+            .await;
+        stand.fill_numbers(10).await;
+        settle_down().await;
+        assert_eq!(running.count(Count::Received), 0);
+        stand.sink_faults.tell(|| {
+            if ends {
+                Event::Unblocked
+            } else {
+                Event::Reconnected
+            }
+        });
+        running.until_fate(Fate::Forwarded, 10).await;
+        assert_eq!(running.progress.state(), State::Running);
+    }
+}
+
+#[tokio::test]
+async fn a_lane_that_another_receiver_waits_for_is_given_when_nothing_of_it_is_in_flight() {
+    let settings = Settings::new().with("lanes", "2");
+    let sink = Settings::new().with("capabilities", "-dedup_by_id");
+    let stand = Stand::with(&settings, &sink);
+    stand
+        .fill((0..40).map(|n| number(n).with_key(n.to_string())))
+        .await;
+    let mut plan = stand.bridge();
+    plan.window.messages = 30;
+    stand.sink.hold_confirms();
+    let first = stand.run(plan.clone());
+    first
+        .until("its window is full", |progress| {
+            progress.count(Count::Received) == 30
+        })
+        .await;
+    let second = stand.run(plan);
+    settle_down().await;
+    assert_eq!(
+        second.count(Count::Received),
+        0,
+        "the lane is still the first one's"
+    );
+    stand.sink.release_confirms();
+    second
+        .until("it has a lane", |progress| progress.count(Count::Received) > 0)
+        .await;
+    for _ in 0..100 {
+        settle_down().await;
+        if first.fate(Fate::Forwarded) + second.fate(Fate::Forwarded) == 40 {
+            break;
+        }
+    }
+    let mut found = stand.payloads("orders");
+    let mut expected = numbers(0..40);
+    found.sort();
+    expected.sort();
+    assert_eq!(
+        found, expected,
+        "each once: the lane changed hands without a copy"
+    );
+}
+
+#[tokio::test]
 async fn one_route_that_ends_with_an_error_leaves_the_others_running() {
     use dunlin_core::messaging::Endpoint;
     use dunlin_router::plan::{Plan, SourcePlan};
@@ -263,4 +338,41 @@ async fn one_route_that_ends_with_an_error_leaves_the_others_running() {
         (ends[0].route.as_str(), ends[1].route.as_str()),
         ("bad", "orders")
     );
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_as_a_run_does_and_writes_nothing() {
+    use dunlin_router::plan::Plan;
+    use dunlin_router::runner::Runner;
+    for mode in ["log", "queue"] {
+        let stand = Stand::with(&Settings::new().with("mode", mode), &Settings::new());
+        stand
+            .fill((0..40).map(|n| {
+                if n % 4 == 3 {
+                    Message::tombstone()
+                } else {
+                    number(n)
+                }
+            }))
+            .await;
+        stand.source_faults.end_when_empty();
+        let mut plan = stand.bridge();
+        plan.empty_payload = EmptyPayload::Fail;
+        plan.dead_letter = Some(stand.end("dead"));
+        let runner = Runner::new(
+            Plan::by_hand(stand.systems(), [plan.clone()]).dry(),
+            std::sync::Arc::new(stand.clock.clone()),
+        );
+        let progress = runner.progress().remove(0);
+        let (_handle, listening) = dunlin_router::shutdown::shutdown();
+        assert!(runner.run(listening).await.remove(0).result.is_ok());
+        let found = [Fate::Forwarded, Fate::DeadLettered].map(|fate| progress.fate(fate));
+        assert_eq!(found, [30, 10], "{mode}");
+        assert!(stand.sink.stored("orders").is_empty() && stand.sink.stored("dead").is_empty());
+        assert!(stand.source_faults.verdicts().is_empty());
+
+        let running = stand.run(plan);
+        running.until_fate(Fate::Forwarded, 30).await;
+        running.until_fate(Fate::DeadLettered, 10).await;
+    }
 }

@@ -308,7 +308,7 @@ impl World {
                             );
                         }
                         Meant::DeadLettered => {
-                            assert_eq!((channel.as_str(), text), ("dead", format!(r#"{{"n":{number}"#)))
+                            assert_eq!((channel.as_str(), text), ("dead", format!(r#"{{"n":{number}"#)));
                         }
                         Meant::Dropped => panic!("{number} was dropped and is in `{channel}`"),
                     }

@@ -427,6 +427,16 @@ async fn migrations_are_replaced_under_load_and_each_message_keeps_the_one_it_wa
     }
     handle.ask();
     assert!(task.await.unwrap().remove(0).result.is_ok());
+    let counted: u64 = (progress.snapshot().transformations.iter())
+        .map(|chain| {
+            chain.transformations[0]
+                .1
+                .iter()
+                .map(|(_, count)| count)
+                .sum::<u64>()
+        })
+        .sum();
+    assert_eq!(counted, 1_000, "every chain is counted");
     let mut last = 0;
     let mut versions = std::collections::BTreeSet::new();
     for message in stand.sink.stored("orders") {

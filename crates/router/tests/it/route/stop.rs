@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dunlin_core::error::{Error, ErrorKind};
 use dunlin_router::progress::{Count, Fate, State};
-use dunlin_router::route::{CLOSE_LIMIT, EndReason};
+use dunlin_router::route::EndReason;
 
 use super::stand::{Stand, numbers, pass, settle_down};
 
@@ -197,9 +197,4 @@ async fn a_source_that_fails_for_a_while_is_asked_again() {
     pass(&stand.clock, Duration::from_secs(1)).await;
     running.until_fate(Fate::Forwarded, 10).await;
     assert_eq!(running.progress.state(), State::Running);
-}
-
-#[test]
-fn the_limit_for_closing_is_short() {
-    assert!(CLOSE_LIMIT <= Duration::from_secs(10));
 }
