@@ -11,6 +11,7 @@
     reason = "the tasks talk to the person who started them"
 )]
 
+mod bench;
 mod docs;
 mod links;
 mod orders;
@@ -35,6 +36,8 @@ struct Arguments {
 enum Task {
     /// Installs what the tests need, runs all of them, and ends with one line of totals.
     Test(test::Options),
+    /// Measures speed, as ratios in one run.
+    Bench(bench::Options),
     /// Builds the book and checks every link in it and in the pages at the root.
     Docs(docs::Options),
     /// Writes the orders of the quick start, the same bytes each time.
@@ -44,6 +47,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Docs(options) => docs::run(&options).map(|()| ExitCode::SUCCESS),
         Task::QuickstartData(options) => quickstart_data::run(&options).map(|()| ExitCode::SUCCESS),
     };

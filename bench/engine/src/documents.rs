@@ -20,8 +20,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Flat, Self::Nested, Self::Large, Self::Optional, Self::Mixed, Self::Pretty];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Flat,
+        Self::Nested,
+        Self::Large,
+        Self::Optional,
+        Self::Mixed,
+        Self::Pretty,
+    ];
 
     /// The name in tables.
     pub(crate) const fn name(self) -> &'static str {
@@ -76,11 +82,28 @@ impl Random {
     }
 
     fn digits(&mut self, count: usize) -> String {
-        (0..count).map(|place| char::from(b'0' + u8::try_from(if place == 0 { 1 + self.below(9) } else { self.below(10) }).unwrap_or(1))).collect()
+        (0..count)
+            .map(|place| {
+                char::from(
+                    b'0' + u8::try_from(if place == 0 {
+                        1 + self.below(9)
+                    } else {
+                        self.below(10)
+                    })
+                    .unwrap_or(1),
+                )
+            })
+            .collect()
     }
 }
 
-const NAMES: [&str; 5] = ["Zoë Müller", "Ádám Kovács", "李小龍", "Ann \\\"Annie\\\" Lee", "Søren Åberg"];
+const NAMES: [&str; 5] = [
+    "Zoë Müller",
+    "Ádám Kovács",
+    "李小龍",
+    "Ann \\\"Annie\\\" Lee",
+    "Søren Åberg",
+];
 
 fn flat(number: u64, random: &mut Random, optional: u64) -> String {
     let mut text = String::new();
@@ -136,10 +159,20 @@ fn order(number: u64, random: &mut Random, items: u64, history: u64, length: usi
         );
     }
     text.push_str(r#"],"debug":{"trace":["#);
-    let _ = write!(text, r#""{}","{}"]}},"history":["#, random.digits(12), random.digits(12));
+    let _ = write!(
+        text,
+        r#""{}","{}"]}},"history":["#,
+        random.digits(12),
+        random.digits(12)
+    );
     for entry in 0..history {
         let comma = if entry == 0 { "" } else { "," };
-        let _ = write!(text, r#"{comma}{{"at":17000{},"from":"N","to":"P","by":"user-{}","ok":true}}"#, random.digits(5), random.below(99));
+        let _ = write!(
+            text,
+            r#"{comma}{{"at":17000{},"from":"N","to":"P","by":"user-{}","ok":true}}"#,
+            random.digits(5),
+            random.below(99)
+        );
     }
     text.push_str(r#"],"meta":{"v":1},"channel":"web"}"#);
     text

@@ -75,8 +75,15 @@ impl Subject {
     /// One message. The record is left out, since the rival writes none.
     fn migrate(&self, number: usize) -> Result<Option<Bytes>> {
         let payload = self.documents[number % self.documents.len()].clone();
-        let input = Input { payload: Some(payload), key: None, headers: Headers::new() };
-        let options = Options { record: RecordMode::Ignore, ..Options::default() };
+        let input = Input {
+            payload: Some(payload),
+            key: None,
+            headers: Headers::new(),
+        };
+        let options = Options {
+            record: RecordMode::Ignore,
+            ..Options::default()
+        };
         match self.migration.migrate(black_box(input), &options) {
             Ok(migrated) => Ok(migrated.payload),
             Err(failure) => bail!("{failure}"),
@@ -105,7 +112,9 @@ impl Subject {
 fn spin(kind: Kind, operations: usize, messages: usize) -> Result<()> {
     let subject = Subject::new(kind, operations)?;
     subject.run(messages)?;
-    let total: usize = (0..messages).map(|number| subject.documents[number % subject.documents.len()].len()).sum();
+    let total: usize = (0..messages)
+        .map(|number| subject.documents[number % subject.documents.len()].len())
+        .sum();
     println!("{total}");
     Ok(())
 }
@@ -113,10 +122,23 @@ fn spin(kind: Kind, operations: usize, messages: usize) -> Result<()> {
 fn compare(program: &std::path::Path) -> Result<()> {
     let mut rival = Rival::start(program)?;
     println!("engine: reference interpreter · rival: {}", rival.describe()?);
-    println!("thread CPU time per message, median of {RUNS} runs of {} interleaved rounds", measure::ROUNDS);
+    println!(
+        "thread CPU time per message, median of {RUNS} runs of {} interleaved rounds",
+        measure::ROUNDS
+    );
     println!(
         "{:<9} {:>6} {:>4}  {:>12} {:>7}  {:>12} {:>7}  {:>11} {:>11}  {:>8} {:>9}",
-        "document", "bytes", "ops", "engine ns", "spread", "Value ns", "spread", "Value ÷ us", "us ÷ read", "allocs", "MB/s"
+        "document",
+        "bytes",
+        "ops",
+        "engine ns",
+        "spread",
+        "Value ns",
+        "spread",
+        "Value ÷ us",
+        "us ÷ read",
+        "allocs",
+        "MB/s"
     );
     for kind in Kind::ALL {
         for operations in CHAINS {
@@ -130,7 +152,11 @@ fn row(kind: Kind, operations: usize, rival: &mut Rival) -> Result<()> {
     let subject = Subject::new(kind, operations)?;
     let texts = kind.documents();
     let expected = (0..texts.len())
-        .map(|number| subject.migrate(number).and_then(|payload| payload.map(|bytes| bytes.to_vec()).context("no payload")))
+        .map(|number| {
+            subject
+                .migrate(number)
+                .and_then(|payload| payload.map(|bytes| bytes.to_vec()).context("no payload"))
+        })
         .collect::<Result<Vec<_>>>()?;
     let chain = chains::file(chains::chain(kind.is_order(), operations));
     rival.prepare(&chain, &texts, &expected)?;

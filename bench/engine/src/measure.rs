@@ -43,7 +43,11 @@ fn calibrate(engine: &mut Engine<'_>) -> Result<usize> {
         if taken * 2 >= BATCH {
             let wanted = count(size) * nanoseconds(BATCH) / nanoseconds(taken);
             // A batch is far below 2^32 messages, and never negative.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded above and below")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "bounded above and below"
+            )]
             return Ok((wanted.clamp(1.0, 1e9)) as usize);
         }
         size *= 2;
@@ -55,14 +59,20 @@ pub(crate) fn summary(figures: &[f64]) -> Time {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     let median = sorted[sorted.len() / 2];
-    Time { median, spread: (sorted[sorted.len() - 1] - sorted[0]) / median }
+    Time {
+        median,
+        spread: (sorted[sorted.len() - 1] - sorted[0]) / median,
+    }
 }
 
 fn nanoseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e9
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a number of messages in a batch is far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a number of messages in a batch is far below 2^53"
+)]
 fn count(messages: usize) -> f64 {
     messages as f64
 }

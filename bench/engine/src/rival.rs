@@ -25,7 +25,11 @@ impl Rival {
             .with_context(|| format!("the rival could not be started: {}", program.display()))?;
         let input = child.stdin.take();
         let output = child.stdout.take().context("the rival has no output")?;
-        Ok(Self { child, input, output: BufReader::new(output) })
+        Ok(Self {
+            child,
+            input,
+            output: BufReader::new(output),
+        })
     }
 
     /// Gives it a chain and documents, with the output that is expected for each. It checks its own output against them.
@@ -46,7 +50,9 @@ impl Rival {
     /// One batch of this many messages; the CPU time of its thread.
     pub(crate) fn run(&mut self, messages: usize) -> Result<Duration> {
         self.say(&format!("run {messages}"))?;
-        Ok(Duration::from_nanos(self.answer()?.parse().context("the rival answered no time")?))
+        Ok(Duration::from_nanos(
+            self.answer()?.parse().context("the rival answered no time")?,
+        ))
     }
 
     /// What it was built with.
