@@ -14,6 +14,7 @@
 mod bench;
 mod docs;
 mod links;
+mod mutants;
 mod orders;
 mod quickstart_data;
 mod test;
@@ -36,6 +37,8 @@ struct Arguments {
 enum Task {
     /// Installs what the tests need, runs all of them, and ends with one line of totals.
     Test(test::Options),
+    /// Makes deliberate faults, and expects a named test to catch each.
+    Mutants(mutants::Options),
     /// Measures speed, as ratios in one run.
     Bench(bench::Options),
     /// Builds the book and checks every link in it and in the pages at the root.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Mutants(options) => mutants::run(&options),
         Task::Docs(options) => docs::run(&options).map(|()| ExitCode::SUCCESS),
         Task::QuickstartData(options) => quickstart_data::run(&options).map(|()| ExitCode::SUCCESS),
     };
