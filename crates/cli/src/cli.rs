@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    apply, check, completions, explain, init, invert, lock, look, man, new, run, schema, systems,
+    apply, check, completions, explain, init, invert, lock, look, man, new, run, schema, systems, test,
 };
 use crate::ending::Ending;
 use crate::logs;
@@ -48,6 +48,7 @@ enum Command {
     Run(run::Run),
     Check(check::Check),
     Apply(apply::Apply),
+    Test(test::Test),
     Explain(explain::Explain),
     Peek(look::Peek),
     Tail(look::Tail),
@@ -92,6 +93,7 @@ impl Command {
             Self::Run(command) => command.format,
             Self::Check(command) => command.format,
             Self::Apply(command) => command.format,
+            Self::Test(command) => command.format,
             Self::Explain(command) => command.format,
             Self::Lock(command) => command.format,
             Self::Invert(command) => command.format,
@@ -111,6 +113,7 @@ impl Command {
             Self::Run(command) => command.run(shell),
             Self::Check(command) => command.run(shell),
             Self::Apply(command) => command.run(shell),
+            Self::Test(command) => command.run(shell),
             Self::Explain(command) => command.run(shell),
             Self::Peek(command) => command.run(shell),
             Self::Tail(command) => command.run(shell),

@@ -13,3 +13,4 @@ pub(crate) mod new;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod systems;
+pub(crate) mod test;
