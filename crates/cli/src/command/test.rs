@@ -92,7 +92,10 @@ impl Test {
                 });
             }
         }
-        let failed = results.iter().filter(|result| !result.problems.is_empty()).count();
+        let failed = results
+            .iter()
+            .filter(|result| !result.problems.is_empty())
+            .count();
         if shell.is_json() {
             self.json(&results, &coverage, shell)?;
         } else {
@@ -139,7 +142,10 @@ impl Test {
             };
             if node.member("migration").is_none() && node.member("cases").is_none() {
                 // Folders named `tests` hold other things, too.
-                writeln!(shell.err, "passed over {name}: it has neither `migration` nor `cases`")?;
+                writeln!(
+                    shell.err,
+                    "passed over {name}: it has neither `migration` nor `cases`"
+                )?;
                 continue;
             }
             fixtures.extend(Fixture::read(&file, &node, findings));
@@ -171,7 +177,10 @@ impl Test {
         coverage: &BTreeMap<&Path, Coverage<'_>>,
         shell: &mut Shell,
     ) -> io::Result<()> {
-        let failed = results.iter().filter(|result| !result.problems.is_empty()).count();
+        let failed = results
+            .iter()
+            .filter(|result| !result.problems.is_empty())
+            .count();
         let cases: Vec<Value> = results
             .iter()
             .map(|result| {

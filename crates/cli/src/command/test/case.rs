@@ -106,9 +106,7 @@ impl Case {
             (expected, Ok(migrated)) => match (&migrated.disposition, expected) {
                 (Disposition::Dropped { reason }, Expected::Dropped(expected)) => {
                     match expected.as_ref().filter(|expected| *expected != reason) {
-                        Some(expected) => {
-                            Err(format!("expected the reason `{expected}`, found `{reason}`"))
-                        }
+                        Some(expected) => Err(format!("expected the reason `{expected}`, found `{reason}`")),
                         None => Ok(None),
                     }
                 }

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use dunlin_core::finding::Findings;
 use dunlin_core::message::Headers;
 use dunlin_core::migration::FailureKind;
+use dunlin_core::migration::Limits;
 use dunlin_core::migration::document::{DuplicateNames, Kind, Reading, Value, parse};
 use dunlin_core::migration::load::fields::{Fields, Scope};
-use dunlin_core::migration::Limits;
 use dunlin_core::source::{Content, Node};
 
 use super::case::{Case, Expected, ExpectedFailure};
@@ -71,12 +71,20 @@ fn case(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Case> {
             Some(headers) => Some(headers?),
         },
         out_key,
-        order: if exact { MemberOrder::Exact } else { MemberOrder::Any },
+        order: if exact {
+            MemberOrder::Exact
+        } else {
+            MemberOrder::Any
+        },
     })
 }
 
 /// Exactly one of these fields must be there.
-fn only<'name>(fields: &mut Fields<'_, '_>, names: &[&'name str], known: &[&'static str]) -> Option<&'name str> {
+fn only<'name>(
+    fields: &mut Fields<'_, '_>,
+    names: &[&'name str],
+    known: &[&'static str],
+) -> Option<&'name str> {
     let there: Vec<&str> = known.iter().copied().filter(|name| fields.has(name)).collect();
     let listed = names
         .iter()
@@ -87,9 +95,10 @@ fn only<'name>(fields: &mut Fields<'_, '_>, names: &[&'name str], known: &[&'sta
     match there.as_slice() {
         [one] => names.iter().copied().find(|name| name == one),
         [] => {
-            fields
-                .findings()
-                .error(&place, format!("expected one of {listed} in this case, found none"));
+            fields.findings().error(
+                &place,
+                format!("expected one of {listed} in this case, found none"),
+            );
             None
         }
         several => {
@@ -118,9 +127,7 @@ fn input(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Vec<Bytes>> {
 fn expected(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Expected> {
     const NAMES: [&str; 5] = ["out", "out_json", "out_file", "error", "dropped"];
     match only(fields, &NAMES, &NAMES)? {
-        "out" => fields
-            .value("out")
-            .map(|value| Expected::Documents(vec![value])),
+        "out" => fields.value("out").map(|value| Expected::Documents(vec![value])),
         "out_json" => {
             let text = fields.text("out_json")?;
             let value = document(fields, "out_json", text.as_bytes())?;
