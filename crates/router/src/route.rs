@@ -25,6 +25,7 @@ mod in_flight;
 mod intake;
 mod judge;
 mod open;
+mod outgoing;
 mod output;
 mod outputs;
 mod settling;
@@ -32,10 +33,9 @@ mod standing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use dunlin_core::clock::Clock;
-use dunlin_core::error::{Class, Error, Result};
+use dunlin_core::error::Result;
 use dunlin_core::messaging::{Delivery, Receiver, Room, Verdict};
 use dunlin_core::position::Position;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -45,7 +45,7 @@ use crate::dead_letter::{Fault, kinds};
 use crate::fail_points::{FailPoint, FailPoints};
 use crate::plan::RoutePlan;
 use crate::progress::{Count, Fate, Progress};
-use crate::sessions::{Sessions, Told};
+use crate::sessions::Told;
 use crate::shutdown::{Asked, Shutdown};
 
 use ending::Ending;
@@ -56,10 +56,10 @@ use judge::{Judge, Judged};
 use output::{Answer, Happened};
 use outputs::Outputs;
 use settling::{Settled, Settling};
-use standing::systems_of;
 
 pub use choices::Migrations;
 pub use ended::{End, EndReason, Ended, RouteError};
+pub(crate) use open::Surroundings;
 
 /// One running route.
 pub(crate) struct Route {
@@ -83,16 +83,6 @@ pub(crate) struct Route {
     ending: Option<Ending>,
 }
 
-/// What a route is made with, apart from its plan.
-#[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) fail_points: Arc<dyn FailPoints>,
-    pub(crate) progress: Arc<Progress>,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) migrations: Migrations,
-}
-
 /// What the loop was woken by.
 enum Woken {
     Output(End, Happened),
@@ -104,47 +94,6 @@ enum Woken {
 }
 
 impl Route {
-    /// Verifies every end, and opens them.
-    pub(crate) async fn open(
-        plan: Arc<RoutePlan>,
-        sessions: &Sessions,
-        around: Surroundings,
-    ) -> Result<Self, RouteError> {
-        let events = sessions.listen(systems_of(&plan));
-        let opened = open::open(&plan, sessions).await?;
-        let Surroundings {
-            clock,
-            fail_points,
-            progress,
-            shutdown,
-            migrations,
-        } = around;
-        Ok(Self {
-            judge: Judge::new(
-                Arc::clone(&plan),
-                Arc::clone(&clock),
-                Arc::clone(&fail_points),
-                Arc::clone(&progress),
-            ),
-            receiver: opened.receiver,
-            settling: Settling::new(opened.settler, &plan.retry, Arc::clone(&clock)),
-            outputs: Outputs::new(opened.senders, &plan, &clock),
-            intake: Intake::new(&plan.retry),
-            in_flight: InFlight::new(plan.window, plan.batch),
-            batch: Vec::with_capacity(plan.batch),
-            breaker: FailureWatch::new(plan.breaker),
-            returned: HashMap::new(),
-            migrations,
-            ending: None,
-            plan,
-            clock,
-            fail_points,
-            progress,
-            shutdown,
-            events,
-        })
-    }
-
     /// Forwards until the source ends, the route is asked to stop, or something is wrong for good.
     pub(crate) async fn run(mut self) -> Result<Ended, RouteError> {
         if self.shutdown.asked() != Asked::Nothing {
@@ -196,33 +145,6 @@ impl Route {
         }
     }
 
-    /// The room for more messages; none while the route must not take any.
-    fn room(&self) -> Option<Room> {
-        let dead_letter_waits = self
-            .outputs
-            .dead_letter
-            .as_ref()
-            .is_some_and(|output| output.trouble().is_some());
-        let stopped = self.ending.is_some()
-            || dead_letter_waits
-            || self.outputs.down().is_some()
-            || self.settling.down().is_some()
-            || self.settling.trouble().is_some();
-        if stopped || !self.intake.is_open(self.clock.now()) {
-            return None;
-        }
-        self.in_flight.room()
-    }
-
-    fn wake_at(&self) -> Option<Instant> {
-        let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
-        let intake = self.intake.wake_at(self.clock.now());
-        [deadline, self.outputs.wake_at(), self.settling.wake_at(), intake]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
     /// Begins the way of what was received, also of what a call had taken that was cut short by something else.
     fn take(&mut self) {
         if self.batch.is_empty() {
@@ -240,17 +162,6 @@ impl Route {
             }
         }
         self.batch = batch;
-    }
-
-    fn source_failed(&mut self, error: Error) {
-        match error.class() {
-            Class::Closed => self.end(Ok(EndReason::SourceEnded), None),
-            Class::Permanent => self.fail(RouteError::Source(error)),
-            Class::Temporary | Class::Unhealthy => {
-                self.progress.add(Count::ReceiveFailures, 1);
-                self.intake.failed(&error, self.clock.now());
-            }
-        }
     }
 
     /// Migrates one message and sends it on its way.

@@ -1,27 +1,93 @@
 //! How a route begins: every end is asked whether it is what the plan says, and only then is one opened.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use dunlin_core::clock::Clock;
 use dunlin_core::error::Result;
 use dunlin_core::messaging::{Endpoint, Purpose, Receiver, Resolved, Sender, Session, Settler};
 
+use super::Route;
+use super::choices::Migrations;
 use super::ended::{End, RouteError};
-use super::outputs::Senders;
+use super::in_flight::InFlight;
+use super::intake::Intake;
+use super::judge::Judge;
+use super::outputs::{Outputs, Senders};
+use super::settling::Settling;
+use super::standing::systems_of;
+use crate::breaker::FailureWatch;
+use crate::fail_points::FailPoints;
 use crate::plan::{EndPlan, RoutePlan};
+use crate::progress::Progress;
 use crate::sessions::Sessions;
+use crate::shutdown::Shutdown;
+
+/// What a route is made with, apart from its plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fail_points: Arc<dyn FailPoints>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) migrations: Migrations,
+}
+
+impl Route {
+    /// Verifies every end, and opens them.
+    pub(crate) async fn open(
+        plan: Arc<RoutePlan>,
+        sessions: &Sessions,
+        around: Surroundings,
+    ) -> Result<Self, RouteError> {
+        let events = sessions.listen(systems_of(&plan));
+        let opened = open(&plan, sessions).await?;
+        let Surroundings {
+            clock,
+            fail_points,
+            progress,
+            shutdown,
+            migrations,
+        } = around;
+        Ok(Self {
+            judge: Judge::new(
+                Arc::clone(&plan),
+                Arc::clone(&clock),
+                Arc::clone(&fail_points),
+                Arc::clone(&progress),
+            ),
+            receiver: opened.receiver,
+            settling: Settling::new(opened.settler, &plan.retry, Arc::clone(&clock)),
+            outputs: Outputs::new(opened.senders, &plan, &clock),
+            intake: Intake::new(&plan.retry),
+            in_flight: InFlight::new(plan.window, plan.batch),
+            batch: Vec::with_capacity(plan.batch),
+            breaker: FailureWatch::new(plan.breaker),
+            returned: HashMap::new(),
+            migrations,
+            ending: None,
+            plan,
+            clock,
+            fail_points,
+            progress,
+            shutdown,
+            events,
+        })
+    }
+}
 
 /// What a route works with.
-pub(super) struct Opened {
-    pub(super) receiver: Box<dyn Receiver>,
-    pub(super) settler: Box<dyn Settler>,
-    pub(super) senders: Senders,
+struct Opened {
+    receiver: Box<dyn Receiver>,
+    settler: Box<dyn Settler>,
+    senders: Senders,
 }
 
 /// Verifies every end of the route, the dead letter too, then opens the senders, then the receiver.
 ///
 /// # Errors
 /// The first end that cannot be used, or that can do less than was planned. Nothing was received then.
-pub(super) async fn open(plan: &RoutePlan, sessions: &Sessions) -> Result<Opened, RouteError> {
+async fn open(plan: &RoutePlan, sessions: &Sessions) -> Result<Opened, RouteError> {
     let from = &plan.from;
     let source = Side {
         end: End::Source,

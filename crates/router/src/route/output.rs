@@ -7,8 +7,9 @@
 //! Nothing here waits by blocking: pauses are moments at which [`Output::begin`] has something to do again. It mints no ids:
 //! what is sent again is the same message with the same deduplication id.
 
+mod batch;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -16,13 +17,13 @@ use std::time::Instant;
 use dunlin_core::clock::Clock;
 use dunlin_core::error::{Class, Error, ErrorKind, Result};
 use dunlin_core::messaging::{Confirm, Lane, Outgoing, Receipt, Sender};
-use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
 use super::in_flight::Ticket;
 use crate::plan::RetryPlan;
 use crate::retry::Backoff;
+use batch::{Awaited, Batch, Head, HeldLane, Item, Sending};
 
 /// One end that a route sends to.
 pub(super) struct Output {
@@ -88,59 +89,6 @@ pub(super) enum Answer {
     GivenUp { ticket: Ticket, error: Error },
     /// The session was closed under it; it may or may not be stored.
     Closed { ticket: Ticket, reason: String },
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    ticket: Ticket,
-    lane: Lane,
-    sends: u32,
-}
-
-struct Item {
-    head: Head,
-    outgoing: Outgoing,
-}
-
-#[derive(Default)]
-struct Batch {
-    heads: Vec<Head>,
-    outgoing: Vec<Outgoing>,
-}
-
-/// A send under way. The heads stay outside, so that they can be looked through.
-struct Sending {
-    heads: Vec<Head>,
-    future: BoxFuture<'static, Sent>,
-}
-
-/// The client comes back with the batch, and with what it said.
-type Sent = (Box<dyn Sender>, Vec<Outgoing>, Result<Confirm>);
-
-struct HeldLane {
-    waiting: BTreeMap<Ticket, Item>,
-    /// Messages of the lane that were sent and not answered. While there are any, what fails may still be an earlier one.
-    unanswered: usize,
-    /// The one that goes ahead.
-    probe: Option<Ticket>,
-    again_at: Instant,
-    backoff: Backoff,
-}
-
-struct Awaited {
-    batch: u64,
-    confirm: Confirm,
-}
-
-impl Future for Awaited {
-    type Output = (u64, Vec<Result<Receipt>>);
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let batch = self.batch;
-        Pin::new(&mut self.confirm)
-            .poll(context)
-            .map(|answers| (batch, answers))
-    }
 }
 
 impl Output {
@@ -482,20 +430,5 @@ impl Output {
                 backoff,
             },
         );
-    }
-}
-
-impl Batch {
-    fn push(&mut self, mut item: Item) {
-        item.head.sends = item.head.sends.saturating_add(1);
-        self.heads.push(item.head);
-        self.outgoing.push(item.outgoing);
-    }
-
-    fn into_items(self) -> impl DoubleEndedIterator<Item = Item> {
-        self.heads
-            .into_iter()
-            .zip(self.outgoing)
-            .map(|(head, outgoing)| Item { head, outgoing })
     }
 }

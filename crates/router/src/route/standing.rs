@@ -1,15 +1,55 @@
-//! How a route stands: what its sessions tell it beside the data, and what it tells whoever looks.
+//! How a route stands: whether it may take more, what its sessions tell it beside the data, and what it tells whoever looks.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use dunlin_core::messaging::Event;
+use dunlin_core::error::{Class, Error};
+use dunlin_core::messaging::{Event, Room};
 
-use super::{End, Route};
+use super::{End, EndReason, Route, RouteError};
 use crate::plan::RoutePlan;
 use crate::progress::{Count, State};
 use crate::sessions::Told;
 
 impl Route {
+    /// The room for more messages; none while the route must not take any.
+    pub(super) fn room(&self) -> Option<Room> {
+        let dead_letter_waits = self
+            .outputs
+            .dead_letter
+            .as_ref()
+            .is_some_and(|output| output.trouble().is_some());
+        let stopped = self.ending.is_some()
+            || dead_letter_waits
+            || self.outputs.down().is_some()
+            || self.settling.down().is_some()
+            || self.settling.trouble().is_some();
+        if stopped || !self.intake.is_open(self.clock.now()) {
+            return None;
+        }
+        self.in_flight.room()
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
+        let intake = self.intake.wake_at(self.clock.now());
+        [deadline, self.outputs.wake_at(), self.settling.wake_at(), intake]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn source_failed(&mut self, error: Error) {
+        match error.class() {
+            Class::Closed => self.end(Ok(EndReason::SourceEnded), None),
+            Class::Permanent => self.fail(RouteError::Source(error)),
+            Class::Temporary | Class::Unhealthy => {
+                self.progress.add(Count::ReceiveFailures, 1);
+                self.intake.failed(&error, self.clock.now());
+            }
+        }
+    }
+
     /// Hears what a session tells beside the data.
     pub(super) fn listen(&mut self, told: Told) {
         let Told { system, event } = told;
