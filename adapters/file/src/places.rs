@@ -66,13 +66,7 @@ impl PlaceFile {
     ///
     /// # Errors
     /// Another receiver has it: `Blocked`, and unhealthy.
-    pub(crate) fn take(
-        storage: Arc<dyn Storage>,
-        group: &Path,
-        channel: &Path,
-        durable: bool,
-    ) -> Result<Self> {
-        let path = group.join(channel);
+    pub(crate) fn take(storage: Arc<dyn Storage>, path: PathBuf, durable: bool) -> Result<Self> {
         let beside = path.with_extension("lock");
         let failed = |message| {
             let path = path.clone();

@@ -164,11 +164,10 @@ impl FileSession {
             )
             .with("channel", &end.channel));
         }
-        let (group, channel) = (self.system.config.group(group)?, file_of(&end.channel, ".json")?);
+        let path = self.place_of(end, group)?;
         let places = PlaceFile::take(
             Arc::clone(&self.system.stand.storage),
-            &group,
-            &channel,
+            path,
             end.sync == Sync::Always,
         )?;
         let mut since = None;
@@ -192,6 +191,21 @@ impl FileSession {
             places: Some(places),
             since,
         })
+    }
+
+    /// The file in which a group remembers its place in this channel.
+    fn place_of(&self, end: &End, group: &str) -> Result<PathBuf> {
+        let config = &self.system.config;
+        let path = config.group(group)?.join(file_of(&end.channel, ".json")?);
+        let root = if config.places.starts_with(self.folder()) {
+            self.folder()
+        } else {
+            &config.places
+        };
+        let storage = &self.system.stand.storage;
+        storage
+            .beneath(root, &path)
+            .map_err(|cause| io("receiver", "the place cannot be used", &path, cause))
     }
 
     /// What the disk says to this end. Nothing is made.
@@ -265,22 +279,15 @@ impl FileSession {
         let mut state = ChannelState::default();
         let storage = &self.system.stand.storage;
         let place = match group {
-            Some(group) => places::read(
-                &**storage,
-                &self
-                    .system
-                    .config
-                    .group(group)?
-                    .join(file_of(&end.channel, ".json")?),
-            )?,
+            Some(group) => places::read(&**storage, &self.place_of(&end, group)?)?,
             None => None,
         };
         let mut tail = Tail::new(self.subject(&end), Events::ignored());
         let (mut depth, mut lag, mut bytes) = (0_u64, 0_u64, 0_u64);
         loop {
             match tail.look()? {
-                Look::Nothing => {}
-                Look::End => break,
+                // A line that is just being written does not count yet.
+                Look::Nothing | Look::End => break,
                 Look::Lines(lines) => {
                     for line in lines {
                         let known = place

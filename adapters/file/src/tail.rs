@@ -392,6 +392,9 @@ impl Tail {
             }
             return Ok(Some(Look::Nothing));
         }
+        if !self.buffer.is_empty() && !self.superseded && self.is_being_written(log)? {
+            return Ok(Some(Look::Nothing));
+        }
         let mut last = Vec::new();
         if !self.buffer.is_empty() {
             let bytes = self.buffer.split().freeze();
@@ -405,6 +408,23 @@ impl Tail {
             return Ok(Some(Look::End));
         }
         Ok((!last.is_empty()).then_some(Look::Lines(last)))
+    }
+
+    /// Whether a writer of ours holds the file: then a line without a line feed is one that it has not yet written whole.
+    fn is_being_written(&self, log: &Log) -> Result<bool> {
+        let Some((folder, path)) = &self.subject.path else {
+            return Ok(false);
+        };
+        let storage = &self.subject.storage;
+        // A lock is let go by closing, so it is tried on a descriptor of its own.
+        let tried = storage.beneath(folder, path).and_then(|real| {
+            let file = storage.open(&real, How::Read)?;
+            Ok(file.identity()? == log.identity && !file.try_lock()?)
+        });
+        match tried {
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(false),
+            tried => tried.map_err(|cause| self.failed("the file cannot be looked at", cause)),
+        }
     }
 
     /// A file beside the one that is read, known by its identity under whatever name it has now.

@@ -207,6 +207,44 @@ async fn a_followed_file_waits_for_the_rest_of_a_line() {
 }
 
 #[tokio::test]
+async fn a_line_that_a_writer_has_not_finished_is_no_last_line() {
+    let folder = tempdir().unwrap();
+    let path = file(folder.path(), "a");
+    let bench = Bench::real(folder.path(), &settings(&[("poll_interval_ms", "5")]));
+    let sender = bench.sender("a").await;
+    append(&path, "whole\nhal");
+    let (mut receiver, _settler) = bench.receiver("a").await;
+    assert_eq!(texts(&receive(&mut receiver, 1).await), ["whole"]);
+    let waiting =
+        tokio::time::timeout(Duration::from_millis(60), receiver.receive(ROOM, &mut Vec::new())).await;
+    assert!(waiting.is_err());
+    append(&path, "f\nleft");
+    assert_eq!(texts(&receive(&mut receiver, 1).await), ["half"]);
+    sender.close().await.unwrap();
+    assert_eq!(texts(&drain(&mut receiver).await), ["left"]);
+}
+
+#[tokio::test]
+async fn a_place_that_a_link_leads_out_of_the_folder_is_refused() {
+    let folder = tempdir().unwrap();
+    let (data, outside) = (folder.path().join("data"), folder.path().join("outside"));
+    for made in [&data, &outside] {
+        fs::create_dir(made).unwrap();
+    }
+    append(&file(&data, "a"), "0\n");
+    std::os::unix::fs::symlink(&outside, data.join(".dunlin")).unwrap();
+    refused(
+        Bench::real(&data, &Settings::new())
+            .from("a", Start::Earliest)
+            .await,
+    );
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    let elsewhere = settings(&[("places", outside.to_str().unwrap())]);
+    Bench::real(&data, &elsewhere).receiver("a").await;
+    assert!(outside.join("group/a.json").exists());
+}
+
+#[tokio::test]
 async fn a_renamed_file_is_read_to_its_end_and_then_the_new_one_from_its_start() {
     let folder = tempdir().unwrap();
     let path = file(folder.path(), "a");
