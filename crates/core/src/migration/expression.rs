@@ -14,6 +14,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -42,6 +43,8 @@ pub struct Expression {
     text: Arc<str>,
     tree: Arc<IdedExpr>,
     makes_container: bool,
+    /// The names of members that stand in the text. A failure may repeat them.
+    written: Arc<BTreeSet<String>>,
 }
 
 /// What an expression may look at, at one place of one message.
@@ -75,7 +78,7 @@ pub struct CompileError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationError {
     /// A member, a header or an element that the expression reads is not there.
-    #[error("expected `{0}`, found no such member")]
+    #[error("expected {0}, found no such member")]
     Missing(String),
     /// A string that had to be read holds a lone surrogate.
     #[error("expected text, found a lone surrogate")]
@@ -134,6 +137,7 @@ impl Expression {
         Ok(Self {
             text: text.into(),
             makes_container: guard::may_make_container(&tree),
+            written: Arc::new(guard::written_names(&tree)),
             tree: Arc::new(tree),
         })
     }
@@ -194,7 +198,7 @@ impl Expression {
         context.add_variable_as_val("key", values::from_key(scope.key));
         let result = match cel::Value::resolve_val(&self.tree, &context) {
             Ok(value) => take(&*value),
-            Err(error) => Err(explain(&error)),
+            Err(error) => Err(self.explain(&error)),
         };
         if budget.is_spent() {
             // What an operator made of the error on its way out does not count.
@@ -204,6 +208,16 @@ impl Expression {
             return Err(EvaluationError::InvalidText);
         }
         result
+    }
+
+    /// As [`explain`], but a name that was computed from the message is not told.
+    fn explain(&self, error: &ExecutionError) -> EvaluationError {
+        match error {
+            ExecutionError::NoSuchKey(name) if !self.written.contains(&***name) => {
+                EvaluationError::Missing("a member of a computed name".to_owned())
+            }
+            _ => explain(error),
+        }
     }
 
     fn names(&self, variable: &str) -> bool {
@@ -239,7 +253,7 @@ fn reads_member_of_null(overload: &cel::OverloadError) -> bool {
 fn explain(error: &ExecutionError) -> EvaluationError {
     let failed = |message: &str| EvaluationError::Failed(message.to_owned());
     match error {
-        ExecutionError::NoSuchKey(name) => EvaluationError::Missing(name.to_string()),
+        ExecutionError::NoSuchKey(name) => EvaluationError::Missing(format!("`{name}`")),
         ExecutionError::NoSuchOverload(overload) if reads_member_of_null(overload) => {
             EvaluationError::Missing("a member of null".to_owned())
         }

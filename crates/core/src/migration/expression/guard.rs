@@ -7,10 +7,11 @@
 //! that knows the documents' own objects. The names begin with `@`, which the grammar allows nobody to write.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, operators};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::common::types::{self, CelBool, CelInt, CelList, CelString, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{Env, ExecutionError, extensions};
@@ -457,6 +458,52 @@ pub(super) fn may_make_container(tree: &IdedExpr) -> bool {
             | "@sortByAssociatedKeys" => true,
             _ => false,
         },
+    }
+}
+
+/// The names of members that stand in the text: those behind a dot, and all literal strings.
+pub(super) fn written_names(tree: &IdedExpr) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    collect_names(tree, &mut names);
+    names
+}
+
+fn collect_names(tree: &IdedExpr, names: &mut BTreeSet<String>) {
+    match &tree.expr {
+        Expr::Unspecified | Expr::Ident(_) | Expr::Struct(_) => {}
+        Expr::Literal(LiteralValue::String(text)) => {
+            names.insert(text.inner().to_owned());
+        }
+        Expr::Literal(_) => {}
+        Expr::Select(select) => {
+            names.insert(select.field.clone());
+            collect_names(&select.operand, names);
+        }
+        Expr::List(list) => list.elements.iter().for_each(|part| collect_names(part, names)),
+        Expr::Map(map) => {
+            for entry in &map.entries {
+                if let EntryExpr::MapEntry(entry) = &entry.expr {
+                    collect_names(&entry.key, names);
+                    collect_names(&entry.value, names);
+                }
+            }
+        }
+        Expr::Comprehension(loops) => {
+            for part in [
+                &loops.iter_range,
+                &loops.accu_init,
+                &loops.loop_cond,
+                &loops.loop_step,
+                &loops.result,
+            ] {
+                collect_names(part, names);
+            }
+        }
+        Expr::Call(call) => {
+            for part in call.target.as_deref().into_iter().chain(&call.args) {
+                collect_names(part, names);
+            }
+        }
     }
 }
 

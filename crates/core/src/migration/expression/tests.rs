@@ -88,11 +88,11 @@ fn every_expression_gives_the_same_value_a_hundred_times() {
 fn what_is_missing_is_told_apart_from_what_is_wrong() {
     assert_eq!(
         evaluate("payload.none", "{}"),
-        Err(EvaluationError::Missing("none".to_owned()))
+        Err(EvaluationError::Missing("`none`".to_owned()))
     );
     assert_eq!(
         evaluate("headers['none']", "{}"),
-        Err(EvaluationError::Missing("none".to_owned()))
+        Err(EvaluationError::Missing("`none`".to_owned()))
     );
     for text in [
         "payload.a + 'x'",
@@ -252,4 +252,16 @@ fn a_member_of_null_is_missing_as_on_a_path() {
         evaluate("payload + 1", "null"),
         Err(EvaluationError::Failed(_))
     ));
+}
+
+#[test]
+fn a_failure_never_tells_a_name_that_was_computed_from_the_message() {
+    for text in ["payload.m[payload.secret]", "headers[payload.secret]", "{'a': 1}[payload.secret]"] {
+        let error = evaluate(text, r#"{"m":{},"secret":"4111111111"}"#).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected a member of a computed name, found no such member",
+            "{text}"
+        );
+    }
 }
