@@ -66,7 +66,6 @@ impl Rules {
 }
 
 /// One message while an operation works on it.
-#[derive(Debug)]
 pub(crate) struct Context<'a> {
     /// The document; `None` for a message without a payload.
     pub(crate) document: Option<Value>,
@@ -405,11 +404,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Looks only where the operation worked: inside of `each` there may be as many containers as operations.
     fn check_working_depth(&mut self) -> Result<(), Failure> {
-        let too_deep = self
-            .document
-            .as_ref()
-            .is_some_and(|document| document.depth() > Limits::WORKING_DEPTH);
+        let too_deep = self.bases.iter().any(|base| {
+            self.get(base)
+                .is_some_and(|value| base.len() + value.depth() > Limits::WORKING_DEPTH)
+        });
         if !too_deep {
             return Ok(());
         }
@@ -421,6 +421,18 @@ impl<'a> Context<'a> {
             Limits::WORKING_DEPTH
         );
         Err(Failure::new(FailureKind::Limit, expected))
+    }
+}
+
+/// Prints no content.
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Context")
+            .field("document", &self.document.as_ref().map(Value::kind))
+            .field("headers", &self.headers)
+            .field("key_bytes", &self.key.as_ref().map(Bytes::len))
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What `move` and `copy` share: a value is carried from one place to another inside of the same element.
 
+use std::collections::HashSet;
+
 use crate::finding::Finding;
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnConflict, Room, Tally};
@@ -355,9 +357,10 @@ fn check_merge(context: &Context<'_>, target: &[usize], value: &Value) -> Result
     match (there, value) {
         (Value::Null, _) => Ok(()),
         (Value::Object(members), Value::Object(arriving)) => {
+            let there: HashSet<_> = members.iter().map(|member| member.name.sort_key()).collect();
             let twice = arriving
                 .iter()
-                .find(|member| members.iter().any(|there| there.name == member.name));
+                .find(|member| there.contains(&member.name.sort_key()));
             match twice {
                 None => Ok(()),
                 Some(member) => Err(

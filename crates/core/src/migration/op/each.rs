@@ -190,4 +190,15 @@ mod tests {
         refuses(r#"{"each":"a","do":[{"remove":"b","id":"x"}]}"#, "id");
         refuses(r#"{"each":"a","do":[]}"#, "empty");
     }
+
+    #[test]
+    fn very_many_containers_are_each_looked_at_for_themselves() {
+        let lines: Vec<_> = (0..50_000).map(|_| r#"{"t":[{"q":1}]}"#).collect();
+        let before = format!("[{}]", lines.join(","));
+        applies(
+            r#"{"each":"[*].t","do":[{"rename":"q","to":"n"}]}"#,
+            &before,
+            &before.replace('q', "n"),
+        );
+    }
 }

@@ -1,8 +1,10 @@
 //! `expand`: members with joined names as nested objects. Its way back is `flatten`.
 
+use std::collections::HashMap;
+
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnConflict, OnError};
-use crate::migration::document::{Member, Text, Value};
+use crate::migration::document::{Kind, Member, Text, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::limits::Limits;
 use crate::migration::load::fields::Fields;
@@ -79,6 +81,7 @@ impl Expand {
                 on_conflict: self.on_conflict,
                 kept_targets: 0,
                 entries: Vec::new(),
+                places: HashMap::new(),
             };
             // What does not move is there before anything that does, wherever it stands.
             for (place, member) in members
@@ -86,8 +89,7 @@ impl Expand {
                 .enumerate()
                 .filter(|(place, _)| names[*place].len() == 1)
             {
-                tree.entries
-                    .push((place, member.name.clone(), Node::Leaf(member.value.clone())));
+                tree.push(place, &member.name, Node::Leaf(member.value.clone()));
             }
             for (place, member) in members
                 .iter()
@@ -128,13 +130,38 @@ struct Tree {
     on_conflict: OnConflict,
     kept_targets: u64,
     entries: Vec<(usize, Text, Node)>,
+    /// Where the entries of a name stand: an object may have a hundred thousand names.
+    places: HashMap<Vec<u32>, Vec<usize>>,
 }
 
 enum Node {
     /// A value that is not looked into.
     Leaf(Value),
     /// An object that is being made.
-    Branch(Vec<(Text, Node)>),
+    Branch(Branch),
+    /// What was here has given way to something else.
+    Gone,
+}
+
+/// The members of an object that is being made, each name once.
+#[derive(Default)]
+struct Branch {
+    members: Vec<(Text, Node)>,
+    places: HashMap<Vec<u32>, usize>,
+}
+
+impl Branch {
+    /// The member of this name, unless it has given way.
+    fn find(&self, name: &Text) -> Option<usize> {
+        self.places.get(&name.sort_key()).copied()
+    }
+
+    fn push(&mut self, name: &Text, node: Node) -> usize {
+        let place = self.members.len();
+        self.places.insert(name.sort_key(), place);
+        self.members.push((name.clone(), node));
+        place
+    }
 }
 
 impl Tree {
@@ -148,19 +175,22 @@ impl Tree {
                 "expected a name with fewer parts",
             ));
         }
-        let there = self.entries.iter().position(|(_, name, _)| name == first);
+        let there = self
+            .places
+            .get(&first.sort_key())
+            .and_then(|places| places.first().copied());
         let index = match there {
             Some(index) if matches!(self.entries[index].2, Node::Branch(_)) => index,
             Some(index) => {
                 let Node::Leaf(found) = &self.entries[index].2 else {
                     return Ok(());
                 };
-                match give_way(self.on_conflict, found)? {
+                match give_way(self.on_conflict, found.kind())? {
                     Way::Stays => {
                         self.kept_targets += 1;
                         return Ok(());
                     }
-                    Way::Goes => self.entries.retain(|(_, name, _)| name != first),
+                    Way::Goes => self.give_up(first),
                 }
                 self.branch(place, first)
             }
@@ -174,42 +204,52 @@ impl Tree {
     }
 
     fn branch(&mut self, place: usize, name: &Text) -> usize {
-        self.entries.push((place, name.clone(), Node::Branch(Vec::new())));
-        self.entries.len() - 1
+        self.push(place, name, Node::Branch(Branch::default()))
+    }
+
+    fn push(&mut self, place: usize, name: &Text, node: Node) -> usize {
+        let index = self.entries.len();
+        self.places.entry(name.sort_key()).or_default().push(index);
+        self.entries.push((place, name.clone(), node));
+        index
+    }
+
+    /// Every member of this name gives way.
+    fn give_up(&mut self, name: &Text) {
+        for index in self.places.remove(&name.sort_key()).unwrap_or_default() {
+            self.entries[index].2 = Node::Gone;
+        }
     }
 
     fn finish(mut self) -> Vec<Member> {
         self.entries.sort_by_key(|(place, ..)| *place);
         self.entries
             .into_iter()
-            .map(|(_, name, node)| Member {
-                name,
-                value: node.finish(),
-            })
+            .filter_map(|(_, name, node)| node.finish(name))
             .collect()
     }
 }
 
 impl Node {
-    fn finish(self) -> Value {
-        match self {
+    fn finish(self, name: Text) -> Option<Member> {
+        let value = match self {
             Self::Leaf(value) => value,
-            Self::Branch(children) => Value::Object(
-                children
+            Self::Branch(branch) => Value::Object(
+                branch
+                    .members
                     .into_iter()
-                    .map(|(name, node)| Member {
-                        name,
-                        value: node.finish(),
-                    })
+                    .filter_map(|(name, node)| node.finish(name))
                     .collect(),
             ),
-        }
+            Self::Gone => return None,
+        };
+        Some(Member { name, value })
     }
 
-    fn value(&self) -> Value {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Leaf(value) => value.clone(),
-            Self::Branch(_) => Value::Object(Vec::new()),
+            Self::Leaf(value) => value.kind(),
+            Self::Branch(_) | Self::Gone => Kind::Object,
         }
     }
 }
@@ -219,13 +259,13 @@ enum Way {
     Goes,
 }
 
-fn give_way(on_conflict: OnConflict, there: &Value) -> Result<Way, Failure> {
+fn give_way(on_conflict: OnConflict, there: Kind) -> Result<Way, Failure> {
     match on_conflict {
         OnConflict::Fail | OnConflict::Merge => Err(Failure::new(
             FailureKind::Conflict,
             "expected no two values for one name",
         )
-        .found(there.kind())),
+        .found(there)),
         OnConflict::KeepTarget => Ok(Way::Stays),
         OnConflict::Replace => Ok(Way::Goes),
     }
@@ -233,7 +273,7 @@ fn give_way(on_conflict: OnConflict, there: &Value) -> Result<Way, Failure> {
 
 /// Puts a value below a branch. Gives the number of values that were given up for what was there.
 fn insert(
-    mut children: &mut Vec<(Text, Node)>,
+    mut branch: &mut Branch,
     pieces: &[Text],
     value: Value,
     on_conflict: OnConflict,
@@ -242,36 +282,31 @@ fn insert(
         return Ok(0);
     };
     for piece in way {
-        let mut index = children.iter().position(|(name, _)| name == piece);
+        let mut index = branch.find(piece);
         if let Some(there) = index
-            && let Node::Leaf(found) = &children[there].1
+            && let Node::Leaf(found) = &branch.members[there].1
         {
-            match give_way(on_conflict, found)? {
+            match give_way(on_conflict, found.kind())? {
                 Way::Stays => return Ok(1),
                 Way::Goes => {
-                    children.remove(there);
+                    branch.members[there].1 = Node::Gone;
                     index = None;
                 }
             }
         }
-        let index = index.unwrap_or_else(|| {
-            children.push((piece.clone(), Node::Branch(Vec::new())));
-            children.len() - 1
-        });
-        let Node::Branch(inner) = &mut children[index].1 else {
+        let index = index.unwrap_or_else(|| branch.push(piece, Node::Branch(Branch::default())));
+        let Node::Branch(inner) = &mut branch.members[index].1 else {
             return Ok(0);
         };
-        children = inner;
+        branch = inner;
     }
-    if let Some(there) = children.iter().position(|(name, _)| name == last) {
-        match give_way(on_conflict, &children[there].1.value())? {
+    if let Some(there) = branch.find(last) {
+        match give_way(on_conflict, branch.members[there].1.kind())? {
             Way::Stays => return Ok(1),
-            Way::Goes => {
-                children.remove(there);
-            }
+            Way::Goes => branch.members[there].1 = Node::Gone,
         }
     }
-    children.push((last.clone(), Node::Leaf(value)));
+    branch.push(last, Node::Leaf(value));
     Ok(0)
 }
 
@@ -329,5 +364,24 @@ mod tests {
     #[test]
     fn a_lone_surrogate_in_a_name_is_carried_as_it_is() {
         applies(r#"{"expand":"$"}"#, r#"{"\ud800.b":1}"#, r#"{"\ud800":{"b":1}}"#);
+    }
+
+    #[test]
+    fn very_many_names_are_expanded_in_one_pass() {
+        // Comparing each with each would take these minutes.
+        let members = |form: &dyn Fn(usize) -> String| {
+            let members: Vec<_> = (0..100_000).map(form).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        applies(
+            r#"{"expand":"$"}"#,
+            &members(&|index| format!(r#""a{index}.b":1"#)),
+            &members(&|index| format!(r#""a{index}":{{"b":1}}"#)),
+        );
+        applies(
+            r#"{"expand":"$"}"#,
+            &members(&|index| format!(r#""a.b{index}":1"#)),
+            &format!(r#"{{"a":{}}}"#, members(&|index| format!(r#""b{index}":1"#))),
+        );
     }
 }

@@ -3,6 +3,8 @@
 mod case;
 mod header;
 
+use std::collections::HashMap;
+
 use crate::finding::Finding;
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnConflict, Tally};
@@ -82,20 +84,20 @@ impl Rename {
             return self.apply_to_header(context, name);
         }
         let mut tally = Tally::default();
-        let mut batches: Vec<(Location, Vec<usize>)> = Vec::new();
+        let mut batches = Batches::default();
         // A mismatch or a `where` that fails behind a batch must not be reported before that batch's conflict, so
         // the batches before it are performed first.
         for turn in context.branches(&self.path, Occurrences::Every) {
             match context.admit(turn, &mut tally) {
-                Ok(Some(place)) => join_batch(&mut batches, place),
+                Ok(Some(place)) => batches.join(place),
                 Ok(None) => {}
                 Err(failure) => {
-                    self.perform(context, &batches, &mut tally)?;
+                    self.perform(context, &batches.all, &mut tally)?;
                     return Err(failure);
                 }
             }
         }
-        self.perform(context, &batches, &mut tally)?;
+        self.perform(context, &batches.all, &mut tally)?;
         context.finish(&self.path, &tally)
     }
 
@@ -144,22 +146,28 @@ impl Rename {
             }
         }
         let at = |index: usize| -> Location { parent.iter().copied().chain([index]).collect() };
+        // Whoever has or gets a name, by that name: an object may have a hundred thousand members. Those of one name
+        // either were there before, or came from one old name; so the first of them speaks for all.
+        let mut bearers: HashMap<Vec<u32>, Vec<usize>> = HashMap::new();
+        for (index, member) in members.iter().enumerate() {
+            if new[index].is_none() && !member.value.is_vacant() {
+                bearers.entry(member.name.sort_key()).or_default().push(index);
+            }
+        }
         for index in 0..old.len() {
             let Some(name) = new[index].clone() else { continue };
+            let there = bearers.entry(name.sort_key()).or_default();
             // There already: what keeps this name, and what an earlier rename gave it. Occurrences of one name are
             // no conflict.
-            let there: Vec<usize> = (0..old.len())
-                .filter(|&other| match &new[other] {
-                    None => old[other] == name,
-                    Some(result) => other < index && *result == name && old[other] != old[index],
-                })
-                .filter(|&other| context.get(&at(other)).is_some())
-                .collect();
-            if let Some(&other) = there.first() {
+            let rival = there
+                .first()
+                .copied()
+                .filter(|&first| new[first].is_none() || old[first] != old[index]);
+            if let Some(rival) = rival {
                 match self.on_conflict {
-                    OnConflict::Fail | OnConflict::Merge => return Err(context.conflict_at(&at(other))),
+                    OnConflict::Fail | OnConflict::Merge => return Err(context.conflict_at(&at(rival))),
                     OnConflict::Replace => {
-                        for other in there {
+                        for other in std::mem::take(there) {
                             let _ = context.take(&at(other));
                         }
                     }
@@ -171,6 +179,7 @@ impl Rename {
                     }
                 }
             }
+            there.push(index);
             if let Some(Value::Object(members)) = context.get_mut(parent) {
                 members[index].name = name;
             }
@@ -239,12 +248,24 @@ impl Rename {
     }
 }
 
-fn join_batch(batches: &mut Vec<(Location, Vec<usize>)>, place: Place) {
-    let mut parent = place.location;
-    let Some(index) = parent.pop() else { return };
-    match batches.iter_mut().find(|(known, _)| *known == parent) {
-        Some((_, indexes)) => indexes.push(index),
-        None => batches.push((parent, vec![index])),
+/// The places of each object, in the order in which the objects were met first.
+#[derive(Default)]
+struct Batches {
+    all: Vec<(Location, Vec<usize>)>,
+    /// Where the batch of an object stands. An array has as many objects as a message has room for.
+    known: HashMap<Location, usize>,
+}
+
+impl Batches {
+    fn join(&mut self, place: Place) {
+        let mut parent = place.location;
+        let Some(index) = parent.pop() else { return };
+        if let Some(batch) = self.known.get(&parent) {
+            self.all[*batch].1.push(index);
+        } else {
+            self.known.insert(parent.clone(), self.all.len());
+            self.all.push((parent, vec![index]));
+        }
     }
 }
 

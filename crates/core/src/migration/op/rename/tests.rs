@@ -145,3 +145,27 @@ fn operands_that_do_not_fit_together_are_refused() {
     refuses(r#"{"rename":"@headers.a","to":"dunlin-x"}"#, "dunlin-");
     refuses(r#"{"rename":"@key","to":"b"}"#, "key");
 }
+
+#[test]
+fn very_many_renames_are_judged_in_one_pass() {
+    use std::fmt::Write as _;
+    // Comparing each with each would take these minutes.
+    let (mut lines, mut wide) = (String::from("["), String::from("{"));
+    for index in 0..100_000 {
+        let comma = if index == 0 { "" } else { "," };
+        write!(lines, "{comma}{{\"a\":1}}").unwrap();
+        write!(wide, "{comma}\"fooBar{index}\":1").unwrap();
+    }
+    lines.push(']');
+    wide.push('}');
+    applies(
+        r#"{"rename":"[*].a","to":"b"}"#,
+        &lines,
+        &lines.replace('a', "b"),
+    );
+    applies(
+        r#"{"rename":"*","case":"snake"}"#,
+        &wide,
+        &wide.replace("fooBar", "foo_bar"),
+    );
+}
