@@ -256,7 +256,11 @@ fn a_member_of_null_is_missing_as_on_a_path() {
 
 #[test]
 fn a_failure_never_tells_a_name_that_was_computed_from_the_message() {
-    for text in ["payload.m[payload.secret]", "headers[payload.secret]", "{'a': 1}[payload.secret]"] {
+    for text in [
+        "payload.m[payload.secret]",
+        "headers[payload.secret]",
+        "{'a': 1}[payload.secret]",
+    ] {
         let error = evaluate(text, r#"{"m":{},"secret":"4111111111"}"#).unwrap_err();
         assert_eq!(
             error.to_string(),

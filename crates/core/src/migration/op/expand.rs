@@ -261,11 +261,9 @@ enum Way {
 
 fn give_way(on_conflict: OnConflict, there: Kind) -> Result<Way, Failure> {
     match on_conflict {
-        OnConflict::Fail | OnConflict::Merge => Err(Failure::new(
-            FailureKind::Conflict,
-            "expected no two values for one name",
-        )
-        .found(there)),
+        OnConflict::Fail | OnConflict::Merge => {
+            Err(Failure::new(FailureKind::Conflict, "expected no two values for one name").found(there))
+        }
         OnConflict::KeepTarget => Ok(Way::Stays),
         OnConflict::Replace => Ok(Way::Goes),
     }

@@ -158,11 +158,7 @@ fn very_many_renames_are_judged_in_one_pass() {
     }
     lines.push(']');
     wide.push('}');
-    applies(
-        r#"{"rename":"[*].a","to":"b"}"#,
-        &lines,
-        &lines.replace('a', "b"),
-    );
+    applies(r#"{"rename":"[*].a","to":"b"}"#, &lines, &lines.replace('a', "b"));
     applies(
         r#"{"rename":"*","case":"snake"}"#,
         &wide,
