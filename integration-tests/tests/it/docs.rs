@@ -11,16 +11,17 @@
 //! Blocks marked `text` are for the eye. `sh` is for the few commands that a test cannot run, because they start the
 //! tests; they are listed here, and the continuous integration runs them.
 
+mod desk;
 mod page;
 mod pattern;
 mod tables;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 
+use desk::Desk;
 use dunlin_core::migration::FailureKind;
-use dunlin_integration_tests::{dunlin, root};
+use dunlin_integration_tests::root;
 use page::{Block, Kind, Page};
 
 /// Commands that tests cannot run; `.ci/run` is or runs each of them.
@@ -52,74 +53,6 @@ fn pages() -> Vec<Page> {
     files.sort();
     assert!(files.len() > 5, "the walk must have found the book");
     files.iter().map(|file| Page::read(file)).collect()
-}
-
-/// A fresh copy of what the pages talk about.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a scratch folder");
-        let desk = Self { folder };
-        desk.copy(&root().join("config"), &desk.path().join("config"));
-        desk
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn copy(&self, from: &Path, to: &Path) {
-        std::fs::create_dir_all(to).expect("a folder in the scratch folder");
-        for entry in from.read_dir().expect("the folder can be read") {
-            let from = entry.expect("the folder can be read").path();
-            let name = from.file_name().expect("an entry of a folder has a name");
-            if from.is_dir() {
-                // What an earlier run of the examples wrote is not part of them.
-                if name != "out" {
-                    self.copy(&from, &to.join(name));
-                }
-            } else {
-                std::fs::copy(&from, to.join(name)).expect("the file can be copied");
-            }
-        }
-    }
-
-    /// Runs a command as a reader would type it, and gives its status and everything it printed.
-    fn run(&self, command: &str) -> (i32, String) {
-        let command = ["cargo run --release -- ", "cargo run -- "]
-            .iter()
-            .find_map(|start| command.strip_prefix(start))
-            .map_or_else(|| command.to_owned(), |rest| format!("dunlin {rest}"));
-        let binary = dunlin();
-        let folder = binary.parent().expect("a file lies in a folder").to_owned();
-        let path = std::env::join_paths([folder].into_iter().chain(std::env::split_paths(
-            &std::env::var_os("PATH").unwrap_or_default(),
-        )))
-        .expect("folders without the separator in their names");
-        let output = Command::new("sh")
-            .args(["-c", &format!("exec 2>&1; {command}")])
-            .current_dir(self.path())
-            .env("PATH", path)
-            .env("NO_COLOR", "1")
-            .env("DUNLIN_DATA", root().join("../shared/data"))
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .output()
-            .expect("a shell");
-        let text = String::from_utf8_lossy(&output.stdout).replace(&self.path().display().to_string(), ".");
-        (output.status.code().unwrap_or(-1), text)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))
-            .expect("a folder in the scratch folder");
-        std::fs::write(&path, text).expect("a file in the scratch folder");
-        path
-    }
 }
 
 /// Runs the blocks of one page in order and collects what is wrong.
@@ -234,6 +167,16 @@ fn examples(page: &Page) -> Vec<(String, Vec<&Block>)> {
     examples
 }
 
+/// Writes the transformation of an example as a file of its own, `example.yaml`.
+fn write_transformation(desk: &Desk, transformation: &str) {
+    let indented: String = transformation
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
+    let entry = indented.replacen("    ", "  - ", 1);
+    desk.write("example.yaml", &format!("transformations:\n{entry}"));
+}
+
 /// Applies the transformation of an example to its document, and compares.
 fn apply(name: &str, blocks: &[&Block]) -> Result<(), String> {
     let [transformation, input, output] = blocks else {
@@ -245,13 +188,7 @@ fn apply(name: &str, blocks: &[&Block]) -> Result<(), String> {
         return Err(format!("{name}: the example shows another operation"));
     }
     let desk = Desk::new();
-    let indented: String = transformation
-        .text
-        .lines()
-        .map(|line| format!("    {line}\n"))
-        .collect();
-    let entry = indented.replacen("    ", "  - ", 1);
-    desk.write("example.yaml", &format!("transformations:\n{entry}"));
+    write_transformation(&desk, &transformation.text);
     desk.write("in.ndjson", &input.text);
     let (status, printed) = desk.run("dunlin apply example.yaml in.ndjson");
     let fits = match &output.kind {

@@ -317,6 +317,7 @@ fn every_package_takes_the_lints_of_the_workspace() {
                 "crates/b/Cargo.toml",
                 "[package]\nname = \"b\"\n\n[lints]\nworkspace = true\n",
             ),
+            ("bench/c/Cargo.toml", "[package]\nname = \"c\"\n\n[workspace]\n"),
         ],
         &["crates/a/Cargo.toml:0: the lints of the workspace are not inherited"],
     );

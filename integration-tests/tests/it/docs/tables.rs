@@ -4,15 +4,187 @@
 //! `cargo xtask docs --write` runs the same test with `DUNLIN_WRITE_DOCS` set, and it then replaces what differs.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use dunlin_integration_tests::root;
+use serde_json::Value;
+
+use super::desk::Desk;
+use super::page::Page;
 
 const BEGIN: &str = "<!-- generated: ";
 const END: &str = "<!-- end of generated -->";
 
 /// All tables by their names.
 fn tables() -> BTreeMap<&'static str, String> {
-    BTreeMap::from([("configuration", dunlin_router::config::markdown_table())])
+    let desk = Desk::new();
+    let systems = json(&desk, "dunlin systems --format json");
+    let systems = systems.as_array().expect("a list of systems");
+    BTreeMap::from([
+        ("commands", commands(&desk)),
+        ("configuration", dunlin_router::config::markdown_table()),
+        ("operations", operations()),
+        ("settings", settings(systems)),
+        ("systems", system_table(systems)),
+    ])
+}
+
+fn json(desk: &Desk, command: &str) -> Value {
+    let (status, printed) = desk.run(command);
+    assert_eq!(status, 0, "{command}: {printed}");
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{command}: {error}: {printed}"))
+}
+
+/// The subcommands: a table, and below it the help of each.
+fn commands(desk: &Desk) -> String {
+    let help = |command: &str| {
+        let (status, printed) = desk.run(command);
+        assert_eq!(status, 0, "{command}: {printed}");
+        printed
+    };
+    let list = help("dunlin --help");
+    let commands: Vec<(&str, &str)> = list
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .map_while(|line| line.trim().split_once(' '))
+        .filter(|(name, _)| *name != "help")
+        .collect();
+    assert!(commands.len() > 5, "the help must list the commands: {list}");
+    let mut text = String::from("| Command | What it does |\n|---|---|\n");
+    for (name, what) in &commands {
+        let _ = writeln!(text, "| [`{name}`](#dunlin-{name}) | {} |", cell(what.trim()));
+    }
+    for (name, _) in &commands {
+        let help = help(&format!("dunlin {name} --help"));
+        let _ = write!(text, "\n## dunlin {name}\n\n```text\n{}\n```\n", help.trim_end());
+    }
+    text
+}
+
+/// One row for each system: where it is, what a channel is, what it can do.
+fn system_table(systems: &[Value]) -> String {
+    let mut text = String::from(
+        "| System | Address | A channel is | Can, with its default settings |\n|---|---|---|---|\n",
+    );
+    for system in systems {
+        let capabilities = system["capabilities"].as_object().expect("capabilities by name");
+        let can: Vec<String> = capabilities
+            .iter()
+            .filter_map(|(name, value)| match value {
+                Value::Bool(true) => Some(name.clone()),
+                Value::String(what) => Some(format!("{name}: {what}")),
+                _ => None,
+            })
+            .collect();
+        let _ = writeln!(
+            text,
+            "| {}, {} | `{}` | {} | {} |",
+            cell(word(system, "scheme")),
+            cell(word(system, "title")),
+            word(system, "example"),
+            cell(word(system, "channel")),
+            can.join(", "),
+        );
+    }
+    text
+}
+
+/// The settings of each system, and what they change in its capabilities.
+fn settings(systems: &[Value]) -> String {
+    let mut text = String::new();
+    for system in systems {
+        let _ = write!(text, "## {}\n\n", word(system, "scheme"));
+        for condition in system["conditions"].as_array().into_iter().flatten() {
+            let _ = writeln!(text, "- {}", condition.as_str().unwrap_or_default());
+        }
+        text.push_str("\n| Setting | Default | Meaning |\n|---|---|---|\n");
+        for setting in system["settings"].as_array().into_iter().flatten() {
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {}{} |",
+                word(setting, "name"),
+                cell(word(setting, "default")),
+                cell(word(setting, "meaning")),
+                if setting["at_end"] == Value::Bool(false) {
+                    " At the system only."
+                } else {
+                    ""
+                },
+            );
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// One row for each example of the reference: what the operation does, and how well the example can be undone.
+fn operations() -> String {
+    let page = Page::read(&root().join("docs/reference/operations.md"));
+    let source =
+        std::fs::read_to_string(root().join("docs/reference/operations.md")).expect("a page can be read");
+    let mut text =
+        String::from("| Operation | What it does | Undone by | What is lost |\n|---|---|---|---|\n");
+    for (name, blocks) in super::examples(&page) {
+        let desk = Desk::new();
+        super::write_transformation(&desk, &blocks[0].text);
+        let (status, printed) = desk.run("dunlin invert example.yaml --format json 2>/dev/null");
+        assert_eq!(status, 0, "{name}: {printed}");
+        let inverse: Value =
+            serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{name}: {error}: {printed}"));
+        let undoing = &inverse["undoing"][0];
+        let by: Vec<String> = undoing["transformations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .map(|entry| {
+                format!(
+                    "`{}`",
+                    entry
+                        .keys()
+                        .find(|key| is_operation(key))
+                        .map_or("", |key| key.as_str())
+                )
+            })
+            .collect();
+        let lost = match undoing["reason"].as_str() {
+            Some(reason) => format!("{}: {reason}", word(undoing, "loss")),
+            None => word(undoing, "loss").to_owned(),
+        };
+        let section = source
+            .split(&format!("\n### {name}\n"))
+            .nth(1)
+            .unwrap_or_default();
+        let sentence = section.trim_start().lines().next().unwrap_or_default();
+        let by = if by.is_empty() {
+            "–".to_owned()
+        } else {
+            by.join(", ")
+        };
+        let _ = writeln!(
+            text,
+            "| [`{name}`](#{name}) | {} | {by} | {} |",
+            cell(sentence),
+            cell(&lost)
+        );
+    }
+    text
+}
+
+/// Whether a field of a transformation is the word of an operation: each has an example under its own heading.
+fn is_operation(field: &str) -> bool {
+    let page = Page::read(&root().join("docs/reference/operations.md"));
+    page.blocks.iter().any(|block| block.heading == field)
+}
+
+fn word<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}
+
+/// A bar inside a cell would begin the next one.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 /// The page with every marked table put in anew.
@@ -32,7 +204,7 @@ fn refreshed(page: &str, tables: &BTreeMap<&str, String>) -> Result<String, Stri
             .find(END)
             .ok_or_else(|| format!("the table `{name}` has no end"))?;
         text.push_str(&rest[..start]);
-        text.push_str(&format!("{BEGIN}{name} -->\n\n{}\n\n{END}", table.trim()));
+        let _ = write!(text, "{BEGIN}{name} -->\n\n{}\n\n{END}", table.trim());
         rest = &rest[end + END.len()..];
     }
     text.push_str(rest);
