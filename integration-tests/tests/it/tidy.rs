@@ -19,7 +19,7 @@ fn holds(check: fn(&Tree) -> Vec<Finding>, bad: &[(&str, &str)], expected: &[&st
         .collect();
     assert_eq!(seen, expected, "the check must find what is wrong in the sample");
 
-    let findings: Vec<String> = check(&Tree::project()).iter().map(ToString::to_string).collect();
+    let findings: Vec<String> = check(Tree::project()).iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "in the project:\n{}", findings.join("\n"));
 }
 
@@ -372,7 +372,7 @@ fn no_package_changes_how_numbers_are_read() {
 #[test]
 fn sizes_of_files_are_printed() {
     let project = Tree::project();
-    let sizes = text::sizes(&project);
+    let sizes = text::sizes(project);
     let total: usize = sizes.iter().map(|(lines, _)| lines).sum();
     println!("{} files, {total} lines without tests; the longest:", sizes.len());
     for (lines, path) in sizes.iter().take(15) {

@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::LazyLock;
+
+use dunlin_integration_tests::root;
 
 /// Text files by their path from the root, with `/` between the parts.
 #[derive(Debug, Default)]
@@ -49,16 +52,18 @@ pub(super) struct Line {
 }
 
 impl Tree {
-    /// The project this test was built from.
-    pub(super) fn project() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut tree = Self::default();
-        tree.collect(&root, "");
-        assert!(
-            tree.files.contains_key("crates/core/src/lib.rs"),
-            "the walk must have found the project"
-        );
-        tree
+    /// The project this test was built from, read once for all tests.
+    pub(super) fn project() -> &'static Self {
+        static PROJECT: LazyLock<Tree> = LazyLock::new(|| {
+            let mut tree = Tree::default();
+            tree.collect(root(), "");
+            assert!(
+                tree.files.contains_key("crates/core/src/lib.rs"),
+                "the walk must have found the project"
+            );
+            tree
+        });
+        &PROJECT
     }
 
     /// A tree made up for one test.
