@@ -20,7 +20,6 @@ use crate::shell::{Format, Shell};
     name = "dunlin",
     bin_name = "dunlin",
     version,
-    propagate_version = true,
     max_term_width = 100,
     after_help = "Examples:
   dunlin init orders                      makes a small project that works

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use dunlin_core::clock::Clock;
 use dunlin_core::finding::{Finding, Findings, Place};
-use dunlin_core::migration::{LoadOptions, Loaded, Migration};
+use dunlin_core::migration::{LoadOptions, Loaded, Migration, Secrets};
 use dunlin_router::config::Sources;
 use dunlin_router::files::ProjectFiles;
 use dunlin_router::secrets::EnvironmentSecrets;
@@ -80,6 +80,25 @@ pub(crate) fn secrets() -> EnvironmentSecrets {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     EnvironmentSecrets::new(&environment)
+}
+
+/// The same, for a migration that is about to be performed; a secret that it needs and that is not there is told at once.
+pub(crate) fn secrets_for(migration: &Migration) -> Result<EnvironmentSecrets, Trouble> {
+    let secrets = secrets();
+    for one in migration.transformations().iter().filter(|one| !one.flagged()) {
+        if let Some(name) = one
+            .secrets()
+            .into_iter()
+            .find(|name| secrets.secret(name).is_none())
+        {
+            return Err(Trouble::Usage(format!(
+                "`{}` needs the secret `{name}`: set the environment variable DUNLIN_SECRET_{}",
+                one.id(),
+                name.to_uppercase().replace(['-', '.'], "_")
+            )));
+        }
+    }
+    Ok(secrets)
 }
 
 /// The clock of this process.

@@ -111,8 +111,13 @@ impl Shell {
     }
 
     /// Writes out what is held back.
+    ///
+    /// Standard output is not touched where there is nothing to write: a route may be writing to it, and may be stuck there.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.err.flush()?;
+        if self.out.buffer().is_empty() {
+            return Ok(());
+        }
         self.out.flush()
     }
 }

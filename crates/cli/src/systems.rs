@@ -4,6 +4,7 @@
 
 use dunlin_core::error::Result;
 use dunlin_core::memory;
+use dunlin_core::messaging::Resolved;
 use dunlin_core::registry::Registry;
 
 /// The systems that are built in, each under the scheme of its addresses.
@@ -16,4 +17,9 @@ pub(crate) fn registry() -> Result<Registry> {
     #[cfg(feature = "file")]
     registry.add(dunlin_file::PLUGIN)?;
     Ok(registry)
+}
+
+/// Whether an end writes to the standard output of this process, so that nothing else may be written there.
+pub(crate) fn is_standard_output(end: &Resolved) -> bool {
+    end.canonical.starts_with("file:-#")
 }

@@ -190,9 +190,17 @@ impl Resolver for ProjectFiles {
 fn nearest_root(folder: &Path) -> io::Result<PathBuf> {
     let real = folder.canonicalize()?;
     let is_marked = |folder: &&Path| MARKS.iter().any(|mark| folder.join(mark).is_file());
-    // The folder as it was named is kept where it is the root itself, since it is what people are shown.
+    // People are shown the root as they would name it: the folder as it was named where it is the root itself, and what lies
+    // below the current folder from there.
     Ok(match real.ancestors().find(is_marked) {
-        Some(root) if root != real => root.to_owned(),
+        Some(root) if root != real => {
+            let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+            match here.and_then(|here| root.strip_prefix(here).ok().map(Path::to_owned)) {
+                Some(below) if below.as_os_str().is_empty() => PathBuf::from("."),
+                Some(below) => below,
+                None => root.to_owned(),
+            }
+        }
         _ => folder.to_owned(),
     })
 }

@@ -62,6 +62,7 @@ impl Apply {
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let loaded = self.migration.load(&LoadOptions::default())?;
         shell.tell(&loaded.warnings)?;
+        let secrets = project::secrets_for(&loaded.migration)?;
         let input = project::Input::open(self.file.as_deref())?;
         let sides = Sides::open(
             &loaded.migration,
@@ -70,7 +71,7 @@ impl Apply {
         )?;
         let mut filter = Filter {
             migration: &loaded.migration,
-            secrets: project::secrets(),
+            secrets,
             place: input.name.clone(),
             sides,
             failed: false,
@@ -147,7 +148,7 @@ impl Filter<'_> {
             Err(refused) => return self.fail(line, &refused.0, &refused.1),
         };
         match self.migrate(&original.message) {
-            Ok(migrated) => self.pass(line, &original, migrated, shape),
+            Ok(migrated) => self.pass(line, &original, &migrated, shape),
             Err(failure) => self.fail(line, &original, &failure),
         }
     }
@@ -169,13 +170,13 @@ impl Filter<'_> {
         &mut self,
         line: u64,
         original: &Envelope,
-        migrated: Migrated,
+        migrated: &Migrated,
         shape: Shape,
     ) -> Result<(), Trouble> {
         let written = match &migrated.disposition {
             Disposition::Dropped { .. } => Ok(None),
             Disposition::Forward | Disposition::Behind | Disposition::Ahead => {
-                written(original, &migrated, shape).map(Some)
+                written(original, migrated, shape).map(Some)
             }
         };
         let written = match written {
@@ -183,7 +184,7 @@ impl Filter<'_> {
             Err(failure) => return self.fail(line, original, &failure),
         };
         self.sides
-            .report(&original.message, &migrated, &self.place, line)?;
+            .report(&original.message, migrated, &self.place, line)?;
         if let Some(mut written) = written {
             written.push(b'\n');
             self.shell.out.write_all(&written)?;

@@ -77,7 +77,7 @@ impl Explain {
             key: message.key.clone(),
             steps: Vec::new(),
         };
-        let secrets = project::secrets();
+        let secrets = project::secrets_for(migration)?;
         let options = Options {
             secrets: &secrets,
             ..Options::default()

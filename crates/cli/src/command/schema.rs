@@ -28,6 +28,8 @@ pub(crate) struct Schema {
 enum Of {
     /// A configuration
     Config,
+    /// A migration, or a file of transformations
+    Migration,
 }
 
 impl Schema {
@@ -35,6 +37,7 @@ impl Schema {
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let schema = match self.of {
             Of::Config => dunlin_router::config::json_schema(),
+            Of::Migration => dunlin_core::migration::load::json_schema(),
         };
         let text = serde_json::to_string_pretty(&schema)
             .map_err(|error| Trouble::Failed(format!("the schema cannot be written: {error}")))?;

@@ -11,6 +11,7 @@ pub mod lock;
 mod migration_file;
 mod name;
 mod resolver;
+mod schema;
 mod transformations;
 mod validations;
 
@@ -23,6 +24,7 @@ pub use draft::{Check, Status, Validation};
 pub(crate) use draft::{Direction, Draft, Entry, Transformation};
 pub use name::{MOST_ID_BYTES, is_migration_name, natural_order};
 pub use resolver::{MemoryResolver, ResolveError, Resolver};
+pub use schema::json_schema;
 
 use crate::finding::{Finding, Findings, Place};
 use crate::migration::document::DuplicateNames;

@@ -180,6 +180,11 @@ const OPERATIONS: &[(&str, Parse)] = &[
     ("compute", |fields| Compute::parse(fields).map(Op::Compute)),
 ];
 
+/// The words of all operations, in the order of the reference.
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|(word, _)| *word)
+}
+
 /// Whether this is the word of an operation.
 pub(crate) fn is_operation(word: &str) -> bool {
     OPERATIONS.iter().any(|(operation, _)| *operation == word)

@@ -1,6 +1,7 @@
 //! What a run has done: a table of counts, and for each route how it ended and where to look.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use dunlin_router::runner::RouteEnd;
 use serde_json::{Map, Value, json};
 
 use crate::shell::{Shell, Tone};
+use crate::systems::is_standard_output;
 use crate::wording::listed;
 
 /// Everything that a run leaves to be told.
@@ -19,17 +21,28 @@ pub(super) struct Summary {
     routes: BTreeMap<String, Ends>,
     progress: Vec<Arc<Progress>>,
     dry: bool,
+    /// Messages go to standard output, so the summary must not.
+    aside: bool,
 }
 
-/// The outputs of a route, each as the configuration names it and as its system does.
+/// The outputs of a route.
 struct Ends {
-    target: String,
-    report: Option<String>,
-    dead_letter: Option<String>,
+    target: Output,
+    report: Option<Output>,
+    dead_letter: Option<Output>,
 }
+
+/// One output, as the configuration names it and as its system does.
+struct Output {
+    channel: String,
+    place: String,
+}
+
+/// Counts something.
+type Counting = fn(&ProgressSnapshot) -> u64;
 
 /// The columns: each with what it counts.
-const COLUMNS: [(&str, fn(&ProgressSnapshot) -> u64); 9] = [
+const COLUMNS: [(&str, Counting); 9] = [
     ("received", |seen| seen.count(Count::Received)),
     ("migrated", |seen| seen.count(Count::Migrated)),
     ("forwarded", |seen| {
@@ -41,7 +54,9 @@ const COLUMNS: [(&str, fn(&ProgressSnapshot) -> u64); 9] = [
     ("dead-lettered", |seen| seen.fate(Fate::DeadLettered)),
     ("reported", |seen| seen.count(Count::Reported)),
     ("settled", |seen| seen.fate(Fate::Settled)),
-    ("duplicates", |seen| seen.count(Count::UnexpectedDuplicates)),
+    ("duplicates", |seen| {
+        seen.fate(Fate::Joined) + seen.count(Count::UnexpectedDuplicates)
+    }),
     ("failed", |seen| seen.count(Count::Failed)),
 ];
 
@@ -67,11 +82,12 @@ impl Summary {
     /// Of these routes.
     pub(super) fn of(plan: &Plan, dry: bool) -> Self {
         let named = |end: &EndPlan| {
-            let name = match end.channel.as_str() {
+            let channel = match end.channel.as_str() {
                 "" => end.system.clone(),
                 channel => format!("{}/{channel}", end.system),
             };
-            format!("{name} ({})", end.resolved.canonical)
+            let place = end.resolved.canonical.clone();
+            Output { channel, place }
         };
         let ends = |route: &dunlin_router::RoutePlan| Ends {
             target: named(&route.to.end),
@@ -86,6 +102,11 @@ impl Summary {
                 .collect(),
             progress: Vec::new(),
             dry,
+            aside: !dry
+                && plan
+                    .routes
+                    .iter()
+                    .any(|route| is_standard_output(&route.to.end.resolved)),
         }
     }
 
@@ -94,49 +115,62 @@ impl Summary {
         self.progress = progress;
     }
 
-    /// Writes it.
+    /// Writes it: to standard output, or to standard error where messages go to standard output.
     pub(super) fn write(&self, ends: &[RouteEnd], shell: &mut Shell) -> io::Result<()> {
         let seen: Vec<ProgressSnapshot> = self.progress.iter().map(|progress| progress.snapshot()).collect();
-        if shell.is_json() {
+        let text = if shell.is_json() {
             let routes: Vec<Value> = seen
                 .iter()
                 .map(|seen| self.to_json(seen, end_of(ends, seen)))
                 .collect();
-            return shell.json(&json!({"dry_run": self.dry, "routes": routes}));
+            format!("{}\n", json!({"dry_run": self.dry, "routes": routes}))
+        } else {
+            self.text(&seen, ends, shell)
+        };
+        if self.aside {
+            shell.err.write_all(text.as_bytes())
+        } else {
+            shell.out.write_all(text.as_bytes())
         }
-        if seen.iter().any(|seen| seen.count(Count::Received) > 0) {
-            writeln!(shell.out, "{}", table(&seen))?;
-        }
-        for seen in &seen {
-            self.tell(seen, end_of(ends, seen), shell)?;
-        }
-        Ok(())
     }
 
-    fn tell(&self, seen: &ProgressSnapshot, end: Option<&RouteEnd>, shell: &mut Shell) -> io::Result<()> {
+    fn text(&self, seen: &[ProgressSnapshot], ends: &[RouteEnd], shell: &Shell) -> String {
+        let mut lines = Vec::new();
+        if seen.iter().any(|seen| seen.count(Count::Received) > 0) {
+            lines.push(table(seen).to_string());
+        }
+        for seen in seen {
+            self.tell(seen, end_of(ends, seen), shell, &mut lines);
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    fn tell(&self, seen: &ProgressSnapshot, end: Option<&RouteEnd>, shell: &Shell, lines: &mut Vec<String>) {
         let (tone, ended) = ended(end);
         let nothing_new = seen.count(Count::Received) == 0;
         let what = if nothing_new && tone == Tone::Good {
-            shell.paint(tone, "nothing new")
+            "nothing new".to_owned()
         } else {
-            shell.paint(tone, ended)
+            ended
         };
-        writeln!(shell.out, "{}: {what}", seen.route)?;
+        let what = if self.aside { what } else { shell.paint(tone, what) };
+        lines.push(format!("{}: {what}", seen.route));
         if nothing_new {
-            return Ok(());
+            return;
         }
-        let mut line = |name: &str, text: String| writeln!(shell.out, "  {name:<13} {text}");
+        let mut line = |name: &str, text: String| lines.push(format!("  {name:<13} {text}"));
         if let Some(ends) = self.routes.get(&seen.route).filter(|_| !self.dry) {
-            line("target", ends.target.clone())?;
+            line("target", ends.target.to_string());
             if let Some(report) = &ends.report {
-                line("report", report.clone())?;
+                line("report", report.to_string());
             }
             if let Some(dead_letter) = ends
                 .dead_letter
                 .as_ref()
                 .filter(|_| seen.count(Count::Failed) > 0)
             {
-                line("dead letter", dead_letter.clone())?;
+                line("dead letter", dead_letter.to_string());
             }
         }
         if !seen.failures.is_empty() {
@@ -144,7 +178,7 @@ impl Summary {
                 .failures
                 .iter()
                 .map(|(kind, count)| format!("{count} {kind}"));
-            line("failed", listed(kinds))?;
+            line("failed", listed(kinds));
         }
         let fates = [
             (Fate::UnsafeForwarded, "failed and forwarded as they came"),
@@ -160,19 +194,16 @@ impl Summary {
             .map(|(count, words)| format!("{count} {words}"))
             .collect();
         if !news.is_empty() {
-            line("also", listed(news))?;
+            line("also", listed(news));
         }
         if self.dry {
-            for migration in &seen.transformations {
-                for (id, outcomes) in &migration.transformations {
-                    let outcomes = outcomes
-                        .iter()
-                        .map(|(outcome, count)| format!("{outcome} {count}"));
-                    line(id, listed(outcomes))?;
-                }
+            for (id, outcomes) in seen.transformations.iter().flat_map(|one| &one.transformations) {
+                let outcomes = outcomes
+                    .iter()
+                    .map(|(outcome, count)| format!("{outcome} {count}"));
+                lines.push(format!("  {id}: {}", listed(outcomes)));
             }
         }
-        Ok(())
     }
 
     fn to_json(&self, seen: &ProgressSnapshot, end: Option<&RouteEnd>) -> Value {
@@ -208,11 +239,23 @@ impl Summary {
             "counts": numbers(&mut counts.into_iter()),
             "fates": numbers(&mut fates.into_iter()),
             "failures": numbers(&mut seen.failures.iter().map(|(kind, count)| (*kind, *count))),
-            "target": ends.map(|ends| &ends.target),
-            "report": ends.and_then(|ends| ends.report.as_ref()),
-            "dead_letter": ends.and_then(|ends| ends.dead_letter.as_ref()),
+            "target": ends.map(|ends| ends.target.to_json()),
+            "report": ends.and_then(|ends| ends.report.as_ref()).map(Output::to_json),
+            "dead_letter": ends.and_then(|ends| ends.dead_letter.as_ref()).map(Output::to_json),
             "migrations": migrations,
         })
+    }
+}
+
+impl Output {
+    fn to_json(&self) -> Value {
+        json!({"channel": self.channel, "place": self.place})
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.channel, self.place)
     }
 }
 

@@ -30,13 +30,16 @@
 //! missing is `None` without a report; where that difference matters there is [`Fields::has`]. Whatever a parser
 //! returns, [`Fields::read`] hands it on only if no error was reported for the object.
 
+mod asked;
 mod operands;
 
 #[cfg(test)]
 mod tests;
 
+pub(super) use asked::{Asked, Asking, ask_with};
+
 use crate::finding::{Finding, Findings, Place, did_you_mean, nearest};
-use crate::source::{Member, Node};
+use crate::source::{Content, Member, Node};
 
 /// Where an object of fields stands, since not everything is allowed everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub struct Fields<'node, 'findings> {
     head: Place,
     /// What the object is meant to be could not be told, so that its fields cannot be judged.
     hopeless: bool,
+    /// Keeps what is asked for, where somebody wants to know; none while files are read.
+    asking: Option<Vec<(&'static str, Asked)>>,
     findings: &'findings mut Findings,
 }
 
@@ -98,6 +103,7 @@ impl<'node, 'findings> Fields<'node, 'findings> {
             missing: Vec::new(),
             head,
             hopeless: false,
+            asking: None,
             findings,
         };
         let parsed = parse(&mut fields);
@@ -241,6 +247,16 @@ impl<'node, 'findings> Fields<'node, 'findings> {
         self.node(field).is_some_and(|node| node.elements().is_some())
     }
 
+    /// Whether the value of a field is `null`, the literal or the word for it.
+    pub fn is_null(&mut self, field: &'static str) -> bool {
+        self.note(field, || Asked::Null);
+        match self.node(field).map(|node| &node.content) {
+            Some(Content::Null) => true,
+            Some(Content::String(word)) => word == "null",
+            _ => false,
+        }
+    }
+
     /// The value of a field as it was read, or none if it is missing. The field is known from now on.
     pub fn node(&mut self, field: &'static str) -> Option<&'node Node> {
         if !self.known.contains(&field) {
@@ -279,6 +295,7 @@ impl<'node, 'findings> Fields<'node, 'findings> {
         subject: &str,
         parse: impl FnOnce(&mut Fields<'node, '_>) -> Option<T>,
     ) -> Option<T> {
+        self.note(field, || Asked::Object);
         let node = self.node(field)?;
         Fields::read(node, subject, self.scope, self.findings, parse)
     }
@@ -293,6 +310,7 @@ impl<'node, 'findings> Fields<'node, 'findings> {
         scope: Scope,
         mut parse: impl FnMut(&mut Fields<'node, '_>) -> Option<T>,
     ) -> Option<Vec<T>> {
+        self.note(field, || Asked::Objects);
         let elements = self.list(field)?;
         let read: Vec<Option<T>> = elements
             .iter()

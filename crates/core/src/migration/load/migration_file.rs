@@ -33,7 +33,7 @@ pub(super) fn is_migration(node: &Node) -> bool {
 }
 
 /// What the frame of a migration file states.
-struct Header<'node> {
+pub(super) struct Header<'node> {
     name: Option<String>,
     description: Option<String>,
     duplicate_names: DuplicateNames,
@@ -42,11 +42,61 @@ struct Header<'node> {
     down: Option<Down<'node>>,
 }
 
-struct Down<'node> {
+pub(super) struct Down<'node> {
     of: &'node Node,
     from: usize,
     from_node: &'node Node,
     to: usize,
+}
+
+/// Reads the fields of a migration file. Name and list are told by themselves, since they are of use even where another field
+/// is faulty.
+pub(super) fn header<'node>(
+    fields: &mut Fields<'node, '_>,
+    name: &mut Option<String>,
+    list: &mut Option<&'node [Node]>,
+) -> Option<Header<'node>> {
+    fields.has("$schema");
+    fields.has("observed");
+    *name = migration_name(fields);
+    let description = description(fields);
+    let words = [
+        ("allow", DuplicateNames::Allow),
+        ("reject", DuplicateNames::Reject),
+    ];
+    let duplicate_names = fields.choice("duplicate_names", &words, DuplicateNames::Allow);
+    let given = schemas(fields);
+    let frame = validations(fields, given);
+    let accepts = accepts(fields, name.as_deref());
+    let down = direction(fields);
+    *list = transformations(fields);
+    Some(Header {
+        name: name.clone(),
+        description,
+        duplicate_names,
+        frame,
+        accepts,
+        down,
+    })
+}
+
+/// Reads the fields of a pointer of this file: where it leads, and the status of what is there.
+pub(super) fn target(fields: &mut Fields<'_, '_>, file: &str) -> Option<(&'static str, String, Status)> {
+    let status = fields.choice("status", &STATUSES, Status::Pending);
+    fields.excludes("directory", "file");
+    let field = if fields.has("directory") {
+        "directory"
+    } else {
+        "file"
+    };
+    let target = fields.text(field)?;
+    match resolve(file, target) {
+        Ok(target) => Some((field, target, status)),
+        Err(message) => {
+            fields.error(field, message);
+            None
+        }
+    }
 }
 
 impl Loader<'_, '_> {
@@ -56,28 +106,7 @@ impl Loader<'_, '_> {
         let mut list = None;
         let mut name = None;
         let header = Fields::read(node, "a migration", Scope::File, self.findings, |fields| {
-            fields.has("$schema");
-            fields.has("observed");
-            name = migration_name(fields);
-            let description = description(fields);
-            let words = [
-                ("allow", DuplicateNames::Allow),
-                ("reject", DuplicateNames::Reject),
-            ];
-            let duplicate_names = fields.choice("duplicate_names", &words, DuplicateNames::Allow);
-            let given = schemas(fields);
-            let frame = validations(fields, given);
-            let accepts = accepts(fields, name.as_deref());
-            let down = direction(fields);
-            list = transformations(fields);
-            Some(Header {
-                name: name.clone(),
-                description,
-                duplicate_names,
-                frame,
-                accepts,
-                down,
-            })
+            header(fields, &mut name, &mut list)
         });
         // The entries and the chain that is inverted are judged even where the frame is faulty.
         let name_or_file = name.unwrap_or_else(|| super::name::stem(file).to_owned());
@@ -127,21 +156,7 @@ impl Loader<'_, '_> {
     fn pointer(&mut self, file: &str, node: &Node) -> Option<Vec<Entry>> {
         let (field, target, status) =
             Fields::read(node, "a pointer", Scope::File, self.findings, |fields| {
-                let status = fields.choice("status", &STATUSES, Status::Pending);
-                fields.excludes("directory", "file");
-                let field = if fields.has("directory") {
-                    "directory"
-                } else {
-                    "file"
-                };
-                let target = fields.text(field)?;
-                match resolve(file, target) {
-                    Ok(target) => Some((field, target, status)),
-                    Err(message) => {
-                        fields.error(field, message);
-                        None
-                    }
-                }
+                target(fields, file)
             })?;
         let place = &node.member(field)?.place;
         if field == "file" {

@@ -44,10 +44,7 @@ impl Loader<'_, '_> {
             Scope::File,
             self.findings,
             |fields| {
-                fields.has("$schema");
-                own_id = id(fields);
-                about = description(fields);
-                list = transformations(fields);
+                (own_id, about, list) = frame(fields);
                 Some(())
             },
         );
@@ -135,7 +132,15 @@ impl Loader<'_, '_> {
     }
 }
 
-fn entry(fields: &mut Fields<'_, '_>, default_id: &str, status: Status) -> Option<(Entry, Place)> {
+/// Reads the fields of a transformation file: its id, its description, its list.
+pub(super) fn frame<'node>(
+    fields: &mut Fields<'node, '_>,
+) -> (Option<String>, Option<String>, Option<&'node [Node]>) {
+    fields.has("$schema");
+    (id(fields), description(fields), transformations(fields))
+}
+
+pub(super) fn entry(fields: &mut Fields<'_, '_>, default_id: &str, status: Status) -> Option<(Entry, Place)> {
     let id_place = fields.place("id");
     let id = id(fields).unwrap_or_else(|| default_id.to_owned());
     let description = description(fields);

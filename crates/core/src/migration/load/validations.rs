@@ -72,15 +72,10 @@ pub(super) fn validations(fields: &mut Fields<'_, '_>, given: Vec<Check>) -> Fra
         );
     }
     for node in nodes {
-        let validation = match &node.content {
+        let read = match &node.content {
             Content::Object(_) => {
                 Fields::read(node, "a validation", Scope::File, fields.findings(), |entry| {
-                    let check = entry.required_choice("check", &Check::ALL);
-                    let status = entry.choice("status", &STATUSES, Status::Pending);
-                    Some(Validation {
-                        check: check?,
-                        status,
-                    })
+                    validation(entry)
                 })
             }
             _ => fields.choice_of(node, &Check::ALL).map(|check| Validation {
@@ -88,7 +83,7 @@ pub(super) fn validations(fields: &mut Fields<'_, '_>, given: Vec<Check>) -> Fra
                 status: Status::Pending,
             }),
         };
-        let Some(validation) = validation else { continue };
+        let Some(validation) = read else { continue };
         if validations.iter().any(|other| other.check == validation.check) {
             fields.findings().error(
                 &node.place,
@@ -108,4 +103,14 @@ pub(super) fn validations(fields: &mut Fields<'_, '_>, given: Vec<Check>) -> Fra
         validations,
         is_written: true,
     }
+}
+
+/// Reads the fields of a validation with its own status.
+pub(super) fn validation(fields: &mut Fields<'_, '_>) -> Option<Validation> {
+    let check = fields.required_choice("check", &Check::ALL);
+    let status = fields.choice("status", &STATUSES, Status::Pending);
+    Some(Validation {
+        check: check?,
+        status,
+    })
 }

@@ -4,7 +4,6 @@ use crate::finding::Finding;
 use crate::migration::canonical::Canonical;
 use crate::migration::load::fields::Fields;
 use crate::migration::path::Name;
-use crate::source::Content;
 
 /// How an entry holds a name and its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,12 +25,13 @@ impl Entry {
         } else {
             Some(Name::new(KEY))
         };
-        let value = match fields.node(VALUE).map(|node| &node.content) {
-            None => Some(Some(Name::new(VALUE))),
-            Some(Content::Null) => Some(None),
-            // The word means the literal; a member of that name is written with quotes inside.
-            Some(Content::String(word)) if word == "null" => Some(None),
-            Some(_) => fields.name(VALUE).map(Some),
+        let value = if !fields.has(VALUE) {
+            Some(Some(Name::new(VALUE)))
+        } else if fields.is_null(VALUE) {
+            // A member of that name is written with quotes inside.
+            Some(None)
+        } else {
+            fields.name(VALUE).map(Some)
         };
         let entry = Self {
             key: key?,

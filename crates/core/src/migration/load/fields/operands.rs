@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Fields, Scope};
+use super::{Asked, Fields, Scope};
 use crate::finding::{Finding, did_you_mean};
 use crate::migration::document::Value;
 use crate::migration::expression::Expression;
@@ -12,46 +12,54 @@ use crate::source::{Content, Format, Node};
 impl<'node> Fields<'node, '_> {
     /// A path that must be there and be of a form that the operand takes.
     pub fn path(&mut self, field: &'static str, takes: Takes) -> Option<Path> {
+        self.note(field, || Asked::Text);
         let node = self.required(field)?;
         self.path_of(node, takes)
     }
 
     /// A path that may be missing.
     pub fn optional_path(&mut self, field: &'static str, takes: Takes) -> Option<Path> {
+        self.note(field, || Asked::Text);
         let node = self.node(field)?;
         self.path_of(node, takes)
     }
 
     /// One path or a list of them, not empty; a path that stands twice is reported.
     pub fn paths(&mut self, field: &'static str, takes: Takes) -> Option<Vec<Path>> {
+        self.note(field, || Asked::Texts);
         self.several(field, |fields, node| fields.path_of(node, takes))
     }
 
     /// One NAME: a segment, bare or quoted.
     pub fn name(&mut self, field: &'static str) -> Option<Name> {
+        self.note(field, || Asked::Text);
         let node = self.required(field)?;
         self.name_of(node)
     }
 
     /// A NAME that may be missing.
     pub fn optional_name(&mut self, field: &'static str) -> Option<Name> {
+        self.note(field, || Asked::Text);
         let node = self.node(field)?;
         self.name_of(node)
     }
 
     /// One NAME or a list of them, not empty; one that stands twice is reported.
     pub fn names(&mut self, field: &'static str) -> Option<Vec<Name>> {
+        self.note(field, || Asked::Texts);
         self.several(field, Self::name_of)
     }
 
     /// A NAME, or a NAME with one star.
     pub fn pattern(&mut self, field: &'static str) -> Option<Pattern> {
+        self.note(field, || Asked::Text);
         let node = self.required(field)?;
         self.pattern_of(node)
     }
 
     /// One pattern or a list of them, not empty; one that stands twice is reported.
     pub fn patterns(&mut self, field: &'static str) -> Option<Vec<Pattern>> {
+        self.note(field, || Asked::Texts);
         self.several(field, Self::pattern_of)
     }
 
@@ -59,6 +67,7 @@ impl<'node> Fields<'node, '_> {
     ///
     /// Where `null` is one of the words, the literal means it as well.
     pub fn choice<T: Copy>(&mut self, field: &'static str, words: &[(&str, T)], default: T) -> T {
+        self.note(field, || Asked::words(words));
         self.node(field)
             .and_then(|node| self.choice_of(node, words))
             .unwrap_or(default)
@@ -66,12 +75,14 @@ impl<'node> Fields<'node, '_> {
 
     /// One of some words, which must be there.
     pub fn required_choice<T: Copy>(&mut self, field: &'static str, words: &[(&str, T)]) -> Option<T> {
+        self.note(field, || Asked::words(words));
         let node = self.required(field)?;
         self.choice_of(node, words)
     }
 
     /// `true` or `false`, or the default if the field is missing or faulty.
     pub fn flag(&mut self, field: &'static str, default: bool) -> bool {
+        self.note(field, || Asked::Flag);
         let Some(node) = self.node(field) else {
             return default;
         };
@@ -83,46 +94,54 @@ impl<'node> Fields<'node, '_> {
 
     /// A text that must be there; it may be empty.
     pub fn text(&mut self, field: &'static str) -> Option<&'node str> {
+        self.note(field, || Asked::Text);
         let node = self.required(field)?;
         self.text_of(node)
     }
 
     /// A text that may be missing.
     pub fn optional_text(&mut self, field: &'static str) -> Option<&'node str> {
+        self.note(field, || Asked::Text);
         let node = self.node(field)?;
         self.text_of(node)
     }
 
     /// An expression that must be there; its first defect is reported at its own column.
     pub fn expression(&mut self, field: &'static str) -> Option<Expression> {
+        self.note(field, || Asked::Text);
         let node = self.required(field)?;
         self.expression_of(node)
     }
 
     /// An expression that may be missing.
     pub fn optional_expression(&mut self, field: &'static str) -> Option<Expression> {
+        self.note(field, || Asked::Text);
         let node = self.node(field)?;
         self.expression_of(node)
     }
 
     /// A whole number from 0 to `most` that may be missing.
     pub fn optional_count(&mut self, field: &'static str, most: usize) -> Option<usize> {
+        self.note(field, || Asked::Count);
         let node = self.node(field)?;
         self.count_of(node, most)
     }
 
     /// Any value, `null` included, that must be there.
     pub fn value(&mut self, field: &'static str) -> Option<Value> {
+        self.note(field, || Asked::Value);
         self.required(field)?.to_value()
     }
 
     /// Any value, `null` included, that may be missing.
     pub fn optional_value(&mut self, field: &'static str) -> Option<Value> {
+        self.note(field, || Asked::Value);
         self.node(field)?.to_value()
     }
 
     /// The elements of a list that must be there and not be empty.
     pub fn list(&mut self, field: &'static str) -> Option<&'node [Node]> {
+        self.note(field, || Asked::List);
         let node = self.required(field)?;
         match node.elements() {
             Some([]) => {

@@ -1,0 +1,84 @@
+//! `apply` as a part of a pipe.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+use crate::machine::{dunlin, package, run, text};
+
+#[test]
+fn documents_stay_in_order_and_none_is_lost() {
+    let documents = 20_000;
+    let input: String = (0..documents)
+        .map(|id| format!("{{\"id\":{id},\"zip\":\"1\"}}\n"))
+        .collect();
+    let project = package().join("tests/project");
+    let output = run(&project, ["apply", "migrations/orders.yaml"], input.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let expected: String = (0..documents)
+        .map(|id| format!("{{\"id\":{id},\"postcode\":\"1\"}}\n"))
+        .collect();
+    assert!(text(&output.stdout) == expected);
+}
+
+#[test]
+fn what_is_done_is_written_before_more_is_waited_for() {
+    let mut child = dunlin()
+        .args(["apply", "migrations/orders.yaml"])
+        .current_dir(package().join("tests/project"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    for id in 0..3 {
+        writeln!(input, "{{\"id\":{id}}}").unwrap();
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("{{\"id\":{id}}}\n"));
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_without_a_word() {
+    let mut child = dunlin()
+        .args(["apply", "migrations/orders.yaml"])
+        .current_dir(package().join("tests/project"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut input = child.stdin.take().unwrap();
+    // The command ends on the way, and its input with it.
+    while input.write_all(b"{\"zip\":\"1\"}\n").is_ok() {}
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(told, "");
+}
+
+#[test]
+fn a_failure_is_told_by_its_line_in_exactly_these_words() {
+    let project = package().join("tests/project");
+    let input = b"{}\n{}\n{\"lines\":[\"x\"]}\n";
+    let output = run(&project, ["apply", "migrations/orders.yaml"], input);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "{}\n{}\n");
+    assert_eq!(
+        text(&output.stderr),
+        "line 3: mismatch in 0002-lines#1 at lines[0]: expected an object, found a string\n"
+    );
+    let output = run(
+        &project,
+        ["apply", "migrations/orders.yaml", "--format", "json"],
+        input,
+    );
+    assert_eq!(
+        text(&output.stderr),
+        "{\"line\":3,\"kind\":\"mismatch\",\"transformation\":\"0002-lines#1\",\"path\":\"lines[0]\",\"found\":\"string\",\"message\":\"expected an object, found a string\"}\n"
+    );
+}

@@ -1,0 +1,110 @@
+//! Signals: the first drains, the second aborts.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::machine::{dunlin, write};
+
+/// How long anything here is waited for; far more than it takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Messages that come one after the other without an end, to a target that takes them.
+const FOLLOWING: &str = "
+systems:
+  here: { url: 'file:.', settings: { poll_interval_ms: 10 } }
+routes:
+  a: { from: { system: here, channel: in, settings: { follow: true } }, to: here/out }
+";
+
+/// Messages to a pipe that nobody reads.
+const STUCK: &str = "
+systems:
+  here: { url: 'file:.' }
+  pipe: { url: 'file:-' }
+routes:
+  a: { from: here/in, to: pipe }
+";
+
+fn start(folder: &Path, configuration: &str, messages: usize) -> Child {
+    write(folder, "dunlin.yaml", configuration);
+    let message = format!("{{\"text\":\"{}\"}}\n", "x".repeat(1000));
+    write(folder, "in.ndjson", message.repeat(messages));
+    dunlin()
+        .arg("run")
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn lines(path: &Path) -> usize {
+    std::fs::read(path).map_or(0, |text| text.split(|byte| *byte == b'\n').count() - 1)
+}
+
+#[test]
+fn the_first_signal_drains_and_ends_with_success() {
+    for name in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let child = start(folder.path(), FOLLOWING, 500);
+        until("all messages are out", || {
+            lines(&folder.path().join("out.ndjson")) == 500
+        });
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{told}");
+        assert_eq!(told, "finishing what is in flight; a second signal aborts\n");
+        let summary = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            summary.contains("a: stopped, everything in flight was finished"),
+            "{summary}"
+        );
+    }
+}
+
+#[test]
+fn the_second_signal_aborts_with_its_own_status() {
+    for (name, status) in [("TERM", 143), ("INT", 130)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = start(folder.path(), STUCK, 2000);
+        // A byte shows that the pipe is being filled; it stays full, since nobody reads the rest.
+        let mut output = child.stdout.take().unwrap();
+        output.read_exact(&mut [0]).unwrap();
+        signal(&child, name);
+        let mut told = BufReader::new(child.stderr.take().unwrap());
+        // Before it stands the warning that a pipe confirms nothing.
+        let mut line = String::new();
+        while line != "finishing what is in flight; a second signal aborts\n" {
+            line.clear();
+            assert_ne!(
+                told.read_line(&mut line).unwrap(),
+                0,
+                "the note of the first signal never came"
+            );
+        }
+        signal(&child, name);
+        until("the command has ended", || child.try_wait().unwrap().is_some());
+        assert_eq!(child.wait().unwrap().code(), Some(status));
+        drop(output);
+    }
+}
