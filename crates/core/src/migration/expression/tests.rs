@@ -269,3 +269,13 @@ fn a_failure_never_tells_a_name_that_was_computed_from_the_message() {
         );
     }
 }
+
+#[test]
+fn an_object_equals_no_value_of_another_kind() {
+    let document = r#"{"o":{"a":1},"l":[],"s":"x","n":null}"#;
+    for other in ["null", "1", "'x'", "payload.l", "payload.s", "payload.n"] {
+        for text in [format!("payload.o == {other}"), format!("{other} == payload.o")] {
+            assert_eq!(evaluate(&text, document), Ok("false".to_owned()), "{text}");
+        }
+    }
+}

@@ -193,8 +193,11 @@ pub(super) fn equal(left: &dyn Val, right: &dyn Val) -> Option<bool> {
         }
         return Some(true);
     }
-    let (Some(left_members), Some(right_members)) = (members(left), members(right)) else {
-        return Some(left.equals(right));
+    let (left_members, right_members) = match (members(left), members(right)) {
+        (Some(left), Some(right)) => (left, right),
+        (None, None) => return Some(left.equals(right)),
+        // An object's own comparison ends here again, so it must not be asked.
+        (Some(_), None) | (None, Some(_)) => return Some(false),
     };
     if left_members.len() != right_members.len() {
         return Some(false);
