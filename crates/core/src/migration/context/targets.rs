@@ -193,6 +193,17 @@ impl Context<'_> {
             .collect()
     }
 
+    /// Whether an object ends in this member, with an equal value, and has no other of the name: then putting it at the end
+    /// changes nothing.
+    pub(crate) fn is_only_and_last(&self, parent: &[usize], name: &Name, value: &Value) -> bool {
+        match (self.get(parent), self.occurrences(parent, name).as_slice()) {
+            (Some(Value::Object(members)), [only]) => {
+                only.last().is_some_and(|index| index + 1 == members.len()) && self.get(only) == Some(value)
+            }
+            _ => false,
+        }
+    }
+
     /// Makes room for a member, as `on_conflict` says. [`OnConflict::Merge`] is not settled here and counts as `fail`.
     ///
     /// # Errors

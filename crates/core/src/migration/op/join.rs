@@ -205,10 +205,14 @@ impl Join {
         {
             return Err(context.conflict_at(there));
         }
+        let joined = Value::string(&texts.join(&self.with));
+        if names.len() == 1 && context.is_only_and_last(parent, into, &joined) {
+            return Ok(Effect::Unchanged);
+        }
         for name in names {
             context.take_all(parent, name);
         }
-        context.append(parent, into, Value::string(&texts.join(&self.with)));
+        context.append(parent, into, joined);
         Ok(Effect::Changed)
     }
 
@@ -274,6 +278,20 @@ pub(super) fn are_siblings(fields: &mut Fields<'_, '_>, field: &'static str, pat
 #[cfg(test)]
 mod tests {
     use crate::migration::op::testing::{applies, fails, refuses, unchanged};
+
+    #[test]
+    fn what_is_put_where_it_stands_already_is_unchanged() {
+        unchanged(
+            r#"{"join":["a"],"into":"a"}"#,
+            r#"{"b":1,"a":"\u0078"}"#,
+            "unchanged",
+        );
+        applies(
+            r#"{"join":["a"],"into":"a"}"#,
+            r#"{"b":1,"a":5}"#,
+            r#"{"b":1,"a":"5"}"#,
+        );
+    }
 
     #[test]
     fn an_array_is_joined_in_place_and_siblings_at_the_end() {

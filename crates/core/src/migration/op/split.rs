@@ -157,6 +157,11 @@ impl Split {
                 return Ok(effect);
             }
         };
+        if let ([name], [part]) = (self.into.as_slice(), parts.as_slice())
+            && context.is_only_and_last(parent, name, part)
+        {
+            return Ok(Effect::Unchanged);
+        }
         context.take_named(parent, &source);
         for (name, part) in self.into.iter().zip(parts) {
             context.append(parent, name, part);
@@ -200,6 +205,20 @@ impl Split {
 #[cfg(test)]
 mod tests {
     use crate::migration::op::testing::{applies, fails, refuses, unchanged};
+
+    #[test]
+    fn what_is_put_where_it_stands_already_is_unchanged() {
+        unchanged(
+            r#"{"split":"a","on":",","into":["a"]}"#,
+            r#"{"b":1,"a":"\u0078,y"}"#,
+            "unchanged",
+        );
+        applies(
+            r#"{"split":"a","on":",","into":["a"]}"#,
+            r#"{"a":"x","b":1}"#,
+            r#"{"b":1,"a":"x"}"#,
+        );
+    }
 
     #[test]
     fn a_string_becomes_an_array_or_siblings() {
