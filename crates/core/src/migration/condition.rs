@@ -171,12 +171,12 @@ impl Where {
     /// Whether all tests hold.
     ///
     /// # Errors
-    /// `invalid_text`, at the path that was read.
+    /// `invalid_text`. It names the test, and leaves it to the caller to say which place was judged.
     pub(crate) fn holds(&self, judged: &Judged<'_>) -> Result<bool, Failure> {
         for (subject, test) in &self.tests {
             if !subject
                 .passes(test, judged)
-                .map_err(|failure| failure.at(subject.to_string()))?
+                .map_err(|failure| subject.unreadable(failure.kind))?
             {
                 return Ok(false);
             }
@@ -186,6 +186,13 @@ impl Where {
 }
 
 impl Subject {
+    fn unreadable(&self, kind: FailureKind) -> Failure {
+        let expected = format!(
+            "expected text at `{self}`, which `where` compares, found a string with a lone surrogate escape"
+        );
+        Failure::new(kind, expected)
+    }
+
     fn passes(&self, test: &Test, judged: &Judged<'_>) -> Result<bool, Failure> {
         match self {
             Self::Here => match judged.here {

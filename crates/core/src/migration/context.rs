@@ -312,17 +312,23 @@ impl<'a> Context<'a> {
     /// Asks `where` about a place; without one the answer is yes.
     ///
     /// # Errors
-    /// `invalid_text` where a string had to be compared that is no text.
+    /// `invalid_text` where a string had to be compared that is no text, at the place that is judged.
     pub(crate) fn judge(&self, scope: &[usize], here: Here<'_>) -> Result<bool, Failure> {
         let Some(filter) = &self.rules.filter else {
             return Ok(true);
         };
-        filter.holds(&Judged {
+        let held = filter.holds(&Judged {
             document: self.document.as_ref(),
             headers: &self.headers,
             key: self.key.as_ref(),
             scope,
             here,
+        });
+        held.map_err(|failure| match here {
+            Here::Location(location) => failure.at(self.show(location)),
+            Here::Missing => failure.at(self.show(scope)),
+            // The caller knows which header it is.
+            Here::Value(_) => failure,
         })
     }
 

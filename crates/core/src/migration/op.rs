@@ -438,6 +438,8 @@ pub(crate) struct Inverse {
     pub(crate) ops: Vec<Op>,
     /// What is lost.
     pub(crate) loss: Loss,
+    /// Without loss only because the path leads to one place. Inside of `each` it does not.
+    one_place: bool,
 }
 
 /// What is lost when an operation is performed and then undone.
@@ -452,6 +454,10 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Why an operation with a condition is not lossless.
+    pub(crate) const CONDITIONAL: &str =
+        "its condition is judged anew, on the document as it is on the way back";
+
     /// How bad it is: the higher, the worse.
     pub(crate) const fn rank(&self) -> u8 {
         match self {
@@ -473,11 +479,37 @@ impl Loss {
 }
 
 impl Inverse {
+    const MANY_PLACES: &str = "of several places, one that was left alone may look like a result, and is changed on the way back, too";
+
     /// Undone by one operation, without loss.
     pub(crate) fn lossless(op: Op) -> Self {
         Self {
             ops: vec![op],
             loss: Loss::Lossless,
+            one_place: false,
+        }
+    }
+
+    /// Undone by one operation, without loss where this path leads to one place.
+    ///
+    /// What was applied at one place was applied there. Of several, the inverse cannot tell one that was changed from one
+    /// that was left alone and looks the same.
+    pub(crate) fn lossless_at_one_place(op: Op, path: &Path) -> Self {
+        if path.last_wildcard().is_some() {
+            return Self::restorable(op, Self::MANY_PLACES);
+        }
+        Self {
+            one_place: true,
+            ..Self::lossless(op)
+        }
+    }
+
+    /// What is lost where the operation is performed at several places, each under this condition.
+    fn loss_at_many_places(&self, conditional: bool) -> Loss {
+        match &self.loss {
+            Loss::Lossless if self.one_place => Loss::Restorable(Self::MANY_PLACES),
+            Loss::Lossless if conditional => Loss::Restorable(Loss::CONDITIONAL),
+            loss => loss.clone(),
         }
     }
 
@@ -486,6 +518,7 @@ impl Inverse {
         Self {
             ops: vec![op],
             loss: Loss::Restorable(why),
+            one_place: false,
         }
     }
 
@@ -494,6 +527,7 @@ impl Inverse {
         Self {
             ops: Vec::new(),
             loss: Loss::Lossy(why),
+            one_place: false,
         }
     }
 }

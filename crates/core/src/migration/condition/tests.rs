@@ -66,10 +66,19 @@ fn a_string_that_is_no_text_cannot_be_compared_with_one() {
     fails(
         &guarded(r#"{"d":"a"}"#),
         r#"{"x":0,"d":"\ud800"}"#,
-        "invalid_text at d: ",
+        "invalid_text at x: expected text at `d`",
     );
     fails_to_hold(r#"{"d":1}"#, r#""\ud800""#);
     holds(r#"{"d":{"is":"string"}}"#, r#""\ud800""#);
+}
+
+#[test]
+fn a_test_that_cannot_be_judged_fails_at_the_place() {
+    fails(
+        r#"{"remove":"a[*].b","where":{"k":"x"}}"#,
+        r#"{"a":[{"k":"y","b":1},{"k":"\ud800","b":1}]}"#,
+        "invalid_text at a[1].b: expected text at `k`",
+    );
 }
 
 #[test]

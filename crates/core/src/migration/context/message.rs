@@ -22,7 +22,7 @@ impl Context<'_> {
     ) -> Result<Change, Failure> {
         let mut tally = Tally::default();
         if !self.headers.contains(name.as_str()) {
-            self.count_missing(&mut tally)?;
+            self.count_missing(path, &mut tally)?;
             return self.finish(path, &tally);
         }
         let mut kept = Headers::new();
@@ -43,15 +43,15 @@ impl Context<'_> {
     pub(super) fn change_key(&mut self, path: &Path, change: ChangeText<'_>) -> Result<Change, Failure> {
         let mut tally = Tally::default();
         match self.key.clone() {
-            None => self.count_missing(&mut tally)?,
+            None => self.count_missing(path, &mut tally)?,
             Some(bytes) => self.key = self.change_text(&bytes, path, change, &mut tally)?,
         }
         self.finish(path, &tally)
     }
 
     /// Counts a header or key that is not there: `where` is asked first, as about any other place.
-    pub(crate) fn count_missing(&self, tally: &mut Tally) -> Result<(), Failure> {
-        if self.judge_text(None)? {
+    pub(crate) fn count_missing(&self, path: &Path, tally: &mut Tally) -> Result<(), Failure> {
+        if self.judge_text(path, None)? {
             tally.count(Effect::Absent);
         } else {
             tally.leave_alone();
@@ -68,7 +68,7 @@ impl Context<'_> {
         tally: &mut Tally,
     ) -> Result<Option<Bytes>, Failure> {
         let mut value = text_of(bytes);
-        if !self.judge_text(Some(&value))? {
+        if !self.judge_text(path, Some(&value))? {
             tally.leave_alone();
             return Ok(Some(bytes.clone()));
         }

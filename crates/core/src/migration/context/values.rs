@@ -130,7 +130,11 @@ impl Context<'_> {
     }
 
     /// Asks `where` about a header or the key; `.` is its value.
-    pub(crate) fn judge_text(&self, value: Option<&Value>) -> Result<bool, Failure> {
+    ///
+    /// # Errors
+    /// As [`judge`](Self::judge).
+    pub(crate) fn judge_text(&self, path: &Path, value: Option<&Value>) -> Result<bool, Failure> {
         self.judge(&[], Here::Value(value))
+            .map_err(|failure| failure.at(path.to_string()))
     }
 }

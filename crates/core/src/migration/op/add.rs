@@ -111,7 +111,7 @@ impl Add {
             return context.change_values(&self.path, OnError::Fail, |present| self.meet(present));
         }
         let mut tally = Tally::default();
-        if context.judge_text(None)? {
+        if context.judge_text(&self.path, None)? {
             context.write_message_text(&self.path, &self.value)?;
             tally.count(Effect::Changed);
         } else {
@@ -140,6 +140,17 @@ impl Add {
         Ok(Effect::Changed)
     }
 
+    /// Whether objects may be made that nothing removes again.
+    fn may_make_parents(&self) -> bool {
+        let elements = self.path.last_wildcard().map_or(0, |wildcard| wildcard + 1);
+        let behind = self.path.segments().map_or(0, <[_]>::len) - elements;
+        match self.parents {
+            Parents::No => false,
+            Parents::Missing => behind > 1,
+            Parents::MissingOrNull => behind > 0,
+        }
+    }
+
     /// Removing the member undoes it. Objects that were made on the way stay.
     pub(super) fn inverse(&self) -> Inverse {
         let remove = Op::Remove(Remove {
@@ -147,6 +158,9 @@ impl Add {
             restore: None,
         });
         match self.if_present {
+            IfPresent::Fail if self.may_make_parents() => {
+                Inverse::restorable(remove, "objects that were made on the way stay")
+            }
             IfPresent::Fail => Inverse::lossless(remove),
             IfPresent::Keep => Inverse::restorable(remove, "a member that was there already is removed, too"),
             IfPresent::Replace | IfPresent::ReplaceNull => {

@@ -99,7 +99,11 @@ impl Carry {
             .segments()
             .map_or(0, <[_]>::len)
             .saturating_sub(self.shared());
-        self.parents != Parents::No && behind > 1
+        match self.parents {
+            Parents::No => false,
+            Parents::Missing => behind > 1,
+            Parents::MissingOrNull => behind > 0,
+        }
     }
 
     /// Carries from every place. Both paths are resolved before anything changes.
@@ -123,14 +127,14 @@ impl Carry {
         } else {
             let there = context.message_text(&self.from);
             if let Some(value) = there {
-                if context.judge_text(Some(&value))? {
+                if context.judge_text(&self.from, Some(&value))? {
                     let aims = self.aims(context, &[]);
                     self.carry_text(context, &value, aims, source, &mut tally)?;
                 } else {
                     tally.leave_alone();
                 }
             } else {
-                context.count_missing(&mut tally)?;
+                context.count_missing(&self.from, &mut tally)?;
             }
         }
         context.finish(&self.from, &tally)

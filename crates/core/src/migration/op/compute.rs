@@ -122,7 +122,7 @@ impl Compute {
     fn apply_to_message(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
         let mut tally = Tally::default();
         let there = context.message_text(&self.path);
-        if !context.judge_text(there.as_ref())? {
+        if !context.judge_text(&self.path, there.as_ref())? {
             tally.leave_alone();
         } else if there.is_some() && !self.replace {
             tally.count(Effect::Unchanged);

@@ -35,7 +35,9 @@ impl Copy {
             restore: None,
         });
         match self.0.on_conflict {
-            OnConflict::Fail if !self.0.may_make_parents() => Inverse::lossless(back),
+            OnConflict::Fail if !self.0.may_make_parents() => {
+                Inverse::lossless_at_one_place(back, &self.0.to)
+            }
             OnConflict::Fail => Inverse::restorable(back, "objects that were made for the target stay"),
             OnConflict::Replace | OnConflict::KeepTarget | OnConflict::Merge => {
                 Inverse::restorable(back, "what stood at the target before is removed, too")

@@ -91,6 +91,9 @@ impl Decode {
 
     pub(super) fn inverse(&self) -> Inverse {
         let back = Op::Encode(Encode::new(self.path.clone(), self.from));
+        if self.on_error != OnError::Fail {
+            return Inverse::restorable(back, "a value that could not be decoded does not come back");
+        }
         match self.from {
             Encoding::Json => Inverse::restorable(back, "white space between tokens does not come back"),
             Encoding::Base64 => Inverse::lossless(back),

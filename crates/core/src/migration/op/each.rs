@@ -95,14 +95,14 @@ impl Each {
         let mut loss = Loss::Lossless;
         for step in self.steps.iter().rev() {
             let inverse = step.op.inverse();
-            match inverse.loss {
+            match inverse.loss_at_many_places(step.rules.filter.is_some()) {
                 Loss::Lossy(why) => return Inverse::lossy(why),
                 Loss::Restorable(why) => loss = Loss::Restorable(why),
                 Loss::Lossless => {}
             }
             steps.extend(inverse.ops.into_iter().map(|op| Step {
                 op,
-                rules: step.rules.clone(),
+                rules: step.rules.without_strict(),
             }));
         }
         Inverse {
@@ -111,6 +111,7 @@ impl Each {
                 steps,
             })],
             loss,
+            one_place: false,
         }
     }
 }

@@ -46,9 +46,18 @@ impl Move {
         {
             return Inverse::lossy("an element cannot be put back in its place");
         }
+        if self.0.from.is_inside(&self.0.to) {
+            return Inverse::lossy("what stood around the value was replaced by it");
+        }
         let back = Op::Move(Self(self.0.back()));
         match self.0.on_conflict {
-            OnConflict::Fail if !self.0.may_make_parents() => Inverse::lossless(back),
+            OnConflict::Fail if self.0.from.is_document() && !self.0.to.is_document() => Inverse::restorable(
+                back,
+                "a header and the key hold text, so that a value comes back as a string",
+            ),
+            OnConflict::Fail if !self.0.may_make_parents() => {
+                Inverse::lossless_at_one_place(back, &self.0.from)
+            }
             OnConflict::Fail => Inverse::restorable(back, "objects that were made for the target stay"),
             OnConflict::Replace => Inverse::restorable(back, "a value that was replaced does not come back"),
             OnConflict::KeepTarget => {

@@ -167,7 +167,7 @@ impl Nest {
         if self.merge {
             return Inverse::restorable(back, "members that the object had before come out, too");
         }
-        Inverse::lossless(back)
+        Inverse::lossless_at_one_place(back, &self.paths[0])
     }
 }
 

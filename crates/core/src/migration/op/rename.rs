@@ -226,7 +226,7 @@ impl Rename {
             on_conflict: OnConflict::Fail,
         });
         match self.on_conflict {
-            OnConflict::Fail | OnConflict::Merge => Inverse::lossless(back),
+            OnConflict::Fail | OnConflict::Merge => Inverse::lossless_at_one_place(back, &self.path),
             OnConflict::Replace => Inverse::restorable(back, "members that were replaced do not come back"),
             OnConflict::KeepTarget => Inverse::restorable(back, "members that were dropped do not come back"),
         }

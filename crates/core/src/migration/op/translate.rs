@@ -98,6 +98,12 @@ impl Translate {
         }
     }
 
+    fn is_between_strings(&self) -> bool {
+        let strings =
+            |(from, to): &(Scalar, Value)| matches!((from, to), (Scalar::String(_), Value::String(_)));
+        self.values.iter().all(strings)
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         let mut back: Vec<(Scalar, Value)> = Vec::new();
         for (from, to) in &self.values {
@@ -110,6 +116,9 @@ impl Translate {
             back.push((image, from.to_value()));
         }
         match self.otherwise {
+            Otherwise::Fail if !self.path.is_document() && !self.is_between_strings() => {
+                Inverse::lossy("a header and the key hold text, which equals only a string")
+            }
             Otherwise::Fail => {
                 let path = self.path.clone();
                 Inverse::lossless(Op::Translate(Self {

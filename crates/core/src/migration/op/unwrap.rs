@@ -93,12 +93,18 @@ impl Unwrap {
     /// Wrapping again.
     pub(super) fn inverse(&self) -> Inverse {
         match &self.out_of {
-            OutOf::Array(Take::Only) => Inverse::lossless(Op::Wrap(Wrap::new(self.path.clone(), None))),
+            OutOf::Array(Take::Only) => {
+                let back = Op::Wrap(Wrap::new(self.path.clone(), None));
+                Inverse::lossless_at_one_place(back, &self.path)
+            }
             OutOf::Array(Take::First | Take::Last) => Inverse::lossy("the other elements are gone"),
             OutOf::Object {
                 name,
                 drop_rest: false,
-            } => Inverse::lossless(Op::Wrap(Wrap::new(self.path.clone(), Some(name.clone())))),
+            } => {
+                let back = Op::Wrap(Wrap::new(self.path.clone(), Some(name.clone())));
+                Inverse::lossless_at_one_place(back, &self.path)
+            }
             OutOf::Object { drop_rest: true, .. } => Inverse::lossy("the other members are gone"),
         }
     }

@@ -66,7 +66,8 @@ impl Wrap {
 
     /// Taking the value out again.
     pub(super) fn inverse(&self) -> Inverse {
-        Inverse::lossless(Op::Unwrap(Unwrap::new(self.path.clone(), self.within.clone())))
+        let back = Op::Unwrap(Unwrap::new(self.path.clone(), self.within.clone()));
+        Inverse::lossless_at_one_place(back, &self.path)
     }
 }
 

@@ -27,7 +27,7 @@ impl Rename {
         for (own, bytes) in context.headers.iter() {
             if own != name.as_str() {
                 turns.push(Turn::Stays);
-            } else if context.judge_text(Some(&text_of(bytes)))? {
+            } else if context.judge_text(&self.path, Some(&text_of(bytes)))? {
                 turns.push(self.turn(context, own, &new, &mut tally)?);
             } else {
                 tally.leave_alone();
@@ -35,7 +35,7 @@ impl Rename {
             }
         }
         if tally.is_empty() {
-            context.count_missing(&mut tally)?;
+            context.count_missing(&self.path, &mut tally)?;
         }
         // What stands under the new name goes as soon as one header takes it; a conflict has failed before.
         let replaced = turns.iter().any(|turn| matches!(turn, Turn::Renamed));
