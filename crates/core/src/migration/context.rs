@@ -82,6 +82,8 @@ pub(crate) struct Context<'a> {
     rules: Arc<Rules>,
     /// Containers in which something was taken away and has left a vacancy.
     vacated: BTreeSet<Location>,
+    /// How many bytes the transformation has added so far.
+    grown: usize,
 }
 
 /// What became of one place.
@@ -204,6 +206,7 @@ impl<'a> Context<'a> {
             bases: vec![Location::new()],
             rules: Arc::default(),
             vacated: BTreeSet::new(),
+            grown: 0,
         }
     }
 
@@ -217,12 +220,38 @@ impl<'a> Context<'a> {
         operation: impl FnOnce(&mut Self) -> Result<Change, Failure>,
     ) -> Result<Change, Failure> {
         let outer = std::mem::replace(&mut self.rules, Arc::clone(rules));
+        let is_transformation = self.bases.iter().all(Vec::is_empty);
+        if is_transformation {
+            self.grown = 0;
+        }
         let change = operation(self);
         self.rules = outer;
         self.sweep();
         let change = change?;
         self.check_working_depth()?;
+        if is_transformation {
+            self.check_working_size(self.document.as_ref().map_or(0, Value::size))?;
+        }
         Ok(change)
+    }
+
+    /// Counts bytes that are put into the document and were not in it before.
+    ///
+    /// # Errors
+    /// `limit`, where the transformation has added too many. It must be asked before a copy is made, not behind the last.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.grown = self.grown.saturating_add(bytes);
+        self.check_working_size(self.grown)
+    }
+
+    /// # Errors
+    /// `limit`, where a document of this size is too large to be worked on.
+    pub(crate) fn check_working_size(&self, size: usize) -> Result<(), Failure> {
+        let most = self.limits.working_size();
+        if size <= most {
+            return Ok(());
+        }
+        Err(Failure::new(FailureKind::Limit, too_large(most)))
     }
 
     /// Performs something with paths that begin at these locations instead of at the document.
@@ -440,6 +469,11 @@ impl fmt::Debug for Context<'_> {
             .field("key_bytes", &self.key.as_ref().map(Bytes::len))
             .finish_non_exhaustive()
     }
+}
+
+/// What a failure says where a transformation makes more than it may.
+pub(crate) fn too_large(most: usize) -> String {
+    format!("expected at most {most} bytes between transformations")
 }
 
 impl Place {

@@ -202,6 +202,37 @@ impl Value {
         deepest
     }
 
+    /// The length of the value as compact JSON, in bytes.
+    ///
+    /// Walks with a list of its own, as [`depth`](Self::depth) does.
+    #[must_use]
+    pub(crate) fn size(&self) -> usize {
+        const QUOTES: usize = 2;
+        let mut size = 0;
+        let mut pending = vec![self];
+        while let Some(value) = pending.pop() {
+            size += match value {
+                Self::Null | Self::Bool(true) => 4,
+                Self::Bool(false) => 5,
+                Self::Number(number) => number.as_str().len(),
+                Self::String(text) => QUOTES + text.source().len(),
+                Self::Array(elements) => {
+                    pending.extend(elements);
+                    2 + elements.len().saturating_sub(1)
+                }
+                Self::Object(members) => {
+                    pending.extend(members.iter().map(|member| &member.value));
+                    let names: usize = members
+                        .iter()
+                        .map(|member| QUOTES + member.name.source().len() + 1)
+                        .sum();
+                    2 + names + members.len().saturating_sub(1)
+                }
+            };
+        }
+        size
+    }
+
     /// Takes a value apart without recursion.
     ///
     /// An ordinary drop uses the stack once per level. A value that was found to be too deep is given here.

@@ -1,10 +1,10 @@
 //! The bounds within which a message is migrated.
 
-/// How large a document may be, on arrival and on leaving.
+/// How deep a document may be, on arrival and on leaving, and how large on arrival and between operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     depth: usize,
-    /// The size of a payload, in bytes.
+    /// The size of a payload on arrival, in bytes.
     pub size: usize,
 }
 
@@ -27,6 +27,18 @@ impl Limits {
         } else {
             None
         }
+    }
+
+    /// The size, in bytes of compact JSON, that a document may have behind a transformation, and that one
+    /// transformation may add: four times the size of a payload, and 1 MiB at least.
+    ///
+    /// Without it a message of some bytes could take any amount of memory: twenty copies of a value into itself make
+    /// a million.
+    #[must_use]
+    pub const fn working_size(&self) -> usize {
+        const LEAST: usize = 1024 * 1024;
+        let size = self.size.saturating_mul(4);
+        if size > LEAST { size } else { LEAST }
     }
 
     /// The number of containers that may be open at once.

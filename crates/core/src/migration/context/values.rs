@@ -5,7 +5,7 @@ use crate::migration::condition::Here;
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::outcome::Change;
-use crate::migration::path::Path;
+use crate::migration::path::{Path, Segment};
 use crate::migration::place::{Location, Occurrences};
 
 /// What an operation does with a value that it cannot convert.
@@ -99,6 +99,9 @@ impl Context<'_> {
         }
         let mut tally = Tally::default();
         let mut replaced: Option<Location> = None;
+        let anywhere = path
+            .segments()
+            .is_some_and(|segments| segments.contains(&Segment::Anywhere));
         for turn in self.branches(path, Occurrences::Every) {
             let Some(place) = self.admit(turn, &mut tally)? else {
                 continue;
@@ -113,9 +116,20 @@ impl Context<'_> {
             let Some(value) = self.get_mut(&place.location) else {
                 continue;
             };
+            // Behind `**` a container may stand in many others; measuring each would walk it as often.
+            let before = if anywhere && value.is_container() {
+                0
+            } else {
+                value.size()
+            };
             match change(value, &mut tally) {
                 Ok(effect) => {
                     tally.count(effect);
+                    if effect == Effect::Changed {
+                        let added = value.size().saturating_sub(before);
+                        self.grow(added)
+                            .map_err(|failure| failure.at(self.show(&place.location)))?;
+                    }
                     if effect == Effect::Removed {
                         let _ = self.take(&place.location);
                     }

@@ -217,3 +217,18 @@ proptest! {
         prop_assert_eq!(read(&format!("\"{}\"", written.source())), Value::String(written));
     }
 }
+
+#[test]
+fn the_size_is_the_length_of_the_compact_text() {
+    for text in [
+        "null",
+        "[]",
+        "{}",
+        r#"[true,false,null,1.50,"a\u00e9é\n"]"#,
+        r#"{"a":{"b":[[],{}]},"\u0061":-0,"é":""}"#,
+    ] {
+        let value = parse(text.as_bytes(), &Reading::default()).unwrap();
+        assert_eq!(value.size(), text.len(), "{text}");
+        assert_eq!(value.size(), value.to_json().len(), "{text}");
+    }
+}

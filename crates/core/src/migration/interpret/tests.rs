@@ -371,3 +371,24 @@ fn a_watcher_sees_the_document_behind_every_transformation() {
         ]
     );
 }
+
+#[test]
+fn a_document_that_doubles_with_each_transformation_is_a_limit() {
+    let copy = "  - copy: a\n    to: b\n  - nest: [a, b]\n    into: a\n";
+    let migration = migration(&format!(
+        "migration: orders\ntransformations:\n{}",
+        copy.repeat(40)
+    ));
+    let options = Options {
+        limits: Limits::new(128, 1000).unwrap(),
+        ..Options::default()
+    };
+    let failure = migration
+        .migrate(input(r#"{"a":"xxxxxxxxxxxxxxxx"}"#, None), &options)
+        .unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Limit);
+    assert!(
+        failure.transformation.is_some_and(|blamed| blamed.index < 40),
+        "it was found too late"
+    );
+}

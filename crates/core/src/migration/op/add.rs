@@ -78,6 +78,7 @@ impl Add {
             return self.apply_to_message(context);
         }
         let mut tally = Tally::default();
+        let size = self.value.size();
         for turn in context.aims(&self.path, self.parents) {
             let Some(target) = context.admit_target(turn, self.parents, &mut tally)? else {
                 continue;
@@ -94,9 +95,17 @@ impl Add {
                 let found = present.kind();
                 let effect = self.meet(present);
                 let effect = effect.map_err(|failure| failure.at(context.show(location)).found(found))?;
+                if effect == Effect::Changed {
+                    context
+                        .grow(size)
+                        .map_err(|failure| failure.at(context.show(location)))?;
+                }
                 tally.count(effect);
             }
             if there.is_empty() {
+                context
+                    .grow(size)
+                    .map_err(|failure| failure.at(context.show_target(&target)))?;
                 let parent = context.make_parents(&target);
                 context.append(&parent, &target.name, self.value.clone());
                 tally.count(Effect::Changed);

@@ -190,7 +190,7 @@ impl Carry {
                 .found(value.kind()));
             }
             let taken = (source == Source::Goes).then_some(place.location.as_slice());
-            match self.arrive(context, &target, value.clone(), taken, tally) {
+            match self.arrive(context, &target, &value, taken, tally) {
                 Ok(arrival) => tally.count(arrival.into_effect(source)),
                 Err(failure) => context.mismatched(failure, tally)?,
             }
@@ -226,7 +226,7 @@ impl Carry {
             let Some(target) = context.admit_aim(aim, self.parents, tally)? else {
                 continue;
             };
-            match self.arrive(context, &target, value.clone(), None, tally) {
+            match self.arrive(context, &target, value, None, tally) {
                 Ok(arrival) => {
                     if source == Source::Goes {
                         context.remove_message_text(&self.from);
@@ -244,7 +244,7 @@ impl Carry {
         &self,
         context: &mut Context<'_>,
         target: &Target,
-        value: Value,
+        value: &Value,
         taken: Option<&[usize]>,
         tally: &mut Tally,
     ) -> Result<Arrival, Failure> {
@@ -252,16 +252,17 @@ impl Carry {
             [] => context.occurrences(&target.base.location, &target.name),
             _ => Vec::new(),
         };
-        if taken.is_none() && !there.is_empty() && there.iter().all(|at| context.get(at) == Some(&value)) {
+        if taken.is_none() && !there.is_empty() && there.iter().all(|at| context.get(at) == Some(value)) {
             return Ok(Arrival::Equal);
         }
         if let (OnConflict::Merge, Some(last)) = (self.on_conflict, there.last()) {
             let last = last.clone();
-            check_merge(context, &last, &value)?;
+            check_merge(context, &last, value)?;
+            Self::grow(context, target, value, taken)?;
             if let Some(source) = taken {
                 context.take_source(source);
             }
-            match (context.get_mut(&last), value) {
+            match (context.get_mut(&last), value.clone()) {
                 (Some(Value::Object(members)), Value::Object(arriving)) => members.extend(arriving),
                 (Some(there), value) => *there = value,
                 (None, _) => {}
@@ -271,6 +272,9 @@ impl Carry {
         if self.on_conflict == OnConflict::Fail && !there.is_empty() {
             // Judged before the source is taken, so that a failure leaves nothing behind.
             return Err(context.conflict_at(&there[there.len() - 1]));
+        }
+        if there.is_empty() || self.on_conflict != OnConflict::KeepTarget {
+            Self::grow(context, target, value, taken)?;
         }
         if let Some(source) = taken {
             context.take_source(source);
@@ -282,10 +286,25 @@ impl Carry {
                 Ok(Arrival::Kept)
             }
             Room::Free => {
-                context.append(&parent, &target.name, value);
+                context.append(&parent, &target.name, value.clone());
                 Ok(Arrival::Arrived)
             }
         }
+    }
+
+    /// Counts a copy before it is made. A value that is only taken elsewhere adds nothing.
+    fn grow(
+        context: &mut Context<'_>,
+        target: &Target,
+        value: &Value,
+        taken: Option<&[usize]>,
+    ) -> Result<(), Failure> {
+        if taken.is_some() {
+            return Ok(());
+        }
+        context
+            .grow(value.size())
+            .map_err(|failure| failure.at(context.show_target(target)))
     }
 
     /// Writes a value into a header or the key.

@@ -83,6 +83,9 @@ impl Compute {
             if there.is_empty() {
                 let result = self.evaluate(context, None, element);
                 let result = result.map_err(|failure| failure.at(context.show_target(&target)))?;
+                context
+                    .grow(result.size())
+                    .map_err(|failure| failure.at(context.show_target(&target)))?;
                 let parent = context.make_parents(&target);
                 context.append(&parent, &target.name, result);
                 tally.count(Effect::Changed);
@@ -114,6 +117,9 @@ impl Compute {
         }
         let result = self.evaluate(context, context.get(location), element);
         let result = result.map_err(|failure| failure.at(context.show(location)))?;
+        context
+            .grow(result.size())
+            .map_err(|failure| failure.at(context.show(location)))?;
         Ok(context
             .get_mut(location)
             .map_or(Effect::Absent, |value| put(value, result)))

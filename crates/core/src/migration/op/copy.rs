@@ -83,4 +83,21 @@ mod tests {
             "conflict at b",
         );
     }
+
+    #[test]
+    fn a_large_value_is_not_copied_into_very_many_elements() {
+        let large = "x".repeat(100_000);
+        let elements = vec!["{}"; 10_000].join(",");
+        fails(
+            r#"{"copy":"a","to":"p[*].a"}"#,
+            &format!(r#"{{"a":"{large}","p":[{elements}]}}"#),
+            "limit at p[671].a",
+        );
+        let there = vec![r#"{"a":0}"#; 10_000].join(",");
+        unchanged(
+            r#"{"copy":"a","to":"p[*].a","on_conflict":"keep_target"}"#,
+            &format!(r#"{{"a":"{large}","p":[{there}]}}"#),
+            "unchanged",
+        );
+    }
 }

@@ -1,9 +1,9 @@
 //! `flatten`: nested objects as members with joined names. Its way back is `expand`.
 
 use crate::migration::canonical::Canonical;
-use crate::migration::context::{Context, Effect, OnConflict, OnError};
+use crate::migration::context::{Context, Effect, OnConflict, OnError, too_large};
 use crate::migration::document::{Member, Text, Value};
-use crate::migration::failure::Failure;
+use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::convert::wrong_kind;
 use crate::migration::op::crowd::{Arrival, joined, settle};
@@ -59,6 +59,7 @@ impl Flatten {
     /// Flattens at every place.
     pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
         let delimiter = Text::from_str(&self.delimiter);
+        let most = context.limits.working_size();
         let mut kept_targets = 0;
         let mut change = context.change_values(&self.path, OnError::Fail, |value| {
             let members = match value {
@@ -68,6 +69,9 @@ impl Flatten {
             };
             if !members.iter().any(|member| is_nested(&member.value)) {
                 return Ok(Effect::Unchanged);
+            }
+            if joined_names(members, &delimiter) > most {
+                return Err(Failure::new(FailureKind::Limit, too_large(most)));
             }
             let mut arrivals = Vec::with_capacity(members.len());
             let mut origin = 0;
@@ -99,6 +103,23 @@ impl Flatten {
 
 fn is_nested(value: &Value) -> bool {
     matches!(value, Value::Object(members) if !members.is_empty())
+}
+
+/// The length of all names together once they are joined: a few long names above many members are repeated for each.
+fn joined_names(members: &[Member], delimiter: &Text) -> usize {
+    let mut length: usize = 0;
+    let mut pending: Vec<_> = members.iter().map(|member| (member, 0)).collect();
+    while let Some((member, prefix)) = pending.pop() {
+        let name = prefix + member.name.source().len();
+        match &member.value {
+            Value::Object(inner) if !inner.is_empty() => {
+                let prefix = name + delimiter.source().len();
+                pending.extend(inner.iter().map(|member| (member, prefix)));
+            }
+            _ => length = length.saturating_add(name),
+        }
+    }
+    length
 }
 
 /// Each joined name has an origin of its own, so that two equal ones conflict. The recursion is as deep as the document.
@@ -162,5 +183,16 @@ mod tests {
             r#"{"a.b":2}"#,
         );
         refuses(r#"{"flatten":"$","delimiter":""}"#, "delimiter");
+    }
+
+    #[test]
+    fn long_names_above_many_members_are_a_limit() {
+        let members: Vec<_> = (0..5_000).map(|index| format!(r#""{index}":1"#)).collect();
+        let name = "x".repeat(20_000);
+        fails(
+            r#"{"flatten":"$"}"#,
+            &format!(r#"{{"{name}":{{{}}}}}"#, members.join(",")),
+            "limit at $: expected at most",
+        );
     }
 }

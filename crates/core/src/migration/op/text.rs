@@ -4,9 +4,9 @@ use icu_casemap::CaseMapper;
 use regex::{Regex, RegexBuilder};
 
 use crate::migration::canonical::{Canonical, list, quoted};
-use crate::migration::context::{Context, Effect, OnError};
+use crate::migration::context::{Context, Effect, OnError, too_large};
 use crate::migration::document::{Text as Source, Value};
-use crate::migration::failure::Failure;
+use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::Inverse;
 use crate::migration::op::convert::{put, read, wrong_kind};
@@ -62,17 +62,22 @@ impl Text {
     }
 
     pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
-        context.change_values(&self.path, OnError::Fail, |value| self.convert(value))
+        let most = context.limits.working_size();
+        context.change_values(&self.path, OnError::Fail, |value| self.convert(value, most))
     }
 
-    fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
-        let text = match value {
+    fn convert(&self, value: &mut Value, most: usize) -> Result<Effect, Failure> {
+        let mut text = match value {
             Value::Null => return Ok(Effect::Unchanged),
             Value::String(text) => read(text)?.into_owned(),
             _ => return Err(wrong_kind("expected a string")),
         };
-        let result = self.steps.iter().fold(text, |text, step| step.perform(&text));
-        Ok(put(value, Value::String(Source::from_str(&result))))
+        for step in &self.steps {
+            text = step
+                .perform(&text, most)
+                .ok_or_else(|| Failure::new(FailureKind::Limit, too_large(most)))?;
+        }
+        Ok(put(value, Value::String(Source::from_str(&text))))
     }
 
     pub(super) fn inverse(&self) -> Inverse {
@@ -135,10 +140,11 @@ impl Step {
         })
     }
 
-    fn perform(&self, text: &str) -> String {
+    /// The text behind the step; `None` where it would have more bytes than this.
+    fn perform(&self, text: &str, most: usize) -> Option<String> {
         // The tables are those of Unicode 16; a character becomes exactly one character.
         const CASES: icu_casemap::CaseMapperBorrowed<'static> = CaseMapper::new();
-        match self {
+        Some(match self {
             Self::Trim => text.trim().to_owned(),
             Self::Lower => text
                 .chars()
@@ -151,8 +157,8 @@ impl Step {
             Self::StripPrefix(prefix) => text.strip_prefix(prefix.as_str()).unwrap_or(text).to_owned(),
             Self::StripSuffix(suffix) => text.strip_suffix(suffix.as_str()).unwrap_or(text).to_owned(),
             Self::Truncate(length) => text.chars().take(*length).collect(),
-            Self::Replace(regex, with) => regex.replace_all(text, with.as_str()).into_owned(),
-        }
+            Self::Replace(regex, with) => return replace_all(regex, text, with, most),
+        })
     }
 
     fn canonical(&self) -> String {
@@ -174,10 +180,91 @@ impl Step {
     }
 }
 
+/// As `Regex::replace_all`, but it ends as soon as the result is too large: `$0$0` doubles a text with every step.
+fn replace_all(regex: &Regex, text: &str, with: &str, most: usize) -> Option<String> {
+    let mut result = String::with_capacity(text.len());
+    let references = references(with);
+    let mut behind = 0;
+    for captures in regex.captures_iter(text) {
+        let found = captures.get_match();
+        result.push_str(&text[behind..found.start()]);
+        behind = found.end();
+        for reference in &references {
+            captures.expand(reference, &mut result);
+            if result.len() > most {
+                return None;
+            }
+        }
+    }
+    result.push_str(&text[behind..]);
+    Some(result)
+}
+
+/// The parts of a replacement, each with at most one reference to what was matched.
+fn references(with: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = with;
+    while !rest.is_empty() {
+        let own = if rest.starts_with("$$") {
+            2
+        } else if rest.starts_with("${") {
+            rest.find('}').map_or(rest.len(), |end| end + 1)
+        } else {
+            usize::from(rest.starts_with('$'))
+        };
+        let end = rest[own..].find('$').map_or(rest.len(), |next| own + next);
+        let (part, behind) = rest.split_at(end);
+        parts.push(part);
+        rest = behind;
+    }
+    parts
+}
+
 #[derive(Clone, Copy)]
 enum Named {
     StripPrefix,
     StripSuffix,
     Truncate,
     Replace,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migration::op::testing::fails;
+
+    #[test]
+    fn a_replacement_means_the_same_in_parts_as_in_one() {
+        let regex = Regex::new("(?<x>b)(c)?").unwrap();
+        for with in [
+            "",
+            "-",
+            "$0$0",
+            "$$0",
+            "$$$1",
+            "${x}y$x",
+            "a${1}b$2c$",
+            "${",
+            "$1a$1",
+            "${x$1}$",
+        ] {
+            assert_eq!(
+                replace_all(&regex, "abcb", with, 1000).as_deref(),
+                Some(&*regex.replace_all("abcb", with)),
+                "{with}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_that_grows_without_end_is_a_limit() {
+        let with = "$0".repeat(1000);
+        let step = format!(r#"{{"replace":"(?s).+","with":"{with}"}}"#);
+        let steps = vec![step; 6].join(",");
+        fails(
+            &format!(r#"{{"text":"a","do":[{steps}]}}"#),
+            r#"{"a":"xx"}"#,
+            "limit at a: expected at most 67108864 bytes between transformations",
+        );
+    }
 }
