@@ -11,7 +11,6 @@
 //! Blocks marked `text` are for the eye. `sh` is for the few commands that a test cannot run, because they start the
 //! tests; they are listed here, and the continuous integration runs them.
 
-mod desk;
 mod page;
 mod pattern;
 mod tables;
@@ -19,7 +18,7 @@ mod tables;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use desk::Desk;
+use crate::desk::Desk;
 use dunlin_core::migration::FailureKind;
 use dunlin_integration_tests::root;
 use page::{Block, Kind, Page};

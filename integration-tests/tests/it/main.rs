@@ -1,6 +1,8 @@
 //! What holds for the project as a whole: the shape of its source, its documentation, and whole routes.
 
+mod desk;
 mod docs;
+mod examples;
 mod statuses;
 mod tidy;
 mod webhooks;

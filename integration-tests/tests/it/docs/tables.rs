@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use dunlin_integration_tests::root;
 use serde_json::Value;
 
-use super::desk::Desk;
 use super::page::Page;
+use crate::desk::Desk;
 
 const BEGIN: &str = "<!-- generated: ";
 const END: &str = "<!-- end of generated -->";

@@ -6,20 +6,21 @@ use std::process::{Command, Stdio};
 use dunlin_integration_tests::{dunlin, root};
 
 /// A fresh copy of what the pages talk about.
-pub(super) struct Desk {
+pub(crate) struct Desk {
     folder: tempfile::TempDir,
 }
 
 impl Desk {
     /// An empty scratch folder with the example files in it.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let desk = Self { folder };
         desk.copy(&root().join("config"), &desk.path().join("config"));
         desk
     }
 
-    fn path(&self) -> &Path {
+    /// The scratch folder.
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -40,7 +41,7 @@ impl Desk {
     }
 
     /// Runs a command as a reader would type it, and gives its status and everything it printed.
-    pub(super) fn run(&self, command: &str) -> (i32, String) {
+    pub(crate) fn run(&self, command: &str) -> (i32, String) {
         let command = ["cargo run --release -- ", "cargo run -- "]
             .iter()
             .fold(command.to_owned(), |command, start| {
@@ -67,7 +68,7 @@ impl Desk {
     }
 
     /// Writes a file below the scratch folder.
-    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))
             .expect("a folder in the scratch folder");
