@@ -141,37 +141,60 @@ fn painted(colours: bool, tone: Tone, text: impl Display) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// The findings with their first lines coloured; what is quoted from files stays as the renderer made it safe.
+/// The findings with the words `error` and `warning` coloured; what is quoted from files stays as the renderer made it safe.
 fn rendered(findings: &Findings, colours: bool) -> String {
     let text = findings.render();
     if !colours {
         return text;
     }
-    let word = |severity: Severity| format!(": {}: ", severity.word());
-    let shown: Vec<(String, String)> = findings
-        .sorted()
-        .into_iter()
-        .map(|finding| {
-            let (tone, plain) = match finding.severity {
-                Severity::Error => (Tone::Bad, Finding::to_string(finding)),
-                Severity::Warning => (Tone::Warning, Finding::to_string(finding)),
-            };
-            let mark = word(finding.severity);
-            let coloured = plain.replacen(
-                &mark,
-                &format!(": {}: ", painted(true, tone, finding.severity.word())),
-                1,
-            );
-            (plain, coloured)
-        })
-        .collect();
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let mut next = shown.into_iter().peekable();
-    for line in &mut lines {
-        if let Some((_, coloured)) = next.next_if(|(plain, _)| plain == line) {
-            *line = coloured;
+    let mut heads = findings.sorted().into_iter().peekable();
+    let mut coloured = String::with_capacity(text.len());
+    for line in text.lines() {
+        match heads.next_if(|finding| finding.to_string() == line) {
+            Some(finding) => coloured.push_str(&head(finding, line)),
+            None => coloured.push_str(line),
         }
+        coloured.push('\n');
     }
-    lines.push(String::new());
-    lines.join("\n")
+    coloured
+}
+
+/// The first line of a finding, coloured.
+fn head(finding: &Finding, line: &str) -> String {
+    let tone = match finding.severity {
+        Severity::Error => Tone::Bad,
+        Severity::Warning => Tone::Warning,
+    };
+    let word = finding.severity.word();
+    let place = finding.place.to_string();
+    let rest = line
+        .strip_prefix(&place)
+        .and_then(|rest| rest.strip_prefix(": ")?.strip_prefix(word));
+    match rest {
+        Some(rest) => format!("{place}: {}{rest}", painted(true, tone, word)),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dunlin_core::finding::Place;
+
+    use super::*;
+
+    #[test]
+    fn colours_are_all_that_colours_add() {
+        let mut findings = Findings::new();
+        findings.error(&Place::whole("a: error: b.yaml"), "expected: error: a path");
+        findings.warning(&Place::whole("c.yaml"), "a warning");
+        let coloured = rendered(&findings, true);
+        assert_eq!(
+            coloured,
+            "a: error: b.yaml: \u{1b}[1;31merror\u{1b}[0m: expected: error: a path\nc.yaml: \u{1b}[1;33mwarning\u{1b}[0m: a warning\n"
+        );
+        let plain = ["\u{1b}[1;31m", "\u{1b}[1;33m", "\u{1b}[0m"]
+            .iter()
+            .fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(plain, rendered(&findings, false));
+    }
 }

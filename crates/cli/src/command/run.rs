@@ -3,6 +3,7 @@
 mod drawing;
 mod dry;
 mod summary;
+mod table;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};

@@ -127,6 +127,7 @@ transcripts! {
     init_and_new_make_files_that_work: "init-new",
     invert_writes_the_way_back: "invert",
     lock_holds_a_chain: "lock",
+    logs_go_to_standard_error: "logs",
     peek_and_tail_show_envelopes: "look",
     run_moves_messages_and_sums_up: "run",
     schema_is_printed: "schema",

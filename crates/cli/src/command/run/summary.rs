@@ -5,13 +5,13 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use dunlin_router::plan::{EndPlan, Plan};
 use dunlin_router::progress::{Count, Fate, Progress, ProgressSnapshot};
 use dunlin_router::route::EndReason;
 use dunlin_router::runner::RouteEnd;
 use serde_json::{Map, Value, json};
 
+use super::table::table;
 use crate::shell::{Shell, Tone};
 use crate::systems::is_standard_output;
 use crate::wording::listed;
@@ -37,28 +37,6 @@ struct Output {
     channel: String,
     place: String,
 }
-
-/// Counts something.
-type Counting = fn(&ProgressSnapshot) -> u64;
-
-/// The columns: each with what it counts.
-const COLUMNS: [(&str, Counting); 9] = [
-    ("received", |seen| seen.count(Count::Received)),
-    ("migrated", |seen| seen.count(Count::Migrated)),
-    ("forwarded", |seen| {
-        seen.fate(Fate::Forwarded) + seen.fate(Fate::UnsafeForwarded)
-    }),
-    ("dropped", |seen| {
-        seen.fate(Fate::Dropped) + seen.fate(Fate::Discarded)
-    }),
-    ("dead-lettered", |seen| seen.fate(Fate::DeadLettered)),
-    ("reported", |seen| seen.count(Count::Reported)),
-    ("settled", |seen| seen.fate(Fate::Settled)),
-    ("duplicates", |seen| {
-        seen.fate(Fate::Joined) + seen.count(Count::UnexpectedDuplicates)
-    }),
-    ("failed", |seen| seen.count(Count::Failed)),
-];
 
 /// Counts that are told only where they are not zero, because they are news then.
 const NEWS: [(Count, &str); 11] = [
@@ -173,13 +151,6 @@ impl Summary {
                 line("dead letter", dead_letter.to_string());
             }
         }
-        if !seen.failures.is_empty() {
-            let kinds = seen
-                .failures
-                .iter()
-                .map(|(kind, count)| format!("{count} {kind}"));
-            line("failed", listed(kinds));
-        }
         let fates = [
             (Fate::UnsafeForwarded, "failed and forwarded as they came"),
             (Fate::Discarded, "dropped by the configuration"),
@@ -289,20 +260,4 @@ fn ended(end: Option<&RouteEnd>) -> (Tone, String) {
         },
         Some(Err(error)) => (Tone::Bad, format!("failed: {error}")),
     }
-}
-
-fn table(seen: &[ProgressSnapshot]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    let names = COLUMNS.iter().map(|(name, _)| *name);
-    table.set_header(std::iter::once("route").chain(names));
-    for seen in seen {
-        let counts = COLUMNS.iter().map(|(_, count)| count(seen).to_string());
-        table.add_row(std::iter::once(seen.route.clone()).chain(counts));
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }

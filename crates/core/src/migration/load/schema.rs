@@ -5,70 +5,69 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Status;
 use super::fields::{Asked, Asking, Fields, Scope, ask_with};
 use super::migration_file::{header, target};
 use super::transformations::{STATUSES, entry, frame};
 use super::validations::validation;
+use super::{Check, Status};
 use crate::finding::Place;
 use crate::migration::op::{self, Step};
 use crate::source::{Content, Member, Node};
 
 /// The JSON Schema (draft 2020-12) of a migration file or a transformation file.
 pub fn json_schema() -> Value {
-    let entry_in_place = |fields: &mut Fields<'_, '_>| {
-        fields.choice("status", &STATUSES, Status::Pending);
-        entry(fields, "", Status::Pending)
-    };
+    let of_file = |parse: &dyn Fn(&mut Fields<'_, '_>)| object(&about(None, Scope::File, parse), None);
     let of_operations = |scope, parse: &dyn Fn(&mut Fields<'_, '_>)| -> Value {
         op::words()
             .map(|word| object(&about(Some(word), scope, parse), Some(word)))
             .collect()
     };
-    let mut list = json!({"type": "array", "items": {"anyOf": [
-        {"$ref": "#/$defs/pointer"},
-        {"$ref": "#/$defs/transformation"},
-    ]}});
-    let mut migration = object(
-        &about(None, Scope::File, &|fields| {
-            header(fields, &mut None, &mut None);
-        }),
-        None,
-    );
-    migration["properties"]["transformations"] = list.clone();
-    migration["properties"]["validate"] = json!({"type": "array", "items": {"anyOf": [
-        {"enum": super::Check::ALL.map(|(word, _)| word)},
-        object(&about(None, Scope::File, &|fields| { validation(fields); }), None),
-    ]}});
-    let mut file = object(
-        &about(None, Scope::File, &|fields| {
-            frame(fields);
-        }),
-        None,
-    );
-    list["items"] = json!({"$ref": "#/$defs/transformation"});
-    file["properties"]["transformations"] = list;
-    let mut pointer = object(
-        &about(None, Scope::File, &|fields| {
-            target(fields, "");
-        }),
-        None,
-    );
-    // What is asked for with nothing there is one of the two.
+    let pointer = json!({"$ref": "#/$defs/pointer"});
+    let transformation = json!({"$ref": "#/$defs/transformation"});
+
+    let validation = of_file(&|fields| {
+        validation(fields);
+    });
+    let checks = Check::ALL.map(|(word, _)| word);
+    let mut migration = of_file(&|fields| {
+        header(fields, &mut None, &mut None);
+    });
+    migration["properties"]["transformations"] = list_of(&json!({"anyOf": [pointer, transformation]}));
+    migration["properties"]["validate"] = list_of(&json!({"anyOf": [{"enum": checks}, validation]}));
+    let mut file = of_file(&|fields| {
+        frame(fields);
+    });
+    file["properties"]["transformations"] = list_of(&transformation);
+    let mut pointer = of_file(&|fields| {
+        target(fields, "");
+    });
+    // With nothing there one of the two is asked for.
     if let Some(members) = pointer.as_object_mut() {
         members.remove("required");
     }
     pointer["anyOf"] = json!([{"required": ["file"]}, {"required": ["directory"]}]);
+
+    let transformations = of_operations(Scope::Transformation, &|fields| {
+        fields.choice("status", &STATUSES, Status::Pending);
+        entry(fields, "", Status::Pending);
+    });
+    let operations = of_operations(Scope::Each, &|fields| {
+        Step::parse(fields);
+    });
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Dunlin migration, or file of transformations",
         "anyOf": [migration, file],
         "$defs": {
             "pointer": pointer,
-            "transformation": {"anyOf": of_operations(Scope::Transformation, &|fields| { entry_in_place(fields); })},
-            "operation": {"anyOf": of_operations(Scope::Each, &|fields| { Step::parse(fields); })},
+            "transformation": {"anyOf": transformations},
+            "operation": {"anyOf": operations},
         },
     })
+}
+
+fn list_of(entry: &Value) -> Value {
+    json!({"type": "array", "items": entry})
 }
 
 /// Everything that a parser asks for.
