@@ -3,12 +3,15 @@
 //! A digest lives long, so an expression must mean the same on every machine and at every time: there is no clock, no
 //! randomness and no input or output; objects are visited in document order; and what an evaluation may cost is limited by
 //! counting, never by time. The language is the `cel` crate's; this module gives it the message, takes its result, and puts
-//! the limits in ([`guard`]).
+//! the limits in (`guard` before an evaluation, `budget` during it).
 //!
 //! Numbers cross a border here: CEL knows 64-bit integers and doubles only. An integer that fits goes in exactly; any other
 //! number goes in as the nearest double, and a result that holds it is spelled anew.
 
+mod budget;
+mod functions;
 mod guard;
+mod rewrite;
 mod values;
 
 #[cfg(test)]
@@ -25,7 +28,7 @@ use cel::{Context, Env, ExecutionError};
 use super::document::Value;
 use super::failure::{Failure, FailureKind};
 use crate::message::Headers;
-use guard::Budget;
+use budget::Budget;
 
 /// The longest expression, in bytes.
 pub const MAX_LENGTH: usize = 4096;
@@ -33,6 +36,8 @@ pub const MAX_LENGTH: usize = 4096;
 pub const MAX_NESTING: usize = 50;
 /// What one evaluation may cost: elements visited, and sixteenths of the bytes that it makes.
 pub const MAX_COST: u64 = 1_000_000;
+
+pub use guard::FUNCTIONS;
 
 /// The variables that an expression can name.
 pub const VARIABLES: [&str; 6] = ["payload", "this", "item", "index", "headers", "key"];
@@ -102,7 +107,7 @@ impl From<EvaluationError> for Failure {
     }
 }
 
-static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(guard::environment()));
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(functions::environment()));
 
 impl Expression {
     /// Reads an expression.
@@ -136,7 +141,7 @@ impl Expression {
         };
         Ok(Self {
             text: text.into(),
-            makes_container: guard::may_make_container(&tree),
+            makes_container: rewrite::may_make_container(&tree),
             written: Arc::new(guard::written_names(&tree)),
             tree: Arc::new(tree),
         })
@@ -184,7 +189,7 @@ impl Expression {
     ) -> Result<T, EvaluationError> {
         let budget = Budget::new(MAX_COST);
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        context.add_variable_as_val(guard::BUDGET, Box::new(budget.clone()));
+        context.add_variable_as_val(budget::BUDGET, Box::new(budget.clone()));
         let mut bind = |name: &'static str, value: Option<&Value>| {
             if self.names(name) {
                 context.add_variable_as_val(name, values::from_document(value.unwrap_or(&Value::Null)));

@@ -125,3 +125,23 @@ fn every_reason_is_for_a_rule_without_a_case_and_names_a_test_that_exists() {
         }
     }
 }
+
+/// The page of expressions lists exactly the functions that an expression can call.
+#[test]
+fn the_functions_of_expressions_are_those_of_their_page() {
+    let page = read("docs/reference/expressions.md");
+    let (_, list) = page
+        .split_once("<!-- functions -->")
+        .expect("the page marks where the list begins");
+    let (list, _) = list
+        .split_once("<!-- end of functions -->")
+        .expect("the page marks where the list ends");
+    let documented: std::collections::BTreeSet<&str> = list.split('`').skip(1).step_by(2).collect();
+    let known: std::collections::BTreeSet<&str> = dunlin_core::migration::expression::FUNCTIONS
+        .iter()
+        .copied()
+        // What macros expand to has a name that nobody can write.
+        .filter(|name| !name.contains('@'))
+        .collect();
+    assert_eq!(documented, known);
+}
