@@ -239,6 +239,25 @@ fn a_fifth_adapter_touches_at_most_four_lines_elsewhere() {
 }
 
 #[test]
+fn the_map_of_the_house_names_only_what_is_there() {
+    holds(
+        house::the_map_is_right,
+        &[
+            (
+                "docs/architecture.md",
+                "# Map\n```text\ncrates/\n  core/   the core\n    src/a.rs\n      src/b.rs\n  gone/\nxtask/\n```\n",
+            ),
+            ("crates/core/src/a.rs", ""),
+            ("xtask/Cargo.toml", ""),
+        ],
+        &[
+            "docs/architecture.md:6: there is no `crates/core/src/b.rs`",
+            "docs/architecture.md:7: there is no `crates/gone/`",
+        ],
+    );
+}
+
+#[test]
 fn no_comment_names_a_line_by_its_number() {
     holds(
         text::no_line_numbers_in_comments,

@@ -423,6 +423,35 @@ pub(super) fn an_adapter_costs_four_lines(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// The map in `docs/architecture.md` names nothing that is not there.
+pub(super) fn the_map_is_right(tree: &Tree) -> Vec<Finding> {
+    const MAP: &str = "docs/architecture.md";
+    let mut findings = Vec::new();
+    let mut folders: Vec<(usize, String)> = Vec::new();
+    let lines = (1..).zip(tree.text(MAP).unwrap_or_default().lines());
+    let in_map = lines
+        .skip_while(|(_, line)| *line != "```text")
+        .skip(1)
+        .take_while(|(_, line)| *line != "```");
+    for (number, line) in in_map {
+        let indent = line.len() - line.trim_start().len();
+        let name = line.split_whitespace().next().unwrap_or_default();
+        // The folder around a line is the nearest one that is indented less and ends in a slash.
+        folders.retain(|(around, _)| *around < indent);
+        let path = format!("{}{name}", folders.last().map_or("", |(_, folder)| folder));
+        if name.ends_with('/') && !name.starts_with("src/") {
+            folders.push((indent, path.clone()));
+        }
+        if !tree
+            .files()
+            .any(|(file, _)| file == path || path.ends_with('/') && file.starts_with(&path))
+        {
+            findings.push(Finding::new(MAP, number, format!("there is no `{path}`")));
+        }
+    }
+    findings
+}
+
 /// Whether `word` stands in `text` by itself, not as a part of a longer name.
 pub(super) fn has_word(text: &str, word: &str) -> bool {
     let part_of_name = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
