@@ -13,6 +13,7 @@ mod values;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 
@@ -84,6 +85,8 @@ pub(crate) struct Context<'a> {
     vacated: BTreeSet<Location>,
     /// How many bytes the transformation has added so far.
     grown: usize,
+    /// How many values the expressions of the transformation have read so far.
+    pub(crate) reads: AtomicU64,
 }
 
 /// What became of one place.
@@ -207,6 +210,7 @@ impl<'a> Context<'a> {
             rules: Arc::default(),
             vacated: BTreeSet::new(),
             grown: 0,
+            reads: AtomicU64::new(0),
         }
     }
 
@@ -223,6 +227,7 @@ impl<'a> Context<'a> {
         let is_transformation = self.bases.iter().all(Vec::is_empty);
         if is_transformation {
             self.grown = 0;
+            self.reads = AtomicU64::new(0);
         }
         let change = operation(self);
         self.rules = outer;

@@ -12,6 +12,7 @@ mod budget;
 mod functions;
 mod guard;
 mod rewrite;
+mod uses;
 mod values;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::IdedExpr;
@@ -29,13 +31,21 @@ use super::document::Value;
 use super::failure::{Failure, FailureKind};
 use crate::message::Headers;
 use budget::Budget;
+use uses::Use;
+use values::Reader;
 
 /// The longest expression, in bytes.
 pub const MAX_LENGTH: usize = 4096;
 /// The deepest nesting of brackets, of unary operators and of conditions.
 pub const MAX_NESTING: usize = 50;
-/// What one evaluation may cost: elements visited, and sixteenths of the bytes that it makes.
+/// A tree of at most this depth is evaluated on the stack of whoever asks; an unoptimised build takes about 40 KiB for a level.
+const MAX_SHALLOW_DEPTH: usize = 24;
+/// What one evaluation may cost: elements visited or compared, and sixteenths of the bytes that it reads and makes.
 pub const MAX_COST: u64 = 1_000_000;
+
+/// How many values of documents the expressions of one transformation may read together. An expression at each of many places
+/// reads what it names anew.
+pub const MAX_READS: u64 = 10_000_000;
 
 pub use guard::FUNCTIONS;
 
@@ -50,6 +60,10 @@ pub struct Expression {
     makes_container: bool,
     /// The names of members that stand in the text. A failure may repeat them.
     written: Arc<BTreeSet<String>>,
+    /// What is read of each variable.
+    uses: Arc<uses::Uses>,
+    /// Whether an evaluation needs more stack than a worker has.
+    is_deep: bool,
 }
 
 /// What an expression may look at, at one place of one message.
@@ -67,6 +81,8 @@ pub struct Scope<'a> {
     pub headers: &'a Headers,
     /// The message's key; a key that is no UTF-8 text reads as `null`.
     pub key: Option<&'a [u8]>,
+    /// How many values the expressions of this transformation have read so far.
+    pub reads: &'a AtomicU64,
 }
 
 /// A text that is no expression.
@@ -91,6 +107,9 @@ pub enum EvaluationError {
     /// It would have cost more than [`MAX_COST`].
     #[error("expected an expression within the cost limit of {MAX_COST}")]
     Cost,
+    /// The expressions of one transformation would have read more than [`MAX_READS`].
+    #[error("expected expressions that read at most {MAX_READS} values together")]
+    Reads,
     /// Anything else: a type that an operator does not take, an overflow, a result that is no JSON value.
     #[error("{0}")]
     Failed(String),
@@ -101,11 +120,14 @@ impl From<EvaluationError> for Failure {
         let kind = match error {
             EvaluationError::Missing(_) | EvaluationError::Failed(_) => FailureKind::Expression,
             EvaluationError::InvalidText => FailureKind::InvalidText,
-            EvaluationError::Cost => FailureKind::Limit,
+            EvaluationError::Cost | EvaluationError::Reads => FailureKind::Limit,
         };
         Self::new(kind, error.to_string())
     }
 }
+
+/// The stack of a thread that reads or evaluates an expression, in bytes.
+const STACK: usize = 64 << 20;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(functions::environment()));
 
@@ -120,7 +142,7 @@ impl Expression {
         // enough for the longest that is allowed.
         let compiled = std::thread::scope(|scope| {
             std::thread::Builder::new()
-                .stack_size(64 << 20)
+                .stack_size(STACK)
                 .spawn_scoped(scope, || guard::compile(&ENVIRONMENT, text))
                 .map(std::thread::ScopedJoinHandle::join)
         });
@@ -142,7 +164,9 @@ impl Expression {
         Ok(Self {
             text: text.into(),
             makes_container: rewrite::may_make_container(&tree),
-            written: Arc::new(guard::written_names(&tree)),
+            written: Arc::new(uses::written_names(&tree)),
+            uses: Arc::new(uses::uses(&tree)),
+            is_deep: uses::depth(&tree) > MAX_SHALLOW_DEPTH,
             tree: Arc::new(tree),
         })
     }
@@ -182,7 +206,29 @@ impl Expression {
         })
     }
 
-    fn resolve<T>(
+    fn resolve<T: Send>(
+        &self,
+        scope: &Scope<'_>,
+        take: impl FnOnce(&dyn cel::common::value::Val) -> Result<T, EvaluationError> + Send,
+    ) -> Result<T, EvaluationError> {
+        if !self.is_deep {
+            return self.resolve_here(scope, take);
+        }
+        std::thread::scope(|threads| {
+            let thread = std::thread::Builder::new()
+                .stack_size(STACK)
+                .spawn_scoped(threads, || self.resolve_here(scope, take));
+            match thread.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(result)) => result,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                Err(_) => Err(EvaluationError::Failed(
+                    "no thread could be started to evaluate the expression".to_owned(),
+                )),
+            }
+        })
+    }
+
+    fn resolve_here<T>(
         &self,
         scope: &Scope<'_>,
         take: impl FnOnce(&dyn cel::common::value::Val) -> Result<T, EvaluationError>,
@@ -190,14 +236,21 @@ impl Expression {
         let budget = Budget::new(MAX_COST);
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.add_variable_as_val(budget::BUDGET, Box::new(budget.clone()));
-        let mut bind = |name: &'static str, value: Option<&Value>| {
-            if self.names(name) {
-                context.add_variable_as_val(name, values::from_document(value.unwrap_or(&Value::Null)));
-            }
-        };
-        bind("payload", scope.payload);
-        bind("this", scope.this);
-        bind("item", scope.item);
+        // Converting a document is the dearest part of an evaluation, so what is not named is not converted.
+        let mut reader = Reader::new(scope.reads, MAX_READS);
+        for (name, value) in [
+            ("payload", scope.payload),
+            ("this", scope.this),
+            ("item", scope.item),
+        ] {
+            let value = value.unwrap_or(&Value::Null);
+            let converted = match self.uses.get(name) {
+                None => continue,
+                Some(Use::Whole) => values::from_document(value, &mut reader)?,
+                Some(Use::Members(names)) => values::from_named_members(value, names, &mut reader)?,
+            };
+            context.add_variable_as_val(name, converted);
+        }
         context.add_variable_as_val("index", values::from_index(scope.index));
         context.add_variable_as_val("headers", values::from_headers(scope.headers));
         context.add_variable_as_val("key", values::from_key(scope.key));
@@ -223,11 +276,6 @@ impl Expression {
             }
             _ => explain(error),
         }
-    }
-
-    fn names(&self, variable: &str) -> bool {
-        // Converting a document is the dearest part of an evaluation, so what is not named is not converted.
-        self.text.contains(variable)
     }
 }
 

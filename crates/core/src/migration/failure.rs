@@ -153,7 +153,7 @@ impl Failure {
     /// The same failure, at this place unless it names one already.
     #[must_use]
     pub fn at(mut self, path: impl Into<Box<str>>) -> Self {
-        self.path.get_or_insert_with(|| path.into());
+        self.path.get_or_insert_with(|| cut(path.into()));
         self
     }
 
@@ -191,6 +191,18 @@ impl Failure {
             None => self.expected.to_string(),
         }
     }
+}
+
+/// The longest path that a failure tells, in bytes. A name in a document may have megabytes, and the path goes to logs
+/// and headers.
+const MOST_PATH: usize = 1000;
+
+fn cut(path: Box<str>) -> Box<str> {
+    if path.len() <= MOST_PATH {
+        return path;
+    }
+    let end = path.floor_char_boundary(MOST_PATH);
+    format!("{}…", &path[..end]).into()
 }
 
 impl fmt::Display for Failure {
@@ -251,6 +263,17 @@ mod tests {
         assert_eq!(
             (failure.path.as_deref(), failure.found),
             (Some("a[0].b"), Some(Kind::Array))
+        );
+    }
+
+    #[test]
+    fn a_very_long_path_is_cut_between_characters() {
+        let path = |length: usize| "é".repeat(length);
+        let of = |path: String| Failure::new(FailureKind::Type, "expected text").at(path).path;
+        assert_eq!(of(path(500)).as_deref(), Some(&*path(500)));
+        assert_eq!(
+            of(format!("a{}", path(500))).as_deref(),
+            Some(&*format!("a{}…", path(499)))
         );
     }
 

@@ -7,6 +7,7 @@ mod arrive;
 mod tests;
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 
@@ -367,6 +368,7 @@ fn holds(transformation: &Transformation, context: &Context<'_>) -> Result<bool,
         index: None,
         headers: &context.headers,
         key: context.key.as_deref(),
+        reads: &AtomicU64::new(0),
     };
     match when.holds(&scope) {
         Ok(holds) => Ok(holds),

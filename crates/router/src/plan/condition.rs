@@ -1,5 +1,7 @@
 //! The condition by which a route chooses a migration.
 
+use std::sync::atomic::AtomicU64;
+
 use dunlin_core::finding::{Findings, Place};
 use dunlin_core::message::Message;
 use dunlin_core::migration::document::{Reading, Value, parse};
@@ -52,14 +54,14 @@ impl Condition {
             index: None,
             headers: &message.headers,
             key: message.key.as_deref(),
+            reads: &AtomicU64::new(0),
         };
         match self.expression.holds(&scope) {
             Ok(holds) => Ok(holds),
             Err(EvaluationError::Missing(_)) => Ok(false),
-            Err(EvaluationError::Cost) => Err(Failure::new(
-                FailureKind::Limit,
-                EvaluationError::Cost.to_string(),
-            )),
+            Err(error @ (EvaluationError::Cost | EvaluationError::Reads)) => {
+                Err(Failure::new(FailureKind::Limit, error.to_string()))
+            }
             Err(error) => Err(Failure::new(FailureKind::Expression, error.to_string())),
         }
     }

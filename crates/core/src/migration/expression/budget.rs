@@ -3,17 +3,23 @@
 //! It is carried through an evaluation as a variable, because the functions of the language know nothing but their arguments.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use cel::ExecutionError;
 use cel::common::types::{self, Type};
 use cel::common::value::{StaticVal, Val};
+use regex::{Regex, RegexBuilder};
 
 /// The variable that carries the budget.
 pub(super) const BUDGET: &str = "@budget";
 /// Bytes that cost as much as one element.
-const BYTES_PER_UNIT: u64 = 16;
+pub(super) const BYTES_PER_UNIT: u64 = 16;
+/// What compiling a regular expression costs. Each pattern is compiled once in an evaluation.
+const REGEX_UNITS: u64 = 10_000;
+/// The most memory that a compiled regular expression may take, in bytes.
+const MAX_REGEX: usize = 1 << 20;
 
 /// What is left to spend in one evaluation. A clone spends from the same purse.
 #[derive(Debug, Clone)]
@@ -24,6 +30,8 @@ struct Purse {
     left: AtomicU64,
     spent: AtomicBool,
     invalid_text: AtomicBool,
+    /// The patterns that have been compiled; `None` for a text that is no pattern.
+    patterns: Mutex<HashMap<String, Option<Regex>>>,
 }
 
 impl Budget {
@@ -32,6 +40,7 @@ impl Budget {
             left: AtomicU64::new(units),
             spent: AtomicBool::new(false),
             invalid_text: AtomicBool::new(false),
+            patterns: Mutex::default(),
         }))
     }
 
@@ -64,6 +73,22 @@ impl Budget {
 
     pub(super) fn charge_bytes(&self, bytes: usize) -> Result<(), ExecutionError> {
         self.charge(bytes as u64 / BYTES_PER_UNIT)
+    }
+
+    /// Whether a text matches a regular expression; `None` where the pattern is none.
+    pub(super) fn matches(&self, subject: &str, pattern: &str) -> Result<Option<bool>, ExecutionError> {
+        let mut patterns = self
+            .0
+            .patterns
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !patterns.contains_key(pattern) {
+            self.charge(REGEX_UNITS)?;
+            let regex = RegexBuilder::new(pattern).size_limit(MAX_REGEX).build().ok();
+            patterns.insert(pattern.to_owned(), regex);
+        }
+        let regex = patterns.get(pattern).and_then(Option::as_ref);
+        Ok(regex.map(|regex| regex.is_match(subject)))
     }
 }
 

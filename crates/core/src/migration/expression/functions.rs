@@ -8,7 +8,7 @@ use cel::common::types::{self, CelBool, CelInt, CelList, CelString};
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError, extensions};
 
-use super::budget::Budget;
+use super::budget::{BYTES_PER_UNIT, Budget};
 use super::values;
 
 pub(super) const VISIT: &str = "@visit";
@@ -19,6 +19,11 @@ pub(super) const CONTAINED: &str = "@contained";
 pub(super) const REPLACE: &str = "@replace";
 pub(super) const JOIN: &str = "@join";
 pub(super) const RANGE: &str = "@range";
+pub(super) const MATCHES: &str = "@matches";
+pub(super) const WEIGH: &str = "@weigh";
+pub(super) const WEIGH_TEXT: &str = "@weigh_text";
+pub(super) const WEIGH_SPLIT: &str = "@weigh_split";
+pub(super) const WEIGH_SQUARE: &str = "@weigh_square";
 
 /// The standard library with its optional values, and the string, list and math extensions.
 pub(super) fn environment() -> Env {
@@ -39,6 +44,11 @@ pub(super) fn environment() -> Env {
         add(JOIN, 2, join),
         add(JOIN, 3, join),
         add(RANGE, 2, range),
+        add(MATCHES, 3, matches),
+        add(WEIGH, 2, weigh),
+        add(WEIGH_TEXT, 2, weigh_text),
+        add(WEIGH_SPLIT, 2, weigh_split),
+        add(WEIGH_SQUARE, 2, weigh_square),
     ];
     debug_assert!(
         added.iter().all(Result::is_ok),
@@ -87,6 +97,59 @@ fn charge<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     Ok(element)
 }
 
+/// Charges a value for a function that walks over it. A scalar is free: it costs what the operator costs.
+fn weigh<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    weighed(arguments, |value| {
+        (values::size(value) as u64 / BYTES_PER_UNIT).saturating_sub(1)
+    })
+}
+
+/// As [`weigh`], for a function that walks over texts only.
+fn weigh_text<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    weighed(arguments, |value| text_length(value) / BYTES_PER_UNIT)
+}
+
+/// As [`weigh_text`], for a function that can make a text of every character.
+fn weigh_split<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    const BYTES: u64 = 4;
+    weighed(arguments, |value| text_length(value) / BYTES)
+}
+
+/// As [`weigh`], for a function that compares each element with each other.
+fn weigh_square<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    const PAIRS: u64 = 128;
+    weighed(arguments, |value| {
+        let length = value
+            .downcast_ref::<CelList<'_>>()
+            .map_or(0, |list| list.inner().len() as u64);
+        let size = values::size(value) as u64 / BYTES_PER_UNIT;
+        size.saturating_add(length.saturating_mul(size) / PAIRS)
+    })
+}
+
+fn text_length(value: &dyn Val) -> u64 {
+    value
+        .downcast_ref::<CelString<'_>>()
+        .map_or(0, |text| text.inner().len() as u64)
+}
+
+fn weighed<'b, 'v>(mut arguments: Arguments<'b, 'v>, weight: impl FnOnce(&dyn Val) -> u64) -> Answer<'b, 'v> {
+    let budget = with_budget(&mut arguments)?;
+    let value = taken(&mut arguments)?;
+    budget.charge(weight(&*value))?;
+    Ok(value)
+}
+
+/// `text.matches(pattern)`.
+fn matches<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let budget = with_budget(&mut arguments)?;
+    let (subject, pattern) = (text(&arguments[0], "matches")?, text(&arguments[1], "matches")?);
+    match budget.matches(subject, pattern)? {
+        Some(found) => Ok(CowVal::owned(CelBool::from(found))),
+        None => Err(ExecutionError::function_error("matches", "no regular expression")),
+    }
+}
+
 fn equal<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     compare(arguments, true)
 }
@@ -98,7 +161,7 @@ fn unequal<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 fn compare<'b, 'v>(mut arguments: Arguments<'b, 'v>, wanted: bool) -> Answer<'b, 'v> {
     let budget = with_budget(&mut arguments)?;
     let (left, right) = (taken(&mut arguments)?, taken(&mut arguments)?);
-    let equal = readable(&budget, values::equal(&*left, &*right))?;
+    let equal = readable(&budget, charged_equal(&budget, &*left, &*right))?;
     Ok(CowVal::owned(CelBool::from(equal == wanted)))
 }
 
@@ -109,7 +172,7 @@ fn contained<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
         budget.charge(list.inner().len() as u64)?;
         let mut found = false;
         for have in list.inner() {
-            found = readable(&budget, values::equal(&**have, &*element))?;
+            found = readable(&budget, charged_equal(&budget, &**have, &*element))?;
             if found {
                 break;
             }
@@ -129,6 +192,16 @@ fn contained<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
             .map_err(|_| wrong())?
     };
     Ok(CowVal::owned(CelBool::from(found)))
+}
+
+fn charged_equal(budget: &Budget, left: &dyn Val, right: &dyn Val) -> Option<bool> {
+    let mut pairs: u64 = 0;
+    values::equal(left, right, &mut |bytes| {
+        // Comparing two scalars costs what the operator costs.
+        let units = u64::from(pairs > 0) + bytes as u64 / BYTES_PER_UNIT;
+        pairs += 1;
+        budget.charge(units).is_ok()
+    })
 }
 
 fn readable<T>(budget: &Budget, answer: Option<T>) -> Result<T, ExecutionError> {
@@ -187,6 +260,7 @@ fn join<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
                 .ok_or_else(wrong)?,
         );
     }
+    budget.charge(parts.len() as u64)?;
     let bytes: usize = parts.iter().map(|part| part.len()).sum();
     budget.charge_bytes(bytes.saturating_add(separator.len().saturating_mul(parts.len())))?;
     Ok(CowVal::owned(CelString::from(parts.join(separator))))

@@ -1,9 +1,7 @@
 //! What is refused before anything is evaluated: texts that are too long or nest too deep, and names that nobody knows.
 
-use std::collections::BTreeSet;
-
 use cel::Env;
-use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, operators};
 
 use super::rewrite::rewrite;
 use super::{CompileError, MAX_LENGTH, MAX_NESTING, VARIABLES};
@@ -132,7 +130,7 @@ impl Checker<'_> {
         match &at.expr {
             Expr::Unspecified | Expr::Literal(_) => {}
             Expr::Ident(name) => {
-                let namespace = ["math", "lists", "strings", "optional"].contains(&name.as_str());
+                let namespace = NAMESPACES.contains(&name.as_str());
                 let built_in = self.env.types().find_type(name).is_some();
                 if !VARIABLES.contains(&name.as_str())
                     && !self.local.contains(name)
@@ -219,6 +217,9 @@ impl Checker<'_> {
     }
 }
 
+/// Names before a dot that are no variables.
+pub(super) const NAMESPACES: [&str; 4] = ["math", "lists", "strings", "optional"];
+
 /// Every function that an expression can call. The list is part of the format: it may grow, and nothing in it may change.
 /// Macros (`has`, `all`, `exists`, `exists_one`, `map`, `filter`, `optMap`, `optFlatMap`, `sortBy`, `math.least`,
 /// `math.greatest`) are expanded before it is asked.
@@ -303,50 +304,4 @@ fn nearest(name: &str) -> String {
         .min()
         .filter(|(distance, known)| *distance <= known.len() / 2)
         .map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"))
-}
-
-/// The names of members that stand in the text: those behind a dot, and all literal strings.
-pub(super) fn written_names(tree: &IdedExpr) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    collect_names(tree, &mut names);
-    names
-}
-
-fn collect_names(tree: &IdedExpr, names: &mut BTreeSet<String>) {
-    match &tree.expr {
-        Expr::Unspecified | Expr::Ident(_) | Expr::Struct(_) => {}
-        Expr::Literal(LiteralValue::String(text)) => {
-            names.insert(text.inner().to_owned());
-        }
-        Expr::Literal(_) => {}
-        Expr::Select(select) => {
-            names.insert(select.field.clone());
-            collect_names(&select.operand, names);
-        }
-        Expr::List(list) => list.elements.iter().for_each(|part| collect_names(part, names)),
-        Expr::Map(map) => {
-            for entry in &map.entries {
-                if let EntryExpr::MapEntry(entry) = &entry.expr {
-                    collect_names(&entry.key, names);
-                    collect_names(&entry.value, names);
-                }
-            }
-        }
-        Expr::Comprehension(loops) => {
-            for part in [
-                &loops.iter_range,
-                &loops.accu_init,
-                &loops.loop_cond,
-                &loops.loop_step,
-                &loops.result,
-            ] {
-                collect_names(part, names);
-            }
-        }
-        Expr::Call(call) => {
-            for part in call.target.as_deref().into_iter().chain(&call.args) {
-                collect_names(part, names);
-            }
-        }
-    }
 }

@@ -1,14 +1,19 @@
 //! Rewrites the tree of an expression, so that it is paid for and the same everywhere.
 //!
 //! The language has no loops but comprehensions, so the cost of an evaluation is the number of elements visited and the size
-//! of what is made. Each comprehension's range goes through [`VISIT`], which charges its length and brings it in order; each
-//! element that a comprehension makes through [`CHARGE`], which charges its size; and functions whose result can be larger than
-//! what they are given, and equality, are replaced by their twins.
+//! of what is read and made. Each comprehension's range goes through [`VISIT`], which charges its length and brings it in order; each
+//! element that a comprehension makes through [`CHARGE`], which charges its size; functions whose result can be larger than
+//! what they are given, and equality, are replaced by their twins; and what `+`, comparisons and all other functions are given
+//! goes through [`WEIGH`] and its kin, which charge its size beyond that of a scalar.
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, operators};
 
 use super::budget::BUDGET;
-use super::functions::{CHARGE, CONTAINED, EQUAL, JOIN, RANGE, REPLACE, UNEQUAL, VISIT};
+use super::functions::{
+    CHARGE, CONTAINED, EQUAL, JOIN, MATCHES, RANGE, REPLACE, UNEQUAL, VISIT, WEIGH, WEIGH_SPLIT,
+    WEIGH_SQUARE, WEIGH_TEXT,
+};
+use super::guard::{FUNCTIONS, NAMESPACES};
 
 /// Rewrites a tree in place.
 pub(super) fn rewrite(tree: &mut IdedExpr) {
@@ -40,12 +45,14 @@ pub(super) fn rewrite(tree: &mut IdedExpr) {
         Expr::Call(call) => {
             call.target.iter_mut().for_each(|target| rewrite(target));
             call.args.iter_mut().for_each(rewrite);
+            weigh_arguments(call);
             let twin = match (call.func_name.as_str(), call.target.is_some(), call.args.len()) {
                 (operators::EQUALS, false, 2) => EQUAL,
                 (operators::NOT_EQUALS, false, 2) => UNEQUAL,
                 (operators::IN, false, 2) => CONTAINED,
                 ("replace", true, 2 | 3) => REPLACE,
                 ("join", true, 0 | 1) => JOIN,
+                ("matches", true, 1) | ("matches", false, 2) => MATCHES,
                 ("range", true, 1) => {
                     call.target = None;
                     RANGE
@@ -59,6 +66,39 @@ pub(super) fn rewrite(tree: &mut IdedExpr) {
             call.args.push(budget());
         }
     }
+}
+
+/// Charges what a function is given, where its work grows with that.
+fn weigh_arguments(call: &mut CallExpr) {
+    let weight = match call.func_name.as_str() {
+        // What a comprehension has made so far has been charged.
+        operators::ADD if call.args.first().is_some_and(is_accumulator) => return,
+        operators::ADD => WEIGH,
+        operators::LESS
+        | operators::LESS_EQUALS
+        | operators::GREATER
+        | operators::GREATER_EQUALS
+        | "size" => WEIGH_TEXT,
+        "split" => WEIGH_SPLIT,
+        "distinct" => WEIGH_SQUARE,
+        // The twins of these charge for themselves, and these only pass on what they are given.
+        "replace" | "join" | "range" | "dyn" | "type" | "of" | "ofNonZeroValue" | "none" | "or"
+        | "orValue" | "value" | "hasValue" | "first" | "last" => return,
+        "@sortByAssociatedKeys" => WEIGH,
+        name if FUNCTIONS.contains(&name) => WEIGH,
+        _ => return,
+    };
+    let namespace =
+        |part: &IdedExpr| matches!(&part.expr, Expr::Ident(name) if NAMESPACES.contains(&name.as_str()));
+    for part in call.target.as_deref_mut().into_iter().chain(&mut call.args) {
+        if !namespace(part) {
+            wrap(part, weight);
+        }
+    }
+}
+
+fn is_accumulator(tree: &IdedExpr) -> bool {
+    matches!(&tree.expr, Expr::Ident(name) if name.starts_with('@'))
 }
 
 /// A comprehension that makes a list appends `[element]` to what it has: the element is charged.

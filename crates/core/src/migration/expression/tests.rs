@@ -22,6 +22,7 @@ fn evaluate(text: &str, payload: &str) -> Result<String, EvaluationError> {
         index: None,
         headers: &headers,
         key: Some(b"k1"),
+        reads: &AtomicU64::new(0),
     };
     let expression = Expression::compile(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
     expression.evaluate(&scope).map(|value| value.to_json())
@@ -158,6 +159,7 @@ fn a_condition_must_be_a_boolean() {
         index: None,
         headers: &headers,
         key: None,
+        reads: &AtomicU64::new(0),
     };
     let holds = |text: &str| Expression::compile(text).unwrap().holds(&scope);
     assert_eq!(holds("key == null && payload == null"), Ok(true));
@@ -278,4 +280,81 @@ fn an_object_equals_no_value_of_another_kind() {
             assert_eq!(evaluate(&text, document), Ok("false".to_owned()), "{text}");
         }
     }
+}
+
+#[test]
+fn what_grows_with_a_text_or_list_is_charged_before_it_is_done() {
+    let text = "x".repeat(200_000);
+    let list = vec!["1"; 5_000].join(",");
+    let payload = format!(r#"{{"text":"{text}","list":[{list}]}}"#);
+    let sums = |times: usize| vec!["payload.text"; times].join(" + ") + " == ''";
+    assert_eq!(evaluate(&sums(3), &payload).as_deref(), Ok("false"));
+    for expression in [
+        &*sums(100),
+        "lists.range(1000).exists(i, payload.text.contains('y'))",
+        "lists.range(1000).exists(i, payload.text.matches('y+'))",
+        "lists.range(1000).exists(i, payload.text.lowerAscii() == 'y')",
+        "lists.range(1000).exists(i, payload.text.size() == 1)",
+        "lists.range(1000).exists(i, payload.text.reverse() < payload.text)",
+        "lists.range(1000).exists(i, payload.text.split('').size() == 1)",
+        "lists.range(1000).exists(i, payload.text != payload.text)",
+        "lists.range(1000).exists(i, payload.list != payload.list)",
+        "lists.range(1000).exists(i, payload != payload)",
+        "lists.range(1000).exists(i, payload.list.distinct().size() == 2)",
+        "lists.range(1000).exists(i, payload.list.flatten().size() == 2)",
+        "lists.range(1000).exists(i, 'x'.matches('y' + string(i)))",
+    ] {
+        assert_eq!(
+            evaluate(expression, &payload),
+            Err(EvaluationError::Cost),
+            "{expression}"
+        );
+    }
+}
+
+#[test]
+fn many_evaluations_together_read_a_bounded_number_of_values() {
+    let payload = document(&format!(r#"{{"a":1,"list":[{}]}}"#, vec!["1"; 100].join(",")));
+    let headers = Headers::new();
+    let reads = AtomicU64::new(MAX_READS - 1_000);
+    let scope = Scope {
+        payload: Some(&payload),
+        this: None,
+        item: None,
+        index: None,
+        headers: &headers,
+        key: None,
+        reads: &reads,
+    };
+    let small = Expression::compile("payload.a + payload['a'] == 2 && has(payload.a)").unwrap();
+    for _ in 0..500 {
+        // Members that are not named are not read.
+        assert_eq!(small.holds(&scope), Ok(true));
+    }
+    let large = Expression::compile("payload.list.size() > 0").unwrap();
+    for _ in 0..4 {
+        assert_eq!(large.holds(&scope), Ok(true));
+    }
+    assert_eq!(large.holds(&scope), Err(EvaluationError::Reads));
+}
+
+#[test]
+fn the_largest_expressions_and_documents_fit_the_stack_of_a_worker() {
+    const WORKER: usize = 2 << 20;
+    let worker = std::thread::Builder::new().stack_size(WORKER).spawn(|| {
+        let payload = format!("{}1{}", r#"{"a":["#.repeat(64), "]}".repeat(64));
+        for expression in [
+            vec!["1"; 195].join("+"),
+            format!("payload{}", ".a[0]".repeat(60)),
+            format!("{}1{}", "(1+".repeat(49), ")".repeat(49)),
+            format!("{}1{}", "[".repeat(49), "]".repeat(49)),
+            format!("{}1{}", "[1].map(x, ".repeat(40), ")".repeat(40)),
+            format!("{}1{}", "true ? [1].map(x, ".repeat(20), ") : 1".repeat(20)),
+            vec!["payload == payload"; 50].join(" && "),
+            "[payload, payload].map(x, x)".to_owned(),
+        ] {
+            assert!(evaluate(&expression, &payload).is_ok(), "{expression}");
+        }
+    });
+    worker.unwrap().join().unwrap();
 }

@@ -4,8 +4,9 @@
 //! stands twice the last occurrence counts, as everywhere where a value is taken.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cel::ExecutionError;
 use cel::common::traits::{self, Container, Indexer, Iterable, Sizer, Zeroer};
@@ -18,9 +19,13 @@ use super::EvaluationError;
 use crate::message::Headers;
 use crate::migration::document::{Member, Number, Value};
 
-/// A document's value as CEL sees it.
-pub(super) fn from_document(value: &Value) -> Box<dyn Val> {
-    match value {
+/// A document's value as CEL sees it. Each value in it is charged.
+///
+/// # Errors
+/// The reader has read too much.
+pub(super) fn from_document(value: &Value, reader: &mut Reader<'_>) -> Result<Box<dyn Val>, EvaluationError> {
+    reader.read(1)?;
+    Ok(match value {
         Value::Null => Box::new(CelNull),
         Value::Bool(flag) => Box::new(CelBool::from(*flag)),
         Value::Number(number) => from_number(number),
@@ -28,18 +33,65 @@ pub(super) fn from_document(value: &Value) -> Box<dyn Val> {
             Ok(text) => Box::new(CelString::from(text.into_owned())),
             Err(_) => Box::new(Unreadable),
         },
-        Value::Array(elements) => Box::new(CelList::from(
-            elements.iter().map(from_document).collect::<Vec<_>>(),
-        )),
-        Value::Object(members) => Box::new(Object::new(
-            // A name that cannot be read equals no text, so no expression can ask for it.
-            members.iter().filter_map(|member| {
-                Some((
-                    member.name.read().ok()?.into_owned(),
-                    from_document(&member.value),
-                ))
-            }),
-        )),
+        Value::Array(elements) => {
+            let elements: Result<Vec<_>, _> = elements
+                .iter()
+                .map(|element| from_document(element, reader))
+                .collect();
+            Box::new(CelList::from(elements?))
+        }
+        Value::Object(members) => from_members(members, None, reader)?,
+    })
+}
+
+/// As [`from_document`]; of an object only the members that an expression names.
+pub(super) fn from_named_members(
+    value: &Value,
+    names: &BTreeSet<String>,
+    reader: &mut Reader<'_>,
+) -> Result<Box<dyn Val>, EvaluationError> {
+    match value {
+        Value::Object(members) => from_members(members, Some(names), reader),
+        _ => from_document(value, reader),
+    }
+}
+
+fn from_members(
+    members: &[Member],
+    names: Option<&BTreeSet<String>>,
+    reader: &mut Reader<'_>,
+) -> Result<Box<dyn Val>, EvaluationError> {
+    let mut read = Vec::new();
+    for member in members {
+        // A name that cannot be read equals no text, so no expression can ask for it.
+        let Ok(name) = member.name.read() else { continue };
+        if names.is_none_or(|names| names.contains(&*name)) {
+            read.push((name.into_owned(), from_document(&member.value, reader)?));
+        }
+    }
+    // Looking for the named members walks over all of them.
+    reader.read(members.len() as u64 / 16)?;
+    Ok(Box::new(Object::new(read.into_iter())))
+}
+
+/// Counts the values that the expressions of one transformation read.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    read: &'a AtomicU64,
+    most: u64,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(read: &'a AtomicU64, most: u64) -> Self {
+        Self { read, most }
+    }
+
+    fn read(&mut self, values: u64) -> Result<(), EvaluationError> {
+        let before = self.read.fetch_add(values, Ordering::Relaxed);
+        if before.saturating_add(values) > self.most {
+            return Err(EvaluationError::Reads);
+        }
+        Ok(())
     }
 }
 
@@ -87,7 +139,12 @@ pub(super) fn from_key(key: Option<&[u8]>) -> Box<dyn Val> {
 /// A result as a document: names sorted, integers exact, doubles as their shortest decimal.
 pub(super) fn to_document(value: &dyn Val) -> Result<Value, EvaluationError> {
     if let Some(object) = value.downcast_ref::<Object>() {
-        return sorted(object.0.iter().map(|(name, value)| (name.inner(), &**value)));
+        return sorted(
+            object
+                .entries()
+                .iter()
+                .map(|(name, value)| (name.inner(), &**value)),
+        );
     }
     if value.downcast_ref::<Unreadable>().is_some() {
         return Err(EvaluationError::InvalidText);
@@ -174,8 +231,17 @@ pub(super) fn size(value: &dyn Val) -> usize {
     }
 }
 
-/// Whether two values are equal, whichever kind of object they hold; `None` if a text had to be read that cannot be.
-pub(super) fn equal(left: &dyn Val, right: &dyn Val) -> Option<bool> {
+/// Whether two values are equal, whichever kind of object they hold; `None` if a text had to be read that cannot be, or
+/// the comparison cost too much. `charge` is asked for each pair of values.
+pub(super) fn equal(left: &dyn Val, right: &dyn Val, charge: &mut dyn FnMut(usize) -> bool) -> Option<bool> {
+    let length = |value: &dyn Val| {
+        value
+            .downcast_ref::<CelString<'_>>()
+            .map_or(0, |text| text.inner().len())
+    };
+    if !charge(length(left).min(length(right))) {
+        return None;
+    }
     if left.downcast_ref::<Unreadable>().is_some() || right.downcast_ref::<Unreadable>().is_some() {
         return None;
     }
@@ -187,7 +253,7 @@ pub(super) fn equal(left: &dyn Val, right: &dyn Val) -> Option<bool> {
             return Some(false);
         }
         for (left, right) in left.inner().iter().zip(right.inner()) {
-            if !equal(&**left, &**right)? {
+            if !equal(&**left, &**right, charge)? {
                 return Some(false);
             }
         }
@@ -204,7 +270,7 @@ pub(super) fn equal(left: &dyn Val, right: &dyn Val) -> Option<bool> {
     }
     for (name, left) in &left_members {
         match right_members.get(name) {
-            Some(right) if equal(*left, *right)? => {}
+            Some(right) if equal(*left, *right, charge)? => {}
             _ => return Some(false),
         }
     }
@@ -217,7 +283,7 @@ fn members<'a>(value: &'a (dyn Val + 'a)) -> Option<HashMap<String, &'a (dyn Val
     if let Some(object) = value.downcast_ref::<Object>() {
         return Some(
             object
-                .0
+                .entries()
                 .iter()
                 .map(|(name, value)| (format!("s{}", name.inner()), &**value as &dyn Val))
                 .collect(),
@@ -265,7 +331,14 @@ type Entry = (CelString<'static>, Box<dyn Val>);
 
 /// A document's object: its members in document order, each name once. A clone copies a handle.
 #[derive(Debug, Clone)]
-struct Object(Arc<Vec<Entry>>);
+struct Object(Arc<Members>);
+
+#[derive(Debug)]
+struct Members {
+    entries: Vec<Entry>,
+    /// Where the member of a name stands: an object may have a hundred thousand.
+    places: HashMap<String, usize>,
+}
 
 impl Object {
     fn new(members: impl Iterator<Item = (String, Box<dyn Val>)>) -> Self {
@@ -279,15 +352,17 @@ impl Object {
                 entries.push((CelString::from(name), value));
             }
         }
-        Self(Arc::new(entries))
+        Self(Arc::new(Members { entries, places }))
+    }
+
+    fn entries(&self) -> &[Entry] {
+        &self.0.entries
     }
 
     fn find(&self, key: &dyn Val) -> Option<&(dyn Val + 'static)> {
         let name = key.downcast_ref::<CelString<'_>>()?;
-        self.0
-            .iter()
-            .find(|(have, _)| have.inner() == name.inner())
-            .map(|(_, value)| &**value)
+        let place = *self.0.places.get(name.inner())?;
+        self.0.entries.get(place).map(|(_, value)| &**value)
     }
 }
 
@@ -322,7 +397,7 @@ impl Val for Object {
         Some(self)
     }
     fn equals(&self, other: &dyn Val) -> bool {
-        equal(self, other).unwrap_or(false)
+        equal(self, other, &mut |_| true).unwrap_or(false)
     }
     fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
     where
@@ -379,19 +454,19 @@ impl Iterable for Object {
     where
         Self: 'v,
     {
-        Box::new(Names(self.0.iter()))
+        Box::new(Names(self.entries().iter()))
     }
 }
 
 impl Sizer for Object {
     fn size(&self) -> CelInt {
-        i64::try_from(self.0.len()).unwrap_or(i64::MAX).into()
+        i64::try_from(self.entries().len()).unwrap_or(i64::MAX).into()
     }
 }
 
 impl Zeroer for Object {
     fn is_zero_value(&self) -> bool {
-        self.0.is_empty()
+        self.entries().is_empty()
     }
 }
 

@@ -161,6 +161,7 @@ impl Compute {
             index,
             headers: &context.headers,
             key: context.key.as_deref(),
+            reads: &context.reads,
         };
         self.expression.evaluate(&scope).map_err(Failure::from)
     }
