@@ -1,16 +1,14 @@
-//! A plan that reads and migrates as it would, and writes nothing.
+//! A run that leaves no trace: messages are looked at and migrated, and nothing is sent, settled or remembered.
 //!
-//! Every system is wrapped: its receivers are real, for a group of their own; what is to be settled is not, so that it is
-//! given back when the run ends; and what is to be sent is confirmed and thrown away. Every end is verified as for a run in
-//! earnest. The routes themselves do not know.
-//!
-//! Where deliveries of a channel are shared by everyone, other receivers wait meanwhile for what a dry run holds, and find
-//! it counted as delivered once more.
+//! Each system of the plan is wrapped. A source is browsed where its system can do that; else it is read in a group of its
+//! own, of which nothing is ever settled, which is refused where settling would take messages away from others. What is sent is confirmed and thrown away,
+//! so that the loop counts as it would in earnest. Ends are verified as ever. It does not find out what a target would
+//! refuse at the moment of sending.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dunlin_core::error::Result;
+use dunlin_core::error::{Error, ErrorKind, Result};
 use dunlin_core::messaging::{
     Browse, ChannelState, Confirm, Endpoint, Events, MessagingSystem, Outgoing, Purpose, Receipt, Receiver,
     Resolved, Sender, Session, Settler, Source, Target, Token, Verdict,
@@ -19,19 +17,20 @@ use dunlin_core::messaging::{
 use crate::plan::Plan;
 
 impl Plan {
-    /// The same plan, to be run without writing anything: no message, no place, no verdict.
+    /// The same plan, to be run without a trace. A source that can be browsed ends behind its last message.
     #[must_use]
     pub fn dry(mut self) -> Self {
         for planned in self.systems.values_mut() {
             planned.system = Arc::new(DrySystem(Arc::clone(&planned.system)));
         }
         for route in &mut self.routes {
-            route.from.source.group.push_str("-dry-run");
+            route.from.source.group = format!("{}-dry-run", route.from.source.group);
         }
         self
     }
 }
 
+/// A system that is looked at and not touched.
 #[derive(Debug)]
 struct DrySystem(Arc<dyn MessagingSystem>);
 
@@ -58,12 +57,35 @@ impl Session for DrySession {
     }
 
     async fn receiver(&self, source: &Source) -> Result<(Box<dyn Receiver>, Box<dyn Settler>)> {
-        let (receiver, settler) = self.0.receiver(source).await?;
-        Ok((receiver, Box::new(DrySettler(settler))))
+        if let Some(browse) = self.0.browse() {
+            match browse.look(&source.endpoint, &source.start, false).await {
+                Ok(looking) => return Ok((looking, Box::new(Unsettled))),
+                // A channel that cannot be looked at, such as standard input, is read.
+                Err(error) if error.kind() == ErrorKind::Unsupported => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self
+            .0
+            .verify(&source.endpoint, Purpose::Receive)
+            .await?
+            .capabilities
+            .settling_deletes
+        {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "receive",
+                "expected a source that can be looked at without taking messages from others, found one that deletes what \
+                 is settled; a dry run of it is refused",
+            )
+            .with("channel", &source.endpoint.channel));
+        }
+        let (receiver, _) = self.0.receiver(source).await?;
+        Ok((receiver, Box::new(Unsettled)))
     }
 
-    async fn sender(&self, _target: &Target) -> Result<Box<dyn Sender>> {
-        Ok(Box::new(DrySender))
+    async fn sender(&self, _: &Target) -> Result<Box<dyn Sender>> {
+        Ok(Box::new(Discarded))
     }
 
     async fn inspect(&self, endpoint: &Endpoint, group: Option<&str>) -> Result<ChannelState> {
@@ -79,27 +101,27 @@ impl Session for DrySession {
     }
 }
 
-/// Settles nothing.
-struct DrySettler(Box<dyn Settler>);
+/// Settles nothing: what is looked at belongs to no group.
+struct Unsettled;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Settler for DrySettler {
-    async fn settle(&mut self, _verdicts: &[(Token, Verdict)]) -> Result<()> {
+impl Settler for Unsettled {
+    async fn settle(&mut self, _: &[(Token, Verdict)]) -> Result<()> {
         Ok(())
     }
 
     async fn close(self: Box<Self>) -> Result<()> {
-        self.0.close().await
+        Ok(())
     }
 }
 
-/// Confirms everything, and throws it away.
-struct DrySender;
+/// Confirms and forgets.
+struct Discarded;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl Sender for DrySender {
+impl Sender for Discarded {
     async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
         Ok(Confirm::ready(
             batch.iter().map(|_| Ok(Receipt::stored())).collect(),

@@ -14,7 +14,6 @@ pub mod files;
 mod limit;
 pub mod plan;
 pub mod progress;
-mod rehearsal;
 pub mod report;
 mod retry;
 pub mod route;

@@ -1,7 +1,6 @@
 //! `dunlin run`: runs the routes of a configuration until their sources end or a signal ends them.
 
 mod drawing;
-mod dry;
 mod summary;
 mod table;
 
@@ -58,7 +57,7 @@ impl Run {
         shell.tell(&plan.warnings)?;
         shell.flush()?;
         if self.dry_run {
-            dry::rehearse(&mut plan);
+            plan = plan.dry();
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

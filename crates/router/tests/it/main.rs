@@ -5,9 +5,9 @@
 
 mod check;
 mod config;
+mod dry_run;
 mod migrations;
 mod plan;
 mod project;
-mod rehearsal;
 mod route;
 mod settings;

@@ -23,8 +23,8 @@ fn plan(name: &str) -> Plan {
 
 #[tokio::test]
 async fn messages_are_looked_at_and_nothing_is_taken_or_sent() {
-    let plan = plan("rehearsal");
-    let broker = MemoryBroker::named("rehearsal", &clock());
+    let plan = plan("dry-run");
+    let broker = MemoryBroker::named("dry-run", &clock());
     let session = plan.systems["queue"]
         .system
         .connect(Events::ignored())
@@ -42,9 +42,9 @@ async fn messages_are_looked_at_and_nothing_is_taken_or_sent() {
     {
         answer.unwrap();
     }
-    let plan = plan.rehearsed();
+    let plan = plan.dry();
     let route = &plan.routes[0];
-    assert_eq!(route.from.source.group, "dunlin-r.dry-run");
+    assert_eq!(route.from.source.group, "dunlin-r-dry-run");
     for _ in 0..2 {
         let session = plan.systems["queue"]
             .system
