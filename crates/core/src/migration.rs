@@ -45,6 +45,7 @@ use load::lock::{self, Lock, Locked};
 use load::{Draft, Resolver};
 
 use crate::finding::Findings;
+use crate::message::Headers;
 
 /// An ordered chain of transformations, ready to be applied.
 ///
@@ -240,6 +241,22 @@ impl Migration {
     #[must_use]
     pub fn chain_hash(&self, count: usize) -> Option<Digest> {
         self.chain.hash(count)
+    }
+
+    /// The headers of a message that is known by its document alone: for a downward migration the record that it expects,
+    /// since a document without one counts as one that has nothing to be taken back. Other migrations presume nothing.
+    #[must_use]
+    pub fn presumed_headers(&self) -> Headers {
+        let Direction::Down { of, from, .. } = &self.direction else {
+            return Headers::new();
+        };
+        match of.chain_hash(*from) {
+            Some(hash) => {
+                let record = Entry::new(of.name(), *from, hash).to_string();
+                [(RECORD_HEADER, record)].into_iter().collect()
+            }
+            None => Headers::new(),
+        }
     }
 
     /// The whole chain as `name@length:hash`.

@@ -147,17 +147,20 @@ impl Filter<'_> {
             Ok(original) => original,
             Err(refused) => return self.fail(line, &refused.0, &refused.1),
         };
-        match self.migrate(&original.message) {
+        match self.migrate(&original.message, shape) {
             Ok(migrated) => self.pass(line, &original, &migrated, shape),
             Err(failure) => self.fail(line, &original, &failure),
         }
     }
 
-    fn migrate(&self, message: &Message) -> Result<Migrated, Failure> {
+    fn migrate(&self, message: &Message, shape: Shape) -> Result<Migrated, Failure> {
         let input = Input {
             payload: message.payload.clone(),
             key: message.key.clone(),
-            headers: message.headers.clone(),
+            headers: match shape {
+                Shape::Envelope => message.headers.clone(),
+                Shape::Line | Shape::Pretty => self.migration.presumed_headers(),
+            },
         };
         let options = Options {
             secrets: &self.secrets,

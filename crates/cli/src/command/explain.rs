@@ -70,7 +70,10 @@ impl Explain {
         let loaded = self.migration.load(&LoadOptions::default())?;
         shell.tell(&loaded.warnings)?;
         let migration = &loaded.migration;
-        let message = self.message()?;
+        let mut message = self.message()?;
+        if message.headers.is_empty() {
+            message.headers = migration.presumed_headers();
+        }
         let mut watch = Watch {
             document: message.payload.as_deref().and_then(read),
             headers: message.headers.clone(),

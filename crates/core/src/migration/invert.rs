@@ -216,6 +216,15 @@ transformations:
             r#"{"lines":[{"qty":1.50},{}],"n":1e5,"zip":"1.0","street":"x"}"#
         );
         assert!(back.headers.is_empty(), "at 0 the record is gone");
+
+        let known_by_its_document = Input {
+            payload: Some(r#"{"address":{"postcode":"1"},"street":"x"}"#.into()),
+            key: None,
+            headers: down.presumed_headers(),
+        };
+        let back = down.migrate(known_by_its_document, &Options::default()).unwrap();
+        assert_eq!(back.payload.as_deref(), Some(&br#"{"zip":"1","street":"x"}"#[..]));
+        assert!(up.presumed_headers().is_empty());
     }
 
     #[test]

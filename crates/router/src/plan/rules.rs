@@ -328,8 +328,8 @@ impl Rules<'_> {
             self.findings.push(Finding::warning(&place, message).help(help));
         } else {
             self.note(
-                "applied record: none is written, since the target has no headers (capability `header_values`); use the \
-                 envelope, where the system has one",
+                "applied record: none is written, since the target has no headers (capability `header_values`), and whatever \
+                 else a message carries beside its payload is left out; use the envelope, where the system has one",
             );
         }
     }

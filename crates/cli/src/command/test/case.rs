@@ -72,7 +72,11 @@ impl Case {
             let input = Input {
                 payload: Some(payload.clone()),
                 key: self.key.clone(),
-                headers: self.headers.clone(),
+                headers: if self.headers.is_empty() {
+                    migration.presumed_headers()
+                } else {
+                    self.headers.clone()
+                },
             };
             let options = Options {
                 secrets,
