@@ -2,6 +2,9 @@
 //!
 //! Whole routes are tested through the command, as a user would run them; what a part promises is tested beside it.
 
+pub mod lines;
+pub mod project;
+
 use std::path::{Path, PathBuf};
 
 /// The root of the project.
@@ -35,12 +38,32 @@ pub fn dunlin() -> PathBuf {
     path
 }
 
-/// The `dunlin` that the quick start builds, for tests that kill and time; none unless `cargo xtask test` named it.
+/// The `dunlin` that the quick start builds, for tests that kill and time: the one that `cargo xtask test` names, else the
+/// one beside the tests, however old it is.
+///
+/// Where there is none, says so on standard output with the words that `cargo xtask test` counts.
 #[must_use]
 pub fn release_dunlin() -> Option<PathBuf> {
-    std::env::var_os("DUNLIN_RELEASE_BINARY")
-        .map(PathBuf::from)
-        .filter(|path| path.is_file())
+    let named = std::env::var_os("DUNLIN_RELEASE_BINARY").map(PathBuf::from);
+    let path = named.or_else(|| {
+        let debug = dunlin();
+        let target = debug.parent().and_then(Path::parent)?;
+        Some(target.join("release").join(debug.file_name()?))
+    });
+    let found = path.filter(|path| path.is_file());
+    if found.is_none() {
+        skipped("the release binary: not built; `cargo build --release --bin dunlin` builds it");
+    }
+    found
+}
+
+/// Says that something is left out, and why, in the words that `cargo xtask test` counts.
+#[expect(
+    clippy::print_stdout,
+    reason = "a test that leaves something out says so where the totals are counted"
+)]
+pub fn skipped(reason: &str) {
+    println!("skipped: {reason}");
 }
 
 /// A file of the folder of real documents, `DUNLIN_DATA` or `../shared/data` seen from the root.
@@ -53,12 +76,6 @@ pub fn data(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    #[expect(
-        clippy::print_stdout,
-        reason = "a test that leaves something out says so where the totals are counted"
-    )]
-    {
-        println!("skipped: {name}: not in the folder that DUNLIN_DATA names");
-    }
+    skipped(&format!("{name}: not in the folder that DUNLIN_DATA names"));
     None
 }

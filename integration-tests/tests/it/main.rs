@@ -3,6 +3,8 @@
 mod desk;
 mod docs;
 mod examples;
+mod files;
+mod kills;
 mod statuses;
 mod tidy;
 mod webhooks;
