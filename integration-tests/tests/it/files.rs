@@ -1,7 +1,6 @@
 //! Routes between files through the command, from end to end: each promise of the `file` system where a user meets it.
 
 mod full;
-mod suite;
 
 use dunlin_integration_tests::project::{Project, Running};
 use rustix::process::Signal;

@@ -78,18 +78,16 @@ fn twenty_kills_lose_nothing_and_repeat_no_more_than_the_window_each() {
 
     let judge = Judge::read(&bench);
     println!("kill | settled | unsettled in the target | sent twice: target, report, dead letter | torn line");
-    for (number, kill) in kills.iter().enumerate() {
-        let twice = judge.after(&kills, number, WINDOW, seed);
+    for (number, (kill, repeated)) in kills.iter().zip(judge.kills(&kills, WINDOW, seed)).enumerate() {
+        let [target, report, dead] = repeated.twice;
         println!(
-            "{:>4} | {:>7} | {:>23} | {:>6}, {:>6}, {:>11} | {}",
+            "{:>4} | {:>7} | {:>23} | {target:>6}, {report:>6}, {dead:>11} | {}",
             number + 1,
             kill.settled,
-            judge.unsettled(kill),
-            twice[0],
-            twice[1],
-            twice[2],
+            repeated.unsettled,
             if kill.torn { "yes" } else { "no" }
         );
+        assert!(repeated.unsettled > 0, "seed {seed}: a kill with nothing in flight shows nothing");
     }
     judge.sums(&bench, seed);
     let again = bench.run();

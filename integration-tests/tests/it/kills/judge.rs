@@ -36,6 +36,14 @@ struct Original {
 /// The numbers of the messages in a file, each with the offset behind its line.
 type Numbers = Vec<(u64, usize)>;
 
+/// What a kill has led to.
+pub(super) struct Repeated {
+    /// Messages that stood in the target and were not settled.
+    pub(super) unsettled: usize,
+    /// Messages that came again: in target, report and dead letter.
+    pub(super) twice: [usize; 3],
+}
+
 pub(super) struct Judge {
     /// Target, report and dead letter.
     files: [Numbers; 3],
@@ -57,54 +65,54 @@ impl Judge {
         }
     }
 
-    /// How many messages came again after this kill: in target, report and dead letter.
+    /// Judges what the run after each kill has done, and counts what it repeated.
     ///
-    /// Looks, too, that what came again was not settled, and that the run after the kill kept the order.
-    pub(super) fn after(&self, kills: &[Kill], kill: usize, window: usize, seed: u64) -> [usize; 3] {
-        let until = |file: usize| kills.get(kill + 1).map_or(u64::MAX, |next| next.whole[file]);
-        let Kill { settled, whole, .. } = &kills[kill];
-        [0, 1, 2].map(|file| {
-            let name = FILES[file];
-            let numbers = &self.files[file];
-            let middle = numbers.partition_point(|(end, _)| *end <= whole[file]);
-            let last = numbers.partition_point(|(end, _)| *end <= until(file));
-            let before: BTreeSet<usize> = numbers[..middle].iter().map(|(_, number)| *number).collect();
-            let run = &numbers[middle..last];
-            assert!(
-                run.is_sorted_by(|one, next| one.1 < next.1),
-                "seed {seed}: the order of {name} after kill {}",
-                kill + 1
-            );
-            let twice: Vec<usize> = run
-                .iter()
-                .map(|(_, number)| *number)
-                .filter(|number| before.contains(number))
-                .collect();
-            assert!(
-                twice.iter().all(|number| number >= settled),
-                "seed {seed}: a settled message came again in {name} after kill {}",
-                kill + 1
-            );
-            assert!(
-                twice.len() <= window,
-                "seed {seed}: {} messages came twice in {name} after kill {}",
-                twice.len(),
-                kill + 1
-            );
-            twice.len()
-        })
+    /// What came again must have been unsettled, and the target must be in order.
+    pub(super) fn kills(&self, kills: &[Kill], window: usize, seed: u64) -> Vec<Repeated> {
+        let mut before = [0, 1, 2].map(|file| self.run(kills, 0, file).iter().copied().collect::<BTreeSet<_>>());
+        let mut repeated = Vec::new();
+        for (index, kill) in kills.iter().enumerate() {
+            let number = index + 1;
+            let killed = self.run(kills, index, 0);
+            let unsettled = killed.iter().filter(|message| **message >= kill.settled).count();
+            let twice = [0, 1, 2].map(|file| {
+                let name = FILES[file];
+                let run = self.run(kills, number, file);
+                assert!(
+                    file != 0 || run.is_sorted_by(|one, next| one < next),
+                    "seed {seed}: the order of {name} after kill {number}"
+                );
+                let twice: Vec<usize> = run
+                    .into_iter()
+                    .filter(|message| !before[file].insert(*message))
+                    .collect();
+                let settled: Vec<_> = twice.iter().filter(|message| **message < kill.settled).collect();
+                assert!(
+                    settled.is_empty(),
+                    "seed {seed}: settled, and again in {name} after kill {number}: {settled:?}"
+                );
+                assert!(
+                    twice.len() <= window,
+                    "seed {seed}: {} came twice in {name} after kill {number}; settled were those before {}",
+                    twice.len(),
+                    kill.settled
+                );
+                twice.len()
+            });
+            repeated.push(Repeated { unsettled, twice });
+        }
+        repeated
     }
 
-    /// How many messages stood in the target when it was killed, and were not settled.
-    pub(super) fn unsettled(&self, kill: &Kill) -> usize {
-        let [target, ..] = &self.files;
-        let there = &target[..target.partition_point(|(end, _)| *end <= kill.whole[0])];
-        let unsettled: BTreeSet<usize> = there
-            .iter()
-            .map(|(_, number)| *number)
-            .filter(|number| *number >= kill.settled)
-            .collect();
-        unsettled.len()
+    /// What a run wrote to a file: the run before the first kill, those between two, the one after the last.
+    fn run(&self, kills: &[Kill], run: usize, file: usize) -> Vec<usize> {
+        let begin = run.checked_sub(1).map_or(0, |before| kills[before].whole[file]);
+        let end = kills.get(run).map_or(u64::MAX, |kill| kill.whole[file]);
+        let lines = self.files[file].iter();
+        lines
+            .filter(|(behind, _)| *behind > begin && *behind <= end)
+            .map(|(_, message)| *message)
+            .collect()
     }
 
     /// How many lines of all three files are copies of others.
