@@ -112,10 +112,7 @@ impl Growth {
             .and_then(|_| file.read_to_end(&mut self.buffer));
         read.unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
         if let Some(last) = self.buffer.iter().rposition(|byte| *byte == b'\n') {
-            self.lines += self.buffer[..=last]
-                .split(|byte| *byte == b'\n')
-                .count()
-                - 1;
+            self.lines += self.buffer[..=last].split(|byte| *byte == b'\n').count() - 1;
             self.whole += last as u64 + 1;
         }
         self.lines

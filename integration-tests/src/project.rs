@@ -187,7 +187,12 @@ impl Running {
     pub fn until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !holds() {
-            if self.child().try_wait().expect("a child can be waited for").is_some() {
+            if self
+                .child()
+                .try_wait()
+                .expect("a child can be waited for")
+                .is_some()
+            {
                 let ran = self.end();
                 assert!(holds(), "it ended before {what}: {ran:?}");
                 return;
@@ -227,7 +232,12 @@ impl Running {
     /// When it takes too long.
     pub fn wait(mut self) -> Ran {
         let begun = Instant::now();
-        while self.child().try_wait().expect("a child can be waited for").is_none() {
+        while self
+            .child()
+            .try_wait()
+            .expect("a child can be waited for")
+            .is_none()
+        {
             if begun.elapsed() > PATIENCE {
                 self.child().kill().expect("a child can be killed");
                 panic!("it did not end: {:?}", self.end());
@@ -260,7 +270,8 @@ impl Ran {
     /// When standard output is something else.
     #[must_use]
     pub fn route(&self, name: &str) -> Value {
-        let summary: Value = serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let summary: Value =
+            serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"));
         let routes = summary["routes"].as_array().cloned().unwrap_or_default();
         let found = routes.into_iter().find(|route| route["route"] == name);
         found.unwrap_or_else(|| panic!("no route {name}: {self:?}"))

@@ -17,6 +17,7 @@
 //! It promises no message lost, and no more duplicates after a crash than were in flight. It does not look at the system's
 //! kind: what it must know is in the plan.
 
+mod ahead;
 mod choices;
 mod ended;
 mod ending;

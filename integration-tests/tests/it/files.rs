@@ -57,7 +57,11 @@ fn lines_that_are_appended_to_a_followed_file_are_forwarded_once_each_also_after
     let ran = project.run(&["run", "--set", follow]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     let expected = numbers((0..150).chain([149]).chain(150..160));
-    assert_eq!(project.text("out/orders.ndjson"), expected, "a bridge changes no byte");
+    assert_eq!(
+        project.text("out/orders.ndjson"),
+        expected,
+        "a bridge changes no byte"
+    );
     let ran = project.run(&["run", "--set", follow]);
     assert!(ran.out.contains("orders: nothing new"), "{ran:?}");
     assert_eq!(project.text("out/orders.ndjson"), expected);
@@ -71,14 +75,21 @@ fn a_second_run_says_that_there_is_nothing_new_and_changes_no_file() {
          dead_letter: warehouse/dead}}\n",
     );
     project.write("totals.yaml", TOTALS);
-    project.write("data/orders.ndjson", numbers(0..50) + "{\"number\":50,\"total\":\"twelve\"}\n");
+    project.write(
+        "data/orders.ndjson",
+        numbers(0..50) + "{\"number\":50,\"total\":\"twelve\"}\n",
+    );
     let ran = project.run(&["run", "--format", "json"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_eq!(ran.route("orders")["fates"]["forwarded"], 50, "{ran:?}");
     assert_eq!(ran.route("orders")["fates"]["dead_lettered"], 1, "{ran:?}");
     let files = project.files();
     let ran = project.run(&["run"]);
-    assert_eq!((ran.status, ran.out.as_str()), (Some(0), "orders: nothing new\n"), "{ran:?}");
+    assert_eq!(
+        (ran.status, ran.out.as_str()),
+        (Some(0), "orders: nothing new\n"),
+        "{ran:?}"
+    );
     assert!(project.files() == files, "the second run changed a file");
 }
 
@@ -90,7 +101,10 @@ fn a_dry_run_counts_and_leaves_no_trace_on_the_disk() {
          dead_letter: warehouse/dead}}\n",
     );
     project.write("totals.yaml", TOTALS);
-    project.write("data/orders.ndjson", numbers(0..300) + "{\"number\":300,\"total\":\"twelve\"}\n");
+    project.write(
+        "data/orders.ndjson",
+        numbers(0..300) + "{\"number\":300,\"total\":\"twelve\"}\n",
+    );
     let before = project.files();
     for _ in 0..2 {
         let ran = project.run(&["run", "--dry-run", "--format", "json"]);
@@ -103,7 +117,11 @@ fn a_dry_run_counts_and_leaves_no_trace_on_the_disk() {
         assert!(project.files() == before, "a dry run wrote something");
     }
     let ran = project.run(&["run", "--format", "json"]);
-    assert_eq!(ran.route("orders")["counts"]["received"], 301, "a dry run took messages: {ran:?}");
+    assert_eq!(
+        ran.route("orders")["counts"]["received"],
+        301,
+        "a dry run took messages: {ran:?}"
+    );
     assert_eq!(project.payloads("out/orders.ndjson").len(), 300);
 }
 
@@ -119,7 +137,10 @@ fn strict_order_ends_at_the_message_that_fails_and_goes_on_there_once_it_can() {
     for _ in 0..2 {
         let ran = project.run(&["run"]);
         assert_eq!(ran.status, Some(1), "{ran:?}");
-        assert!(ran.out.contains("totals#1") && !ran.out.contains("twelve"), "{ran:?}");
+        assert!(
+            ran.out.contains("totals#1") && !ran.out.contains("twelve"),
+            "{ran:?}"
+        );
         assert_eq!(
             numbers_of(&project.payloads("out/orders.ndjson")),
             range(0..40),
@@ -151,7 +172,10 @@ fn standard_input_and_output_make_a_bridge_that_carries_bytes_and_nothing_else()
     let ran = Running::beside(&mut command).wait();
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_eq!(project.text("out"), lines + "\n");
-    assert!(ran.errors.contains("through: done"), "the summary goes beside the messages: {ran:?}");
+    assert!(
+        ran.errors.contains("through: done"),
+        "the summary goes beside the messages: {ran:?}"
+    );
 }
 
 #[test]
@@ -176,7 +200,10 @@ fn routes_that_write_one_file_mix_whole_lines_and_keep_the_order_of_each() {
         let own: Vec<Value> = all.iter().filter(|line| line["from"] == name).cloned().collect();
         assert_eq!(numbers_of(&own), range(0..2_000), "{name}");
     }
-    let turns = all.windows(2).filter(|pair| pair[0]["from"] != pair[1]["from"]).count();
+    let turns = all
+        .windows(2)
+        .filter(|pair| pair[0]["from"] != pair[1]["from"])
+        .count();
     assert!(turns > 2, "the routes wrote one after another, not side by side");
 }
 
@@ -189,13 +216,20 @@ fn a_route_that_ends_with_an_error_leaves_the_other_running_and_the_status_tells
          to: warehouse/right\n",
     );
     project.write("totals.yaml", TOTALS);
-    project.write("data/wrong.ndjson", numbers(0..3) + "{\"total\":\"twelve\"}\n" + &numbers(3..9));
+    project.write(
+        "data/wrong.ndjson",
+        numbers(0..3) + "{\"total\":\"twelve\"}\n" + &numbers(3..9),
+    );
     project.write("data/right.ndjson", numbers(0..10));
     let forwarded = |name: &str| project.json(&format!("out/{name}.ndjson")).len();
     let mut running = project.start(&["run", "--format", "json"]);
     let place = "data/.dunlin/dunlin-wrong/wrong.lock";
-    running.until("both have begun", || forwarded("right") == 10 && project.path(place).exists());
-    running.until("what is before the message that fails is forwarded", || forwarded("wrong") == 3);
+    running.until("both have begun", || {
+        forwarded("right") == 10 && project.path(place).exists()
+    });
+    running.until("what is before the message that fails is forwarded", || {
+        forwarded("wrong") == 3
+    });
     for more in 1..=5 {
         project.append("data/right.ndjson", &numbers([9 + more]));
         running.until("the other goes on", || forwarded("right") == 10 + more);
@@ -207,7 +241,11 @@ fn a_route_that_ends_with_an_error_leaves_the_other_running_and_the_status_tells
     assert_eq!(ran.route("right")["ended"], "stopped", "{ran:?}");
     let error = ran.route("wrong")["error"].to_string();
     assert!(error.contains("totals#1") && !error.contains("twelve"), "{error}");
-    assert_eq!(forwarded("wrong"), 3, "the message that failed stays with its source");
+    assert_eq!(
+        forwarded("wrong"),
+        3,
+        "the message that failed stays with its source"
+    );
 }
 
 #[test]
@@ -219,20 +257,37 @@ fn unsafe_forward_sends_the_bytes_that_came_and_says_in_headers_that_they_are_wr
     );
     project.write("totals.yaml", TOTALS);
     let wrong = r#"{ "number" : 2, "total" : "twelve" }"#;
-    project.write("data/orders.ndjson", numbers(0..2) + wrong + "\n" + &numbers(3..5));
+    project.write(
+        "data/orders.ndjson",
+        numbers(0..2) + wrong + "\n" + &numbers(3..5),
+    );
     let ran = project.run(&["run", "--format", "json"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_eq!(ran.route("orders")["fates"]["unsafe_forwarded"], 1, "{ran:?}");
     let target = project.json("out/orders.ndjson");
-    let (marked, others): (Vec<_>, Vec<_>) =
-        target.iter().partition(|line| line["headers"].get("dunlin-error").is_some());
+    let (marked, others): (Vec<_>, Vec<_>) = target
+        .iter()
+        .partition(|line| line["headers"].get("dunlin-error").is_some());
     assert_eq!((marked.len(), others.len()), (1, 4));
     assert_eq!(marked[0]["headers"]["dunlin-error-kind"], "format");
     assert_eq!(marked[0]["headers"]["dunlin-transformation"], "totals#1");
-    assert!(!marked[0]["headers"].to_string().contains("twelve"), "no header shows a value");
-    assert!(marked[0]["headers"].get("dunlin-applied").is_none(), "nothing of the chain is behind it");
-    assert!(project.text("out/orders.ndjson").contains(wrong), "the payload is forwarded as it was written");
-    assert_eq!(project.json("out/report.ndjson").len(), 4, "what was not migrated is not reported");
+    assert!(
+        !marked[0]["headers"].to_string().contains("twelve"),
+        "no header shows a value"
+    );
+    assert!(
+        marked[0]["headers"].get("dunlin-applied").is_none(),
+        "nothing of the chain is behind it"
+    );
+    assert!(
+        project.text("out/orders.ndjson").contains(wrong),
+        "the payload is forwarded as it was written"
+    );
+    assert_eq!(
+        project.json("out/report.ndjson").len(),
+        4,
+        "what was not migrated is not reported"
+    );
 }
 
 #[test]
@@ -242,11 +297,17 @@ fn the_breaker_keeps_a_wrong_chain_from_draining_the_source_and_a_right_one_goes
          routes: {orders: {from: shop/orders, migrate: totals.yaml, to: warehouse/orders, dead_letter: warehouse/dead, \
          window: 64}}\n",
     );
-    project.write("totals.yaml", "migration: totals\ntransformations:\n  - cast: number\n    to: boolean\n");
+    project.write(
+        "totals.yaml",
+        "migration: totals\ntransformations:\n  - cast: number\n    to: boolean\n",
+    );
     project.write("data/orders.ndjson", numbers(500..2_000));
     let ran = project.run(&["run", "--format", "json"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
-    assert!(ran.route("orders")["error"].to_string().contains("100"), "{ran:?}");
+    assert!(
+        ran.route("orders")["error"].to_string().contains("100"),
+        "{ran:?}"
+    );
     let dead = project.payloads("out/dead.ndjson").len();
     assert!((100..=164).contains(&dead), "{dead} dead letters");
     project.write("totals.yaml", TOTALS);

@@ -46,7 +46,9 @@ fn twenty_kills_lose_nothing_and_repeat_no_more_than_the_window_each() {
     let mut random = Random::new(seed);
     let sync = bench::time_of_a_sync();
     let messages = if sync > SLOW { FEWER_MESSAGES } else { MESSAGES };
-    println!("kills: seed {seed} (DUNLIN_SEED), {messages} messages, window {WINDOW}, one sync takes {sync:?}");
+    println!(
+        "kills: seed {seed} (DUNLIN_SEED), {messages} messages, window {WINDOW}, one sync takes {sync:?}"
+    );
     let bench = Bench::new(program, messages, WINDOW, &mut random);
 
     let begun = Instant::now();
@@ -68,7 +70,9 @@ fn twenty_kills_lose_nothing_and_repeat_no_more_than_the_window_each() {
                 kills.push(Kill { settled, whole, torn });
                 break;
             }
-            println!("at line {point} everything was settled: this kill does not count, there is another one");
+            println!(
+                "at line {point} everything was settled: this kill does not count, there is another one"
+            );
             point = growth[0].lines() + 1 + random.below(stretch / 20);
         }
     }
@@ -77,7 +81,9 @@ fn twenty_kills_lose_nothing_and_repeat_no_more_than_the_window_each() {
     let carried = begun.elapsed();
 
     let judge = Judge::read(&bench);
-    println!("kill | settled | unsettled in the target | sent twice: target, report, dead letter | torn line");
+    println!(
+        "kill | settled | unsettled in the target | sent twice: target, report, dead letter | torn line"
+    );
     for (number, (kill, repeated)) in kills.iter().zip(judge.kills(&kills, WINDOW, seed)).enumerate() {
         let [target, report, dead] = repeated.twice;
         println!(
@@ -87,13 +93,23 @@ fn twenty_kills_lose_nothing_and_repeat_no_more_than_the_window_each() {
             repeated.unsettled,
             if kill.torn { "yes" } else { "no" }
         );
-        assert!(repeated.unsettled > 0, "seed {seed}: a kill with nothing in flight shows nothing");
+        assert!(
+            repeated.unsettled > 0,
+            "seed {seed}: a kill with nothing in flight shows nothing"
+        );
     }
     judge.sums(&bench, seed);
     let again = bench.run();
     assert_eq!(again.status, Some(0), "seed {seed}: {again:?}");
-    assert!(again.out.contains("orders: nothing new"), "seed {seed}: {again:?}");
-    println!("carried in {carried:?} with {} kills, judged in {:?}", kills.len(), begun.elapsed() - carried);
+    assert!(
+        again.out.contains("orders: nothing new"),
+        "seed {seed}: {again:?}"
+    );
+    println!(
+        "carried in {carried:?} with {} kills, judged in {:?}",
+        kills.len(),
+        begun.elapsed() - carried
+    );
 }
 
 /// Starts a run, and kills it as soon as its target has so many lines.
@@ -101,13 +117,20 @@ fn kill_at(bench: &Bench, target: &mut Growth, lines: usize) {
     let mut running = bench.start();
     while target.lines() < lines {
         if let Some(status) = running.child().try_wait().expect("a child can be waited for") {
-            panic!("it ended by itself ({status}) before line {lines}: {:?}", running.wait());
+            panic!(
+                "it ended by itself ({status}) before line {lines}: {:?}",
+                running.wait()
+            );
         }
         std::thread::sleep(Duration::from_micros(200));
     }
     running.signal(Signal::KILL);
     let ran = running.wait();
-    assert_eq!(ran.signal, Some(9), "it was to be killed at line {lines}: {ran:?}");
+    assert_eq!(
+        ran.signal,
+        Some(9),
+        "it was to be killed at line {lines}: {ran:?}"
+    );
 }
 
 #[test]
@@ -123,7 +146,10 @@ fn a_sigterm_finishes_what_is_in_flight_so_that_a_restart_repeats_nothing() {
         running.signal(Signal::TERM);
         let ran = running.wait();
         assert_eq!(ran.status, Some(0), "{ran:?}");
-        assert!(ran.out.contains("stopped, everything in flight was finished"), "{ran:?}");
+        assert!(
+            ran.out.contains("stopped, everything in flight was finished"),
+            "{ran:?}"
+        );
         assert!(
             bench.settled() < messages,
             "it was stopped so late that nothing was left: {ran:?}"
@@ -133,7 +159,11 @@ fn a_sigterm_finishes_what_is_in_flight_so_that_a_restart_repeats_nothing() {
     assert_eq!(last.status, Some(0), "{last:?}");
     let judge = Judge::read(&bench);
     judge.sums(&bench, 0);
-    assert_eq!(judge.copies(), 0, "messages came twice although every run ended in good order");
+    assert_eq!(
+        judge.copies(),
+        0,
+        "messages came twice although every run ended in good order"
+    );
 }
 
 #[test]
@@ -164,13 +194,18 @@ fn a_second_signal_aborts_a_drain_that_hangs_and_the_message_comes_again() {
         drop(out);
 
         let again = project.run(&["run"]);
-        assert!(again.out.starts_with(&message), "the message was not settled and must come again");
+        assert!(
+            again.out.starts_with(&message),
+            "the message was not settled and must come again"
+        );
     }
 }
 
 /// What `DUNLIN_SEED` says, else one of the moment.
 fn seed() -> u64 {
-    let given = std::env::var("DUNLIN_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given = std::env::var("DUNLIN_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     given.unwrap_or(u64::from(now.subsec_nanos()) ^ now.as_secs())
 }

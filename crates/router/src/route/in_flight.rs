@@ -9,6 +9,7 @@ use dunlin_core::message::Message;
 use dunlin_core::messaging::{Delivery, Event, Lane, Outgoing, Room, Token, Verdict};
 use dunlin_core::position::Position;
 
+use super::ahead::Ahead;
 use super::choices::Choices;
 use crate::progress::Fate;
 
@@ -80,13 +81,17 @@ pub(super) struct InFlight {
     positions: HashMap<Position, Ticket>,
     bytes: usize,
     next: u64,
+    /// What is settled and would come again after a crash; none where a source settles each message by itself.
+    ahead: Option<Ahead>,
     /// Lanes that another receiver waits for. Dropping the event is the answer.
     revoking: Vec<Arc<Event>>,
 }
 
 impl InFlight {
-    pub(super) fn new(window: Room, batch: usize) -> Self {
+    /// `places`: the source remembers one place for each lane, and not each message that is settled.
+    pub(super) fn new(window: Room, batch: usize, places: bool) -> Self {
         Self {
+            ahead: places.then(Ahead::default),
             window,
             batch,
             entries: BTreeMap::new(),
@@ -123,6 +128,9 @@ impl InFlight {
         let ticket = Ticket(self.next);
         self.next += 1;
         self.bytes += entry.bytes;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.issue(entry.lane, ticket);
+        }
         if let Some(position) = &entry.position {
             self.positions.entry(position.clone()).or_insert(ticket);
         }
@@ -142,6 +150,9 @@ impl InFlight {
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Entry> {
         let entry = self.entries.remove(&ticket)?;
         self.bytes -= entry.bytes;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.settle(entry.lane, ticket);
+        }
         if let Some(position) = &entry.position
             && self.positions.get(position) == Some(&ticket)
         {
@@ -153,10 +164,11 @@ impl InFlight {
 
     /// The room for the next receive; none while the window is full.
     pub(super) fn room(&self) -> Option<Room> {
+        let ahead = self.ahead.as_ref().map_or(0, Ahead::messages);
         let messages = self
             .window
             .messages
-            .saturating_sub(self.entries.len())
+            .saturating_sub(self.entries.len() + ahead)
             .min(self.batch);
         let bytes = self.window.bytes.saturating_sub(self.bytes);
         (messages > 0 && bytes > 0).then_some(Room { messages, bytes })
@@ -215,6 +227,7 @@ mod tests {
                 bytes: 10,
             },
             2,
+            false,
         );
         assert_eq!(
             window.room(),
@@ -249,6 +262,7 @@ mod tests {
                 bytes: 9,
             },
             9,
+            true,
         );
         let first = window.admit(delivery(7, "a"));
         let second = window.admit(delivery(8, "b"));

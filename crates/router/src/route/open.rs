@@ -60,7 +60,11 @@ impl Route {
             settling: Settling::new(opened.settler, &plan.retry, Arc::clone(&clock)),
             outputs: Outputs::new(opened.senders, &plan, &clock),
             intake: Intake::new(&plan.retry),
-            in_flight: InFlight::new(plan.window, plan.batch),
+            in_flight: InFlight::new(
+                plan.window,
+                plan.batch,
+                !plan.from.resolved.capabilities.settling_deletes,
+            ),
             batch: Vec::with_capacity(plan.batch),
             breaker: FailureWatch::new(plan.breaker),
             returned: HashMap::new(),

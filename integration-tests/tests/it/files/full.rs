@@ -26,7 +26,9 @@ fn project() -> Project {
 /// How many bytes of its source the route has settled.
 fn settled(project: &Project) -> usize {
     let place = project.json("data/.dunlin/dunlin-orders/orders.json");
-    let offset = place[0]["place"]["offset"].as_u64().expect("a place has an offset");
+    let offset = place[0]["place"]["offset"]
+        .as_u64()
+        .expect("a place has an offset");
     usize::try_from(offset).expect("a file of this test is small")
 }
 
@@ -40,9 +42,16 @@ fn waits(project: &Project, running: &mut Running) {
         std::thread::sleep(Duration::from_millis(300));
         std::mem::replace(&mut before, length()) == length()
     });
-    assert!(running.child().try_wait().unwrap().is_none(), "it does not end: {running:?}");
+    assert!(
+        running.child().try_wait().unwrap().is_none(),
+        "it does not end: {running:?}"
+    );
     let there = numbers_of(&project.payloads("out/orders.ndjson"));
-    assert_eq!(there, range(0..there.len() as u64), "whole lines, in order, each once");
+    assert_eq!(
+        there,
+        range(0..there.len() as u64),
+        "whole lines, in order, each once"
+    );
     let source = project.text("data/orders.ndjson");
     let settled = source[..settled(project)].lines().count();
     assert!(
@@ -50,7 +59,10 @@ fn waits(project: &Project, running: &mut Running) {
         "{settled} are settled, {} are there",
         there.len()
     );
-    println!("the target is full with {} messages, {settled} of them are settled", there.len());
+    println!(
+        "the target is full with {} messages, {settled} of them are settled",
+        there.len()
+    );
 }
 
 fn all_came(project: &Project, running: Running) {
@@ -94,11 +106,15 @@ fn limit(running: &mut Running, bytes: Option<u64>) -> Option<u64> {
 #[test]
 fn a_route_waits_at_a_full_disk_and_loses_nothing() {
     if !getuid().is_root() {
-        return skipped("a full disk: only root may mount one; the limit of a file's length is tested in its place");
+        return skipped(
+            "a full disk: only root may mount one; the limit of a file's length is tested in its place",
+        );
     }
     let project = project();
     let Some(disk) = Disk::mount(project.path("out"), ROOM) else {
-        return skipped("a full disk: none may be mounted here; the limit of a file's length is tested in its place");
+        return skipped(
+            "a full disk: none may be mounted here; the limit of a file's length is tested in its place",
+        );
     };
     let mut running = project.start(&["run"]);
     waits(&project, &mut running);
@@ -113,14 +129,23 @@ impl Disk {
     fn mount(folder: PathBuf, bytes: u64) -> Option<Self> {
         let size = format!("size={bytes}");
         let mut mount = Command::new("mount");
-        let status = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&folder).stderr(Stdio::null());
-        status.status().is_ok_and(|status| status.success()).then_some(Self(folder))
+        let status = mount
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(&folder)
+            .stderr(Stdio::null());
+        status
+            .status()
+            .is_ok_and(|status| status.success())
+            .then_some(Self(folder))
     }
 
     fn grow(&self, bytes: u64) {
         let size = format!("remount,size={bytes}");
         let status = Command::new("mount").args(["-o", &size]).arg(&self.0).status();
-        assert!(status.is_ok_and(|status| status.success()), "a disk can be made larger");
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "a disk can be made larger"
+        );
     }
 }
 

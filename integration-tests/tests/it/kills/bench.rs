@@ -86,7 +86,9 @@ routes:
     /// How many messages are settled, as the note about the group's place says.
     pub(super) fn settled(&self) -> usize {
         let place = self.project.json("data/.dunlin/dunlin-orders/orders.json");
-        let offset = place[0]["place"]["offset"].as_u64().expect("a place has an offset");
+        let offset = place[0]["place"]["offset"]
+            .as_u64()
+            .expect("a place has an offset");
         self.ends.partition_point(|end| *end <= offset)
     }
 

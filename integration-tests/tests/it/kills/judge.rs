@@ -54,7 +54,9 @@ impl Judge {
         let numbers = |name: &str, number: &dyn Fn(&str) -> usize| -> Numbers {
             let text = bench.project.text(name);
             assert!(text.ends_with('\n'), "the last line of {name} is torn");
-            whole_lines(&text).map(|(end, line)| (end, number(line))).collect()
+            whole_lines(&text)
+                .map(|(end, line)| (end, number(line)))
+                .collect()
         };
         Self {
             files: [
@@ -69,7 +71,8 @@ impl Judge {
     ///
     /// What came again must have been unsettled, and the target must be in order.
     pub(super) fn kills(&self, kills: &[Kill], window: usize, seed: u64) -> Vec<Repeated> {
-        let mut before = [0, 1, 2].map(|file| self.run(kills, 0, file).iter().copied().collect::<BTreeSet<_>>());
+        let mut before =
+            [0, 1, 2].map(|file| self.run(kills, 0, file).iter().copied().collect::<BTreeSet<_>>());
         let mut repeated = Vec::new();
         for (index, kill) in kills.iter().enumerate() {
             let number = index + 1;
@@ -117,7 +120,10 @@ impl Judge {
 
     /// How many lines of all three files are copies of others.
     pub(super) fn copies(&self) -> usize {
-        self.files.iter().map(|file| file.len() - distinct(file).len()).sum()
+        self.files
+            .iter()
+            .map(|file| file.len() - distinct(file).len())
+            .sum()
     }
 
     /// Every message is in the target or in the dead letter and never in both, and the report names those in the target.
@@ -141,7 +147,10 @@ impl Judge {
         let refused: BTreeSet<usize> = (0..bench.messages).filter(|number| fails(*number)).collect();
         assert!(!refused.is_empty());
         assert_eq!(dead, refused, "seed {seed}: the dead letter");
-        assert!(target.is_disjoint(&dead), "seed {seed}: in the target and in the dead letter");
+        assert!(
+            target.is_disjoint(&dead),
+            "seed {seed}: in the target and in the dead letter"
+        );
         assert_eq!(target.len() + dead.len(), bench.messages, "seed {seed}");
         assert_eq!(report, target, "seed {seed}: the report");
         let mut seen = BTreeSet::new();
@@ -150,7 +159,10 @@ impl Judge {
             .map(|(_, number)| *number)
             .filter(|number| seen.insert(*number))
             .collect();
-        assert!(first.is_sorted(), "seed {seed}: the order of the target without the copies");
+        assert!(
+            first.is_sorted(),
+            "seed {seed}: the order of the target without the copies"
+        );
     }
 }
 
@@ -183,7 +195,8 @@ fn number_in_report(line: &str) -> usize {
 
 fn number_in_dead_letter(line: &str, payloads: &[String]) -> usize {
     let raw: &RawValue = payload(line);
-    let Original { number } = serde_json::from_str(raw.get()).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let Original { number } =
+        serde_json::from_str(raw.get()).unwrap_or_else(|error| panic!("{error}: {line}"));
     assert_eq!(raw.get(), payloads[number], "the original payload is untouched");
     number
 }

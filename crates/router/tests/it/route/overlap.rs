@@ -2,9 +2,11 @@
 
 use dunlin_core::message::Message;
 use dunlin_core::messaging::Room;
+use dunlin_core::settings::Settings;
+use dunlin_router::plan::EmptyPayload;
 use dunlin_router::progress::{Count, Fate};
 
-use super::stand::{Stand, numbers, settle_down};
+use super::stand::{Stand, number, numbers, settle_down};
 
 #[tokio::test]
 async fn receiving_goes_on_while_confirms_are_held_up_to_the_window_and_no_further() {
@@ -121,4 +123,26 @@ async fn a_target_that_is_down_is_back_pressure_and_not_a_storm() {
     stand.sink.start();
     super::stand::pass(&stand.clock, std::time::Duration::from_secs(31)).await;
     running.until_fate(Fate::Forwarded, 2_000).await;
+}
+
+/// A dead letter that hangs holds the place of its lane, so that what is settled behind it comes again after a crash.
+#[tokio::test]
+async fn what_is_settled_behind_a_slow_dead_letter_takes_up_the_window_where_the_source_keeps_a_place() {
+    for (mode, received) in [("log", 10), ("queue", 100)] {
+        let stand = Stand::with(&Settings::new().with("mode", mode), &Settings::new());
+        stand
+            .fill([Message::tombstone()].into_iter().chain((1..100).map(number)))
+            .await;
+        let mut plan = stand.bridge();
+        plan.empty_payload = EmptyPayload::Fail;
+        plan.dead_letter = Some(stand.end("dead"));
+        plan.window.messages = 10;
+        plan.batch = 3;
+        stand.sink_faults.hang("dead");
+        let running = stand.run(plan);
+        running.until_fate(Fate::Forwarded, received - 1).await;
+        settle_down().await;
+        assert_eq!(running.count(Count::Received), received, "{mode}");
+        assert_eq!(stand.payloads("orders").len() as u64, received - 1, "{mode}");
+    }
 }
