@@ -332,9 +332,9 @@ fn explain(error: &ExecutionError) -> EvaluationError {
         ExecutionError::ValuesNotComparable(..) => {
             failed("expected values of one type, found two that cannot be compared")
         }
-        ExecutionError::UnsupportedBinaryOperator(operator, ..) => {
-            EvaluationError::Failed(format!("`{operator}` does not take values of these types"))
-        }
+        ExecutionError::UnsupportedBinaryOperator(operator, ..) => EvaluationError::Failed(format!(
+            "`{operator}` does not take values of these types; int, uint and double do not mix, so convert one with double() or int()"
+        )),
         _ => failed("the expression does not take values of these types"),
     }
 }

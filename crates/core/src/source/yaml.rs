@@ -312,7 +312,9 @@ fn member_name(node: Node, plain: bool, source: &SourceText, findings: &mut Find
             return Node::new(node.place, Content::Faulty);
         }
         Content::String(_) | Content::Surrogates(_) | Content::Faulty => return node,
-        Content::Null | Content::Bool(_) | Content::Number(_) => "put it into quotes",
+        Content::Null | Content::Bool(_) | Content::Number(_) => {
+            "put it into quotes; in `values` of translate a list of pairs such as `[[1, one]]` matches other scalars"
+        }
         Content::Array(_) | Content::Object(_) => "a list or an object cannot be a name",
     };
     let message = format!("expected a string as a member's name, found {}", node.kind());

@@ -18,7 +18,7 @@ pub struct PathError {
     pub help: Option<&'static str>,
 }
 
-const QUOTE_HELP: &str = "a name with any other character is quoted: \"content type\"";
+const QUOTE_HELP: &str = "a name with any other character is quoted: \"content type\"; in YAML that needs quotes around it, '\"content type\"'";
 const HEADER_HELP: &str = "a header is written @headers.NAME or @headers.\"content-type\", the key @key";
 const NAME_HELP: &str =
     "a name with a dot is quoted inside: '\"a.b\"'; to put a member under another parent use `move`";
