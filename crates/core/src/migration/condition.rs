@@ -100,6 +100,16 @@ impl Scalar {
         })
     }
 
+    /// Something to hash by: the same for equal scalars, and for no others.
+    pub(crate) fn key(&self) -> (Kind, Vec<u32>) {
+        match self {
+            Self::Null => (Kind::Null, Vec::new()),
+            Self::Bool(value) => (Kind::Boolean, vec![u32::from(*value)]),
+            Self::Number(number) => (Kind::Number, number.as_str().bytes().map(u32::from).collect()),
+            Self::String(text) => (Kind::String, text.sort_key()),
+        }
+    }
+
     /// The scalar as a value of a document.
     pub(crate) fn to_value(&self) -> Value {
         match self {

@@ -292,7 +292,7 @@ fn check_stars(fields: &mut Fields<'_, '_>, path: &Path, to: &NewName) {
                 "expected a name without a star, because the path ends in a plain name",
             );
         }
-        Pattern::Name(name) if path.header().is_some() && name.as_str().starts_with("dunlin-") => {
+        Pattern::Name(name) if path.header().is_some() && name.is_own_header() => {
             fields.error(
                 "to",
                 "expected a header that does not begin with `dunlin-`: those are the router's own",

@@ -1,9 +1,11 @@
 //! `translate`: values by a table.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::migration::canonical::{self, Canonical};
 use crate::migration::condition::Scalar;
 use crate::migration::context::{Context, Effect, OnError};
-use crate::migration::document::Value;
+use crate::migration::document::{Kind, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::convert::{put, read};
@@ -17,8 +19,13 @@ use crate::source::{Content, Node};
 pub(crate) struct Translate {
     path: Path,
     values: Vec<(Scalar, Value)>,
+    /// Where the image of a value stands: a table may have tens of thousands.
+    places: HashMap<Key, usize>,
     otherwise: Otherwise,
 }
+
+/// A scalar, to be looked up by.
+type Key = (Kind, Vec<u32>);
 
 /// What becomes of a value that has no image.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,11 +55,17 @@ impl Translate {
             None => Some(Otherwise::Keep),
             Some(node) => otherwise(fields, node),
         };
-        Some(Self {
-            path: path?,
-            values: values?,
-            otherwise: otherwise?,
-        })
+        Some(Self::new(path?, values?, otherwise?))
+    }
+
+    fn new(path: Path, values: Vec<(Scalar, Value)>, otherwise: Otherwise) -> Self {
+        let keys = values.iter().map(|(from, _)| from.key());
+        Self {
+            path,
+            places: keys.enumerate().map(|(place, key)| (key, place)).collect(),
+            values,
+            otherwise,
+        }
     }
 
     pub(super) fn canonical(&self, out: &mut Canonical) {
@@ -81,10 +94,9 @@ impl Translate {
         if let Value::String(text) = value {
             read(text)?;
         }
-        for (from, to) in &self.values {
-            if from.equals(value)? {
-                return Ok(put(value, to.clone()));
-            }
+        let place = Scalar::from_value(value).and_then(|scalar| self.places.get(&scalar.key()));
+        if let Some(place) = place {
+            return Ok(put(value, self.values[*place].1.clone()));
         }
         match &self.otherwise {
             Otherwise::Keep => Ok(Effect::Unchanged),
@@ -106,11 +118,12 @@ impl Translate {
 
     pub(super) fn inverse(&self) -> Inverse {
         let mut back: Vec<(Scalar, Value)> = Vec::new();
+        let mut known: HashSet<Key> = HashSet::new();
         for (from, to) in &self.values {
             let Some(image) = Scalar::from_value(to) else {
                 return Inverse::lossy("an image is an array or an object");
             };
-            if back.iter().any(|(have, _)| *have == image) {
+            if !known.insert(image.key()) {
                 return Inverse::lossy("two values have the same image");
             }
             back.push((image, from.to_value()));
@@ -121,11 +134,7 @@ impl Translate {
             }
             Otherwise::Fail => {
                 let path = self.path.clone();
-                Inverse::lossless(Op::Translate(Self {
-                    path,
-                    values: back,
-                    otherwise: Otherwise::Fail,
-                }))
+                Inverse::lossless(Op::Translate(Self::new(path, back, Otherwise::Fail)))
             }
             Otherwise::Keep => {
                 Inverse::lossy("a value that was kept may look like an image; `else: fail` makes it lossless")
@@ -148,13 +157,14 @@ fn otherwise(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Otherwise> {
 
 fn pairs(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Vec<(Scalar, Value)>> {
     let mut pairs: Vec<(Scalar, Value)> = Vec::new();
+    let mut known: HashSet<Key> = HashSet::new();
     let mut complete = true;
     let mut add = |fields: &mut Fields<'_, '_>, at: &Node, from: Option<Scalar>, to: Option<Value>| {
         let (Some(from), Some(to)) = (from, to) else {
             complete = false;
             return;
         };
-        if pairs.iter().any(|(have, _)| *have == from) {
+        if !known.insert(from.key()) {
             fields
                 .findings()
                 .error(&at.place, "this value stands twice in `values`");
@@ -185,4 +195,29 @@ fn pairs(fields: &mut Fields<'_, '_>, node: &Node) -> Option<Vec<(Scalar, Value)
         _ => return fields.expected(node, "an object, or a list of pairs"),
     }
     complete.then_some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migration::op::testing::applies;
+
+    #[test]
+    fn a_very_large_table_is_looked_up_in() {
+        // Asking each value of the table for each element would take minutes.
+        let table: Vec<_> = (0..20_000)
+            .map(|value| format!("[{value},{}]", value + 1))
+            .collect();
+        let numbers = |first: usize| {
+            let numbers: Vec<_> = (first..first + 20_000).map(|number| number.to_string()).collect();
+            format!("[{}]", numbers.join(","))
+        };
+        applies(
+            &format!(
+                r#"{{"translate":"[*]","else":"fail","values":[{}]}}"#,
+                table.join(",")
+            ),
+            &numbers(0),
+            &numbers(1),
+        );
+    }
 }

@@ -27,6 +27,15 @@ impl Name {
         &self.0
     }
 
+    /// Whether a header of this name is the router's own: it begins with `dunlin-`.
+    ///
+    /// In any case of its letters, because some systems do not tell those apart, and would take it for the record.
+    pub(crate) fn is_own_header(&self) -> bool {
+        const OWN: &[u8] = b"dunlin-";
+        let name = self.0.as_bytes();
+        name.len() >= OWN.len() && name[..OWN.len()].eq_ignore_ascii_case(OWN)
+    }
+
     /// The name as it is written into a document.
     #[must_use]
     pub fn to_text(&self) -> Text {

@@ -79,7 +79,7 @@ fn of_message(text: &str) -> Result<Root, PathError> {
             Some(HEADER_HELP),
         ));
     }
-    if name.as_str().starts_with("dunlin-") {
+    if name.is_own_header() {
         let message = "expected a header that does not begin with `dunlin-`";
         return Err(expected(start, message, Some("those are the router's own")));
     }
