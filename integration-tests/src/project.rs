@@ -174,7 +174,16 @@ impl Running {
     /// When it cannot be started.
     #[must_use]
     pub fn beside(command: &mut Command) -> Self {
-        let child = command.stderr(Stdio::piped()).spawn();
+        Self::attached(command.stderr(Stdio::piped()))
+    }
+
+    /// Starts a command whose output goes where the caller has sent it, all of it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn attached(command: &mut Command) -> Self {
+        let child = command.spawn();
         Self {
             child: Some(child.expect("the command can be started")),
         }

@@ -98,7 +98,7 @@ fn twenty_kills_lose_nothing_and_repeat_no_more_than_the_window_each() {
             "seed {seed}: a kill with nothing in flight shows nothing"
         );
     }
-    judge.sums(&bench, seed);
+    println!("{}", judge.sums(&bench, seed));
     let again = bench.run();
     assert_eq!(again.status, Some(0), "seed {seed}: {again:?}");
     assert!(
@@ -158,7 +158,7 @@ fn a_sigterm_finishes_what_is_in_flight_so_that_a_restart_repeats_nothing() {
     let last = bench.run();
     assert_eq!(last.status, Some(0), "{last:?}");
     let judge = Judge::read(&bench);
-    judge.sums(&bench, 0);
+    println!("{}", judge.sums(&bench, 0));
     assert_eq!(
         judge.copies(),
         0,

@@ -6,5 +6,6 @@ mod examples;
 mod files;
 mod kills;
 mod statuses;
+mod terminal;
 mod tidy;
 mod webhooks;

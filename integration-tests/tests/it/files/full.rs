@@ -33,7 +33,7 @@ fn settled(project: &Project) -> usize {
 }
 
 /// Waits until the target has no room, and sees that the route waits and has settled nothing that is not there.
-fn waits(project: &Project, running: &mut Running) {
+fn waits(project: &Project, running: &mut Running) -> String {
     let length = || std::fs::metadata(project.path("out/orders.ndjson")).map_or(0, |found| found.len());
     // A block of a full window is shorter than this.
     running.until("the target is full", || length() > ROOM - (64 << 10));
@@ -43,7 +43,11 @@ fn waits(project: &Project, running: &mut Running) {
         std::mem::replace(&mut before, length()) == length()
     });
     assert!(
-        running.child().try_wait().unwrap().is_none(),
+        running
+            .child()
+            .try_wait()
+            .expect("a child can be waited for")
+            .is_none(),
         "it does not end: {running:?}"
     );
     let there = numbers_of(&project.payloads("out/orders.ndjson"));
@@ -59,10 +63,10 @@ fn waits(project: &Project, running: &mut Running) {
         "{settled} are settled, {} are there",
         there.len()
     );
-    println!(
+    format!(
         "the target is full with {} messages, {settled} of them are settled",
         there.len()
-    );
+    )
 }
 
 fn all_came(project: &Project, running: Running) {
@@ -85,7 +89,7 @@ fn a_route_waits_at_the_longest_file_that_it_may_write_and_loses_nothing() {
         .stdin(Stdio::null());
     let mut running = Running::of(&mut shell);
     let before = limit(&mut running, Some(ROOM));
-    waits(&project, &mut running);
+    println!("{}", waits(&project, &mut running));
     limit(&mut running, before);
     all_came(&project, running);
 }
@@ -117,7 +121,7 @@ fn a_route_waits_at_a_full_disk_and_loses_nothing() {
         );
     };
     let mut running = project.start(&["run"]);
-    waits(&project, &mut running);
+    println!("{}", waits(&project, &mut running));
     disk.grow(64 * ROOM);
     all_came(&project, running);
 }

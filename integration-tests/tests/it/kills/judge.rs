@@ -111,9 +111,10 @@ impl Judge {
     fn run(&self, kills: &[Kill], run: usize, file: usize) -> Vec<usize> {
         let begin = run.checked_sub(1).map_or(0, |before| kills[before].whole[file]);
         let end = kills.get(run).map_or(u64::MAX, |kill| kill.whole[file]);
-        let lines = self.files[file].iter();
-        lines
-            .filter(|(behind, _)| *behind > begin && *behind <= end)
+        let lines = &self.files[file];
+        let place = |offset| lines.partition_point(|(behind, _)| *behind <= offset);
+        lines[place(begin)..place(end)]
+            .iter()
             .map(|(_, message)| *message)
             .collect()
     }
@@ -127,12 +128,12 @@ impl Judge {
     }
 
     /// Every message is in the target or in the dead letter and never in both, and the report names those in the target.
-    pub(super) fn sums(&self, bench: &Bench, seed: u64) {
+    pub(super) fn sums(&self, bench: &Bench, seed: u64) -> String {
         let [target, report, dead] = self.files.each_ref().map(distinct);
         let lost: Vec<usize> = (0..bench.messages)
             .filter(|number| !target.contains(number) && !dead.contains(number))
             .collect();
-        println!(
+        let told = format!(
             "{} messages: {} lost; {} in the target and {} copies; {} in the report and {} copies; {} in the dead letter and {} copies",
             bench.messages,
             lost.len(),
@@ -163,6 +164,7 @@ impl Judge {
             first.is_sorted(),
             "seed {seed}: the order of the target without the copies"
         );
+        told
     }
 }
 
