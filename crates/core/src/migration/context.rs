@@ -424,7 +424,7 @@ impl<'a> Context<'a> {
     pub(crate) fn show(&self, location: &[usize]) -> String {
         self.document
             .as_ref()
-            .map_or_else(String::new, |document| place::show(document, location))
+            .map_or_else(|| "$".to_owned(), |document| place::show(document, location))
     }
 
     fn failure_of(&self, mismatch: &place::Mismatch) -> Failure {

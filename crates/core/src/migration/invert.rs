@@ -292,6 +292,8 @@ transformations:
             r#"{"add":"a[*].b","value":1,"if_present":"fail","parents":"missing_or_null"}"#,
             r#"{"decode":"a","from":"base64","on_error":"null"}"#,
             r#"{"move":"a","to":"@headers.a"}"#,
+            r#"{"move":"/a/0","to":"b"}"#,
+            r#"{"unwrap":"$"}"#,
             r#"{"each":"a","do":[{"encode":"x","to":"hex","where":{"k":1}}]}"#,
         ] {
             assert_eq!(label(restorable), "restorable", "{restorable}");

@@ -17,6 +17,7 @@ use cel::common::value::{CowVal, StaticVal, Val};
 
 use super::EvaluationError;
 use crate::message::Headers;
+use crate::migration::RECORD_HEADER;
 use crate::migration::document::{Member, Number, Value};
 
 /// A document's value as CEL sees it. Each value in it is charged.
@@ -119,7 +120,9 @@ pub(super) fn from_index(index: Option<usize>) -> Box<dyn Val> {
 
 /// The headers whose values are text.
 pub(super) fn from_headers(headers: &Headers) -> Box<dyn Val> {
-    Box::new(Object::new(headers.iter().filter_map(|(name, value)| {
+    // Where a message stopped on its way must not change what becomes of it.
+    let own = headers.iter().filter(|(name, _)| *name != RECORD_HEADER);
+    Box::new(Object::new(own.filter_map(|(name, value)| {
         let text = std::str::from_utf8(value).ok()?;
         Some((
             name.to_owned(),

@@ -7,7 +7,7 @@ use crate::migration::load::fields::Fields;
 use crate::migration::op::carry::{self, Carry};
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
-use crate::migration::path::{Ends, Takes};
+use crate::migration::path::{Ends, Segment, Takes};
 
 /// Moves values, each inside of the element that it stands in.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,13 @@ impl Move {
             return Inverse::lossy("what stood around the value was replaced by it");
         }
         let back = Op::Move(Self(self.0.back()));
+        let may_be_element =
+            matches!(self.0.from.last(), Some(Segment::Token(token)) if token.is_element_token());
         match self.0.on_conflict {
+            OnConflict::Fail if may_be_element => Inverse::restorable(
+                back,
+                "an element that the pointer led to cannot be put back in its place",
+            ),
             OnConflict::Fail if self.0.from.is_document() && !self.0.to.is_document() => Inverse::restorable(
                 back,
                 "a header and the key hold text, so that a value comes back as a string",

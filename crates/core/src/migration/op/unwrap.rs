@@ -90,21 +90,26 @@ impl Unwrap {
         })
     }
 
+    fn wrapped(&self, within: Option<Name>) -> Inverse {
+        let back = Op::Wrap(Wrap::new(self.path.clone(), within));
+        if self.path.is_whole() {
+            return Inverse::restorable(
+                back,
+                "a top-level `null` is absent to every path, and is not wrapped again",
+            );
+        }
+        Inverse::lossless_at_one_place(back, &self.path)
+    }
+
     /// Wrapping again.
     pub(super) fn inverse(&self) -> Inverse {
         match &self.out_of {
-            OutOf::Array(Take::Only) => {
-                let back = Op::Wrap(Wrap::new(self.path.clone(), None));
-                Inverse::lossless_at_one_place(back, &self.path)
-            }
+            OutOf::Array(Take::Only) => self.wrapped(None),
             OutOf::Array(Take::First | Take::Last) => Inverse::lossy("the other elements are gone"),
             OutOf::Object {
                 name,
                 drop_rest: false,
-            } => {
-                let back = Op::Wrap(Wrap::new(self.path.clone(), Some(name.clone())));
-                Inverse::lossless_at_one_place(back, &self.path)
-            }
+            } => self.wrapped(Some(name.clone())),
             OutOf::Object { drop_rest: true, .. } => Inverse::lossy("the other members are gone"),
         }
     }
