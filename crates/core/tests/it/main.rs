@@ -1,6 +1,7 @@
 //! The integration tests of the crate, in one binary.
 
 mod golden;
+mod laws;
 mod load;
 mod payloads;
 mod rules;

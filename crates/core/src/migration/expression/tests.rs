@@ -319,13 +319,6 @@ fn many_evaluations_together_read_a_bounded_number_of_values() {
     let reads = AtomicU64::new(MAX_READS - 1_000);
     let scope = Scope {
         payload: Some(&payload),
-fn the_applied_record_is_no_header_to_an_expression() {
-    let headers: Headers = [("dunlin-applied", "orders@1:0123456789abcdef"), ("region", "EU")]
-        .into_iter()
-        .map(|(name, value)| (name, Bytes::from_static(value.as_bytes())))
-        .collect();
-    let scope = Scope {
-        payload: None,
         this: None,
         item: None,
         index: None,
@@ -364,6 +357,23 @@ fn the_largest_expressions_and_documents_fit_the_stack_of_a_worker() {
         }
     });
     worker.unwrap().join().unwrap();
+}
+
+#[test]
+fn the_applied_record_is_no_header_to_an_expression() {
+    let headers: Headers = [("dunlin-applied", "orders@1:0123456789abcdef"), ("region", "EU")]
+        .into_iter()
+        .map(|(name, value)| (name, Bytes::from_static(value.as_bytes())))
+        .collect();
+    let reads = AtomicU64::new(0);
+    let scope = Scope {
+        payload: None,
+        this: None,
+        item: None,
+        index: None,
+        headers: &headers,
+        key: None,
+        reads: &reads,
     };
     let value = Expression::compile("headers").unwrap().evaluate(&scope).unwrap();
     assert_eq!(value.to_json(), r#"{"region":"EU"}"#);

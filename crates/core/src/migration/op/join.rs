@@ -206,7 +206,10 @@ impl Join {
             return Err(context.conflict_at(there));
         }
         let joined = Value::string(&texts.join(&self.with));
-        if names.len() == 1 && context.is_only_and_last(parent, into, &joined) {
+        let alone = names
+            .iter()
+            .all(|&name| name == into || context.occurrences(parent, name).is_empty());
+        if alone && context.is_only_and_last(parent, into, &joined) {
             return Ok(Effect::Unchanged);
         }
         for name in names {
@@ -286,6 +289,9 @@ mod tests {
             r#"{"b":1,"a":"\u0078"}"#,
             "unchanged",
         );
+        let skip = r#"{"join":["c","a"],"into":"a","missing":"skip"}"#;
+        unchanged(skip, r#"{"a":"x"}"#, "unchanged");
+        applies(skip, r#"{"c":null,"a":"x"}"#, r#"{"a":"x"}"#);
         applies(
             r#"{"join":["a"],"into":"a"}"#,
             r#"{"b":1,"a":5}"#,
