@@ -3,6 +3,9 @@
 //! A source that remembers one place for each lane cannot move it past an unsettled message, so that after a crash all that
 //! was settled behind that message comes again with it. It takes up the window for as long, or a dead letter that is slower
 //! than its neighbours would let any number of messages come twice.
+//!
+//! It does not count what is settled behind a message that was given back to its source (`retry.attempts`): that one may
+//! come to another receiver, and what waits for it here would then wait for ever.
 
 use std::collections::HashMap;
 
