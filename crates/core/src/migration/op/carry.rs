@@ -190,7 +190,7 @@ impl Carry {
                 .found(value.kind()));
             }
             let taken = (source == Source::Goes).then_some(place.location.as_slice());
-            match self.arrive(context, &target, &value, taken, tally) {
+            match self.arrive(context, &target, &value, source, taken, tally) {
                 Ok(arrival) => tally.count(arrival.into_effect(source)),
                 Err(failure) => context.mismatched(failure, tally)?,
             }
@@ -226,7 +226,7 @@ impl Carry {
             let Some(target) = context.admit_aim(aim, self.parents, tally)? else {
                 continue;
             };
-            match self.arrive(context, &target, value, None, tally) {
+            match self.arrive(context, &target, value, source, None, tally) {
                 Ok(arrival) => {
                     if source == Source::Goes {
                         context.remove_message_text(&self.from);
@@ -245,6 +245,7 @@ impl Carry {
         context: &mut Context<'_>,
         target: &Target,
         value: &Value,
+        source: Source,
         taken: Option<&[usize]>,
         tally: &mut Tally,
     ) -> Result<Arrival, Failure> {
@@ -252,12 +253,20 @@ impl Carry {
             [] => context.occurrences(&target.base.location, &target.name),
             _ => Vec::new(),
         };
-        if taken.is_none() && !there.is_empty() && there.iter().all(|at| context.get(at) == Some(value)) {
+        if source == Source::Stays
+            && !there.is_empty()
+            && there.iter().all(|at| context.get(at) == Some(value))
+        {
             return Ok(Arrival::Equal);
         }
         if let (OnConflict::Merge, Some(last)) = (self.on_conflict, there.last()) {
             let last = last.clone();
             check_merge(context, &last, value)?;
+            let adds_nothing = matches!(value, Value::Object(arriving) if arriving.is_empty());
+            if source == Source::Stays && adds_nothing && context.get(&last).is_some_and(Value::is_container)
+            {
+                return Ok(Arrival::Equal);
+            }
             Self::grow(context, target, value, taken)?;
             if let Some(source) = taken {
                 context.take_source(source);

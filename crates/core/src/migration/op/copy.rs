@@ -77,6 +77,16 @@ mod tests {
             r#"{"a":1,"b":2}"#,
             "unchanged",
         );
+        unchanged(
+            r#"{"copy":"a","to":"b","on_conflict":"merge"}"#,
+            r#"{"a":{},"b":{"c":1}}"#,
+            "unchanged",
+        );
+        applies(
+            r#"{"copy":"a","to":"b","on_conflict":"merge"}"#,
+            r#"{"a":{},"b":null}"#,
+            r#"{"a":{},"b":{}}"#,
+        );
         fails(
             r#"{"copy":"a","to":"b"}"#,
             r#"{"a":1,"b":1,"b":2}"#,

@@ -76,7 +76,7 @@ impl Move {
 
 #[cfg(test)]
 mod tests {
-    use crate::migration::op::testing::{applies, applies_with, fails, refuses, unchanged};
+    use crate::migration::op::testing::{applies, applies_with, fails, refuses, run, unchanged};
 
     #[test]
     fn a_value_goes_to_the_end_of_its_target() {
@@ -161,6 +161,8 @@ mod tests {
             &[("a", "1"), ("c", "2")],
             &[("c", "2"), ("b", "1")],
         );
+        let conflict = run(r#"{"move":"@headers.a","to":"b"}"#, r#"{"b":"x"}"#, &[("a", "x")]).unwrap_err();
+        assert!(conflict.to_string().starts_with("conflict at b"), "{conflict}");
         fails(r#"{"move":"a","to":"@key"}"#, r#"{"a":[]}"#, "type at @key");
         refuses(r#"{"move":"a[*]","to":"@key"}"#, "wildcard");
         refuses(r#"{"move":"a[*].b","to":"c"}"#, "wildcard");

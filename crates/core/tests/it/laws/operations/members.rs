@@ -108,7 +108,9 @@ impl World<'_> {
         let mut entry = Entry::new("modify", quoted(&sample.text()));
         let value = match &sample.here {
             _ if sample.text().starts_with('@') => self.constant_text(),
-            Some(here) if self.chance.percent(15) && !has_duplicates(here) => here.to_json(),
+            Some(here) if self.chance.percent(15) && !has_duplicates(here) && here.depth() < 60 => {
+                here.to_json()
+            }
             _ => self.constant(),
         };
         entry.put("value", value);
