@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use dunlin_core::carried::{Part, Table, Way};
 use dunlin_core::messaging::{Endpoint, Resolved, Start};
 use dunlin_core::registry::{Facts, Opening};
 use dunlin_core::settings::{SettingFact, Settings};
@@ -23,8 +24,53 @@ pub(crate) static FACTS: Facts = Facts {
         "`envelope: true`: header_values is binary",
         "`url: file:-`: neither confirms nor stable_position",
     ],
+    carries: PLAIN,
     settings: SETTINGS,
 };
+
+const ENVELOPE: &Table = &[
+    (Part::Tombstone, Way::Own("no `payload`")),
+    (Part::Key, Way::Own("`key`")),
+    (Part::Id, Way::Own("`id`")),
+    (Part::Time, Way::Own("`time`")),
+    (Part::ContentType, Way::Own("`properties`")),
+    (Part::ContentEncoding, Way::Own("`properties`")),
+    (Part::Kind, Way::Own("`properties`")),
+    (Part::CorrelationId, Way::Own("`properties`")),
+    (Part::ReplyTo, Way::Own("`properties`")),
+    (Part::Priority, Way::Own("`properties`")),
+    (Part::Expiry, Way::Own("`properties`")),
+    (Part::Address, Way::Own("`address`")),
+    (Part::Dedup, Way::Lost("a file knows no deduplication")),
+    (Part::Headers, Way::Own("`headers`")),
+    (Part::BinaryHeaders, Way::Own("`headers`")),
+    (Part::RepeatedHeaders, Way::Own("`headers`")),
+];
+
+/// A line without an envelope.
+const NO_ENVELOPE: Way = Way::Lost("a line is the payload alone unless `envelope: true`");
+
+const PLAIN: &Table = &[
+    (
+        Part::Tombstone,
+        Way::Refused("a line of bare payload cannot be empty; set `envelope: true`"),
+    ),
+    (Part::Key, NO_ENVELOPE),
+    (Part::Id, NO_ENVELOPE),
+    (Part::Time, NO_ENVELOPE),
+    (Part::ContentType, NO_ENVELOPE),
+    (Part::ContentEncoding, NO_ENVELOPE),
+    (Part::Kind, NO_ENVELOPE),
+    (Part::CorrelationId, NO_ENVELOPE),
+    (Part::ReplyTo, NO_ENVELOPE),
+    (Part::Priority, NO_ENVELOPE),
+    (Part::Expiry, NO_ENVELOPE),
+    (Part::Address, NO_ENVELOPE),
+    (Part::Dedup, NO_ENVELOPE),
+    (Part::Headers, NO_ENVELOPE),
+    (Part::BinaryHeaders, NO_ENVELOPE),
+    (Part::RepeatedHeaders, NO_ENVELOPE),
+];
 
 const SETTINGS: &[SettingFact] = &[
     setting(
@@ -274,6 +320,7 @@ impl End {
             Limits::default().payload(self.max_payload()),
             "file",
             canonical,
+            if self.envelope { ENVELOPE } else { PLAIN },
         )
         .starting(Start::Earliest)
     }

@@ -32,6 +32,7 @@ use crate::writer::Writers;
 /// The files of a folder, or standard input and output, under the scheme `file`.
 pub const PLUGIN: Plugin = Plugin {
     scheme: "file",
+    secure_scheme: None,
     open: |opening| open(opening),
     facts: &FACTS,
 };

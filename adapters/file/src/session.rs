@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use dunlin_core::messaging::{
-    Browse, ChannelState, Endpoint, Events, Purpose, Receiver, Resolved, Sender, Session, Settler, Source,
-    Start, Target,
+    Browse, ChannelState, Declare, Endpoint, Events, Purpose, Receiver, Resolved, Sender, Session, Settler,
+    Source, Start, Target,
 };
 use dunlin_core::position::Position;
 use dunlin_core::{Error, ErrorKind, Result};
@@ -77,6 +77,10 @@ impl Session for FileSession {
 
     fn browse(&self) -> Option<&dyn Browse> {
         Some(self)
+    }
+
+    fn declare(&self) -> Option<&dyn Declare> {
+        None
     }
 
     async fn close(&self) -> Result<()> {

@@ -4,6 +4,7 @@
 //! ([`migration`]) do not know each other; both know what a [`message`] is.
 
 pub mod capability;
+pub mod carried;
 pub mod clock;
 pub mod envelope;
 pub mod error;

@@ -38,6 +38,7 @@ use crate::settings::Settings;
 /// The in-process system, for the registry.
 pub const PLUGIN: Plugin = Plugin {
     scheme: "memory",
+    secure_scheme: None,
     open,
     facts: &Facts {
         title: "in-process memory",
@@ -48,6 +49,7 @@ pub const PLUGIN: Plugin = Plugin {
             "settling_deletes is yes with `mode: queue`",
             "every other capability can be switched off by `capabilities` or `header_values`",
         ],
+        carries: config::CARRIES,
         settings: config::SETTINGS,
     },
 };

@@ -63,6 +63,9 @@ pub trait Session: fmt::Debug + Send + Sync {
     /// Looks at messages without taking them from anyone, if this system can.
     fn browse(&self) -> Option<&dyn Browse>;
 
+    /// Makes channels that are missing, if this system can.
+    fn declare(&self) -> Option<&dyn Declare>;
+
     /// Ends the session after its receivers and senders were closed. What they still hold is not settled.
     async fn close(&self) -> Result<()>;
 }
@@ -112,6 +115,16 @@ pub trait Sender: Send {
 
     /// Ends after the outstanding confirms were answered or their deadline has passed.
     async fn close(self: Box<Self>) -> Result<()>;
+}
+
+/// Makes what an end needs and does not find.
+#[async_trait]
+pub trait Declare: Send + Sync {
+    /// Makes what is missing for this use of the end, where its settings say `topology: create`; otherwise nothing.
+    ///
+    /// Returns a sentence for each thing that was made, for people to read: nothing is made silently. What is there
+    /// already is never changed, also where it differs from the settings; [`Session::verify`] tells of that.
+    async fn declare(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Vec<String>>;
 }
 
 /// Looks at a channel without consuming from it.

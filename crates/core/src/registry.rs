@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::capability::Capabilities;
+use crate::carried;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::messaging::MessagingSystem;
@@ -16,6 +17,8 @@ use crate::settings::{SettingFact, Settings};
 pub struct Plugin {
     /// The scheme of its addresses, such as `file` in `file:data`.
     pub scheme: &'static str,
+    /// The scheme of the same system over TLS, where it is reached over a network: `amqps` beside `amqp`.
+    pub secure_scheme: Option<&'static str>,
     /// Opens a system; touches no network and no disk.
     pub open: fn(&Opening<'_>) -> Result<Arc<dyn MessagingSystem>>,
     /// What people are told about it.
@@ -57,6 +60,8 @@ pub struct Facts {
     pub capabilities: Capabilities,
     /// What a setting changes in those capabilities, in words; empty where nothing does.
     pub conditions: &'static [&'static str],
+    /// What it carries of a message with its default settings, and where.
+    pub carries: &'static carried::Table,
     /// Every setting that it takes.
     pub settings: &'static [SettingFact],
 }
@@ -76,7 +81,8 @@ impl Registry {
     /// # Errors
     /// Another one has that scheme already; the error names both.
     pub fn add(&mut self, plugin: Plugin) -> Result<()> {
-        if let Some(there) = self.0.get(plugin.scheme) {
+        let taken = |scheme: Option<&str>| scheme.and_then(|scheme| self.of_scheme(scheme));
+        if let Some(there) = taken(Some(plugin.scheme)).or_else(|| taken(plugin.secure_scheme)) {
             return Err(Error::new(
                 ErrorKind::InvalidSetting,
                 "register",
@@ -97,7 +103,15 @@ impl Registry {
 
     /// The kind of system that this address asks for; none if it is not built in, or the address has no scheme.
     pub fn plugin(&self, url: &str) -> Option<&Plugin> {
-        self.0.get(url.split_once(':')?.0)
+        self.of_scheme(url.split_once(':')?.0)
+    }
+
+    fn of_scheme(&self, scheme: &str) -> Option<&Plugin> {
+        (self.0.get(scheme)).or_else(|| {
+            self.0
+                .values()
+                .find(|plugin| plugin.secure_scheme == Some(scheme))
+        })
     }
 
     /// Opens the system of this address.
@@ -106,8 +120,9 @@ impl Registry {
     /// An address without a scheme, a scheme that is not built in, or what the system itself refuses.
     pub fn open(&self, opening: &Opening<'_>) -> Result<Arc<dyn MessagingSystem>> {
         let known = || {
-            self.0
-                .keys()
+            self.plugins()
+                .flat_map(|plugin| [Some(plugin.scheme), plugin.secure_scheme])
+                .flatten()
                 .map(|scheme| format!("`{scheme}:`"))
                 .collect::<Vec<_>>()
                 .join(", ")
@@ -120,7 +135,7 @@ impl Registry {
             )
             .with("system", opening.name));
         };
-        match self.0.get(scheme) {
+        match self.of_scheme(scheme) {
             Some(plugin) => (plugin.open)(opening).map_err(|error| error.with("system", opening.name)),
             None => Err(Error::new(
                 ErrorKind::InvalidSetting,
@@ -146,10 +161,12 @@ mod tests {
         channel: "nothing",
         capabilities: Capabilities::NONE,
         conditions: &[],
+        carries: &[],
         settings: &[],
     };
     const PLUGIN: Plugin = Plugin {
         scheme: "test",
+        secure_scheme: Some("tests"),
         open: |_| Err(Error::new(ErrorKind::Unsupported, "open", "no")),
         facts: &FACTS,
     };
@@ -160,6 +177,20 @@ mod tests {
         registry.add(PLUGIN).unwrap();
         let error = registry.add(PLUGIN).unwrap_err().to_string();
         assert_eq!(error.matches("a test system").count(), 2, "{error}");
+    }
+
+    #[test]
+    fn the_scheme_over_tls_is_the_same_system() {
+        let mut registry = Registry::new();
+        registry.add(PLUGIN).unwrap();
+        assert_eq!(registry.plugin("tests:x").unwrap().scheme, "test");
+        let other = Plugin {
+            scheme: "tests",
+            secure_scheme: None,
+            ..PLUGIN
+        };
+        assert!(registry.add(other).is_err());
+        assert_eq!(registry.plugins().count(), 1);
     }
 
     #[test]

@@ -5,19 +5,13 @@
 
 use std::time::SystemTime;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use dunlin_core::capability::HeaderValues;
+use dunlin_core::carried;
 use dunlin_core::envelope;
-use dunlin_core::message::{Headers, Message};
+use dunlin_core::message::Message;
 use dunlin_core::migration::Failure;
 
 use crate::report::timestamp;
-
-/// The header that holds, as JSON, those of a message's headers that its dead letter's channel cannot carry.
-///
-/// A list of `[name, value]` in their order, where a value is text or `{"base64": …}`, as in the envelope.
-pub const CARRIED_HEADERS: &str = "dunlin-headers";
 
 /// Longer sentences are cut: a header is not the place for them.
 const LONGEST: usize = 1_000;
@@ -116,7 +110,7 @@ impl<'a> Circumstances<'a> {
 /// The dead letter of a message for a channel that carries such header values.
 ///
 /// Payload, key, id and properties are untouched, and so are the headers, but for those of an earlier dead letter, which are
-/// replaced. A header that the channel cannot carry travels in [`CARRIED_HEADERS`].
+/// replaced. A header that the channel cannot carry travels in [`carried::ESCAPED_HEADERS`].
 pub fn dead_letter(
     original: &Message,
     fault: &Fault,
@@ -125,7 +119,9 @@ pub fn dead_letter(
 ) -> Message {
     let mut message = original.clone();
     if carries == HeaderValues::Text {
-        message.headers = as_text(&original.headers);
+        message.headers = carried::escape(&original.headers, |name, value, _| {
+            carried::is_text(name.as_bytes()) && carried::is_text(value)
+        });
     }
     let about: [(&str, Option<String>); 8] = [
         ("dunlin-error", Some(fault.message.clone())),
@@ -159,30 +155,6 @@ pub fn in_envelope(message: &Message) -> Message {
     let mut enveloped = Message::new(line);
     enveloped.key = message.key;
     enveloped
-}
-
-/// Headers that a channel of text values carries: the others go, reversibly, into one header of their own.
-fn as_text(headers: &Headers) -> Headers {
-    let plain = |text: &str| !text.chars().any(char::is_control);
-    let fits = |name: &str, value: &[u8]| plain(name) && std::str::from_utf8(value).is_ok_and(plain);
-    if headers.iter().all(|(name, value)| fits(name, value)) {
-        return headers.clone();
-    }
-    let carried: Vec<_> = headers
-        .iter()
-        .filter(|(name, value)| !fits(name, value))
-        .map(|(name, value)| match std::str::from_utf8(value) {
-            Ok(text) => serde_json::json!([name, text]),
-            Err(_) => serde_json::json!([name, { "base64": STANDARD.encode(value) }]),
-        })
-        .collect();
-    let mut kept: Headers = headers
-        .iter()
-        .filter(|(name, value)| fits(name, value))
-        .map(|(name, value)| (name, value.clone()))
-        .collect();
-    kept.append(CARRIED_HEADERS, serde_json::Value::Array(carried).to_string());
-    kept
 }
 
 /// The text without anything that could end a line or colour a terminal, and not too long for a header.
@@ -303,7 +275,7 @@ mod tests {
         );
         assert_eq!(header(&dead, "plain"), Some("a"));
         assert_eq!(
-            header(&dead, CARRIED_HEADERS),
+            header(&dead, carried::ESCAPED_HEADERS),
             Some(r#"[["bytes",{"base64":"/wA="}],["lines","a\r\nb"]]"#)
         );
         for (_, value) in dead.headers.iter() {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dunlin_core::error::{Error, ErrorKind, Result};
 use dunlin_core::messaging::{
-    Browse, ChannelState, Confirm, Endpoint, Events, MessagingSystem, Outgoing, Purpose, Receipt, Receiver,
-    Resolved, Sender, Session, Settler, Source, Target, Token, Verdict,
+    Browse, ChannelState, Confirm, Declare, Endpoint, Events, MessagingSystem, Outgoing, Purpose, Receipt,
+    Receiver, Resolved, Sender, Session, Settler, Source, Target, Token, Verdict,
 };
 
 use crate::plan::Plan;
@@ -94,6 +94,11 @@ impl Session for DrySession {
 
     fn browse(&self) -> Option<&dyn Browse> {
         self.0.browse()
+    }
+
+    fn declare(&self) -> Option<&dyn Declare> {
+        // A dry run makes nothing.
+        None
     }
 
     async fn close(&self) -> Result<()> {

@@ -63,6 +63,7 @@ fn show(plugin: &Plugin, shell: &mut Shell) -> std::io::Result<()> {
         channel,
         capabilities,
         conditions,
+        carries: _,
         settings,
     } = plugin.facts;
     let scheme = shell.paint(Tone::Strong, plugin.scheme);

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dunlin_core::messaging::{
-    Browse, ChannelState, Endpoint, Event, Events, Lane, MessagingSystem, Purpose, Receiver, Resolved,
-    Sender, Session, Settler, Source, Target,
+    Browse, ChannelState, Declare, Endpoint, Event, Events, Lane, MessagingSystem, Purpose, Receiver,
+    Resolved, Sender, Session, Settler, Source, Target,
 };
-use dunlin_core::{Error, Result};
+use dunlin_core::{Error, Result, memory};
 
 use super::channel::Reader;
 use super::receiver::{HostileReceiver, HostileSettler};
@@ -27,7 +27,13 @@ fn resolved(state: &State, channel: &str) -> Resolved {
     let Behaviour {
         capabilities, limits, ..
     } = &state.behaviour;
-    Resolved::new(*capabilities, *limits, "hostile", format!("hostile/{channel}"))
+    Resolved::new(
+        *capabilities,
+        *limits,
+        "hostile",
+        format!("hostile/{channel}"),
+        memory::PLUGIN.facts.carries,
+    )
 }
 
 #[async_trait]
@@ -102,6 +108,10 @@ impl Session for HostileSession {
     }
 
     fn browse(&self) -> Option<&dyn Browse> {
+        None
+    }
+
+    fn declare(&self) -> Option<&dyn Declare> {
         None
     }
 

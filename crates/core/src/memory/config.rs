@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::capability::{Capabilities, HeaderValues, Limits};
+use crate::carried::{Part, Table, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::settings::{SettingFact, Settings};
 
@@ -19,6 +20,28 @@ pub(super) const DEFAULT: Capabilities = Capabilities {
     stable_position: true,
     settling_deletes: false,
 };
+
+/// A message is kept as it is handed over, so nothing of it needs another place.
+pub(super) const CARRIES: &Table = &kept(Way::Own("kept"));
+
+/// The same without headers.
+pub(super) const CARRIES_NO_HEADERS: &Table = &kept(Way::Lost("`header_values: none`"));
+
+const fn kept(headers: Way) -> [(Part, Way); Part::ALL.len()] {
+    let mut table = [(Part::Key, Way::Own("kept")); Part::ALL.len()];
+    let mut row = 0;
+    while row < table.len() {
+        table[row].0 = Part::ALL[row];
+        if matches!(
+            Part::ALL[row],
+            Part::Headers | Part::BinaryHeaders | Part::RepeatedHeaders
+        ) {
+            table[row].1 = headers;
+        }
+        row += 1;
+    }
+    table
+}
 
 /// Every setting, all of which may stand at the system or at one end.
 pub(super) const SETTINGS: &[SettingFact] = &[

@@ -7,13 +7,14 @@ use async_trait::async_trait;
 
 use super::broker::{Broker, Membership, State, missing};
 use super::browse::Looker;
-use super::config::Config;
+use super::config::{CARRIES, CARRIES_NO_HEADERS, Config};
 use super::receiver::{MemoryReceiver, MemorySettler};
 use super::sender::MemorySender;
+use crate::capability::HeaderValues;
 use crate::error::{Error, ErrorKind, Result};
 use crate::messaging::{
-    Browse, ChannelState, Endpoint, Events, Lane, MessagingSystem, Purpose, Receiver, Resolved, Sender,
-    Session, Settler, Source, Start, Target,
+    Browse, ChannelState, Declare, Endpoint, Events, Lane, MessagingSystem, Purpose, Receiver, Resolved,
+    Sender, Session, Settler, Source, Start, Target,
 };
 use crate::settings::Settings;
 
@@ -43,7 +44,11 @@ impl MemorySystem {
     fn resolved(&self, channel: &str, config: &Config) -> Resolved {
         let identity = format!("memory:{}", self.broker.name);
         let canonical = format!("{identity}/{channel}");
-        Resolved::new(config.capabilities, config.limits, identity, canonical)
+        let carries = match config.capabilities.header_values {
+            HeaderValues::None => CARRIES_NO_HEADERS,
+            HeaderValues::Text | HeaderValues::Binary => CARRIES,
+        };
+        Resolved::new(config.capabilities, config.limits, identity, canonical, carries)
     }
 }
 
@@ -188,6 +193,10 @@ impl Session for MemorySession {
 
     fn browse(&self) -> Option<&dyn Browse> {
         Some(self)
+    }
+
+    fn declare(&self) -> Option<&dyn Declare> {
+        None
     }
 
     async fn close(&self) -> Result<()> {

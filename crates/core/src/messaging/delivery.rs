@@ -96,6 +96,9 @@ pub struct Outgoing {
     pub origin: Option<Origin>,
     /// The deterministic id by which a system with `dedup_by_id` knows it again. It is not the publisher's own id.
     pub dedup: Option<DedupId>,
+    /// A header that the channel cannot hold travels in [`ESCAPED_HEADERS`](crate::carried::ESCAPED_HEADERS) instead of being
+    /// refused, whatever the end's settings say: a dead letter is never refused for its headers.
+    pub escape: bool,
 }
 
 impl Outgoing {
@@ -106,6 +109,7 @@ impl Outgoing {
             address: None,
             origin: None,
             dedup: None,
+            escape: false,
         }
     }
 
@@ -120,6 +124,13 @@ impl Outgoing {
     #[must_use]
     pub fn from_origin(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
+        self
+    }
+
+    /// The same, whose headers may be escaped.
+    #[must_use]
+    pub fn escaping(mut self) -> Self {
+        self.escape = true;
         self
     }
 

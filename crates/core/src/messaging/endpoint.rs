@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::capability::{Capabilities, Limits};
+use crate::carried;
 use crate::position::Position;
 use crate::settings::Settings;
 
@@ -133,6 +134,8 @@ pub struct Resolved {
     /// Where a new group begins if nobody says so. `None` for a channel that keeps history: there a person has to say, since
     /// both all of the past and none of it can be a costly mistake.
     pub default_start: Option<Start>,
+    /// What it carries of a message beside the payload, and where.
+    pub carries: &'static carried::Table,
 }
 
 impl Resolved {
@@ -142,6 +145,7 @@ impl Resolved {
         limits: Limits,
         identity: impl Into<String>,
         canonical: impl Into<String>,
+        carries: &'static carried::Table,
     ) -> Self {
         Self {
             capabilities,
@@ -149,6 +153,7 @@ impl Resolved {
             identity: identity.into(),
             canonical: canonical.into(),
             default_start: None,
+            carries,
         }
     }
 

@@ -166,6 +166,7 @@ impl Judge {
             message = in_envelope(&message);
         }
         self.identified(entry, message, OutputIndex::DeadLetter, end)
+            .escaping()
     }
 
     /// A failed message that is forwarded as it came, with the headers of a dead letter.

@@ -27,6 +27,7 @@ const fn fact(name: &'static str, at_end: bool) -> SettingFact {
 /// A system that remembers what it was opened with, and is memory beside that.
 const PROBE: Plugin = Plugin {
     scheme: "probe",
+    secure_scheme: None,
     open: |opening: &Opening<'_>| -> Result<Arc<dyn MessagingSystem>> {
         SEEN.lock().unwrap().push((
             opening.name.to_owned(),
@@ -46,6 +47,7 @@ const PROBE: Plugin = Plugin {
         channel: "anything",
         capabilities: Capabilities::NONE,
         conditions: &[],
+        carries: &[],
         settings: &[
             fact("user", false),
             fact("password", false),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dunlin_core::message::{Headers, Message};
 use dunlin_core::messaging::{
-    Browse, ChannelState, Confirm, Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing, Purpose,
-    Receipt, Receiver, Resolved, Room, Sender, Session, Settler, Source, Target, Token, Verdict,
+    Browse, ChannelState, Confirm, Declare, Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing,
+    Purpose, Receipt, Receiver, Resolved, Room, Sender, Session, Settler, Source, Target, Token, Verdict,
 };
 use dunlin_core::position::{DedupId, Position};
 use dunlin_core::{ErrorKind, Result};
@@ -154,6 +154,10 @@ impl Session for BrokenSession {
 
     fn browse(&self) -> Option<&dyn Browse> {
         self.inner.browse()
+    }
+
+    fn declare(&self) -> Option<&dyn Declare> {
+        self.inner.declare()
     }
 
     async fn close(&self) -> Result<()> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use dunlin_core::error::{Error, Result};
 use dunlin_core::messaging::{
-    Browse, ChannelState, Confirm, Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing, Purpose,
-    Receipt, Receiver, Resolved, Room, Sender, Session, Settler, Source, Target, Token, Verdict,
+    Browse, ChannelState, Confirm, Declare, Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing,
+    Purpose, Receipt, Receiver, Resolved, Room, Sender, Session, Settler, Source, Target, Token, Verdict,
 };
 
 type Decide<I> = Box<dyn FnMut(&str, &I) -> Option<Error> + Send>;
@@ -186,6 +186,10 @@ impl Session for FaultySession {
 
     fn browse(&self) -> Option<&dyn Browse> {
         self.1.browse()
+    }
+
+    fn declare(&self) -> Option<&dyn Declare> {
+        self.1.declare()
     }
 
     async fn close(&self) -> Result<()> {

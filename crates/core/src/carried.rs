@@ -1,0 +1,422 @@
+//! What a system carries of a message, and where: one way for all systems, so that a message survives a bridge.
+//!
+//! A part with a place of its own in a system (AMQP's property `message-id`, Kafka's record key) goes there. Every other
+//! part goes as a header with a reserved name, and comes back from it: [`pack`] and [`unpack`] are each other's inverse.
+//! Headers that a system cannot hold are refused by its sender, or moved into one header by [`escape`]; nothing is ever
+//! left out in silence. What a system has no way for is in its table as [`Way::Lost`], so that it is told before traffic.
+//!
+//! Carrying is not obeying: an expiry in a header is kept for the reader, and expires nothing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::capability::HeaderValues;
+use crate::message::{Headers, Message};
+use crate::messaging::Outgoing;
+
+/// The header that holds, as JSON, the headers of a message that its channel cannot hold as they are.
+///
+/// A list of `[name, value]` in their order, where a value is text or `{"base64": …}`, as in an envelope.
+pub const ESCAPED_HEADERS: &str = "dunlin-headers";
+
+/// A part of a message beside its payload that not every system has a place for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// A payload that is not there, apart from one of zero bytes.
+    Tombstone,
+    /// The key.
+    Key,
+    /// The publisher's id.
+    Id,
+    /// The time.
+    Time,
+    /// The media type.
+    ContentType,
+    /// The encoding.
+    ContentEncoding,
+    /// The application's name for the kind of message.
+    Kind,
+    /// What a reply repeats.
+    CorrelationId,
+    /// Where a reply is expected.
+    ReplyTo,
+    /// The priority.
+    Priority,
+    /// The time to live.
+    Expiry,
+    /// The message's own way (routing key, subject), as a reader is told it.
+    Address,
+    /// The deduplication id.
+    Dedup,
+    /// Headers at all, with text values.
+    Headers,
+    /// Headers whose values are no text.
+    BinaryHeaders,
+    /// Several headers of one name.
+    RepeatedHeaders,
+}
+
+/// How a system carries a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// In a place of its own there, named in the system's words.
+    Own(&'static str),
+    /// As the header with the reserved name of that part, or, for headers, escaped into [`ESCAPED_HEADERS`] where that is
+    /// asked for, and refused otherwise.
+    Header,
+    /// Not at all, for this reason. The message is sent without it.
+    Lost(&'static str),
+    /// Not at all, for this reason. A message that has it is refused for good, and goes to the dead letter.
+    Refused(&'static str),
+}
+
+/// How a system carries every part: one row for each of [`Part::ALL`].
+pub type Table = [(Part, Way)];
+
+impl Part {
+    /// All parts, in the order in which tables show them.
+    pub const ALL: [Self; 16] = [
+        Self::Tombstone,
+        Self::Key,
+        Self::Id,
+        Self::Time,
+        Self::ContentType,
+        Self::ContentEncoding,
+        Self::Kind,
+        Self::CorrelationId,
+        Self::ReplyTo,
+        Self::Priority,
+        Self::Expiry,
+        Self::Address,
+        Self::Dedup,
+        Self::Headers,
+        Self::BinaryHeaders,
+        Self::RepeatedHeaders,
+    ];
+
+    /// Its name as tables and findings print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tombstone => "no payload (tombstone)",
+            Self::Key => "key",
+            Self::Id => "id",
+            Self::Time => "time",
+            Self::ContentType => "content type",
+            Self::ContentEncoding => "content encoding",
+            Self::Kind => "kind",
+            Self::CorrelationId => "correlation id",
+            Self::ReplyTo => "reply to",
+            Self::Priority => "priority",
+            Self::Expiry => "expiry",
+            Self::Address => "address",
+            Self::Dedup => "deduplication id",
+            Self::Headers => "headers",
+            Self::BinaryHeaders => "headers that are no text",
+            Self::RepeatedHeaders => "headers of one name",
+        }
+    }
+
+    /// The reserved name under which it travels where it has no place of its own; none for what is no single value.
+    pub const fn header(self) -> Option<&'static str> {
+        match self {
+            Self::Tombstone => Some("dunlin-tombstone"),
+            Self::Key => Some("dunlin-key"),
+            Self::Id => Some("dunlin-id"),
+            Self::Time => Some("dunlin-time"),
+            Self::ContentType => Some("dunlin-content-type"),
+            Self::ContentEncoding => Some("dunlin-content-encoding"),
+            Self::Kind => Some("dunlin-kind"),
+            Self::CorrelationId => Some("dunlin-correlation-id"),
+            Self::ReplyTo => Some("dunlin-reply-to"),
+            Self::Priority => Some("dunlin-priority"),
+            Self::Expiry => Some("dunlin-expiry-ms"),
+            Self::Dedup => Some("dunlin-dedup"),
+            Self::Address | Self::Headers | Self::BinaryHeaders | Self::RepeatedHeaders => None,
+        }
+    }
+
+    /// Whether this message has something there.
+    pub fn is_in(self, outgoing: &Outgoing) -> bool {
+        let message = &outgoing.message;
+        let properties = &message.properties;
+        match self {
+            Self::Tombstone => message.payload.is_none(),
+            Self::Key => message.key.is_some(),
+            Self::Id => message.id.is_some(),
+            Self::Time => message.timestamp.is_some(),
+            Self::ContentType => properties.content_type.is_some(),
+            Self::ContentEncoding => properties.content_encoding.is_some(),
+            Self::Kind => properties.kind.is_some(),
+            Self::CorrelationId => properties.correlation_id.is_some(),
+            Self::ReplyTo => properties.reply_to.is_some(),
+            Self::Priority => properties.priority.is_some(),
+            Self::Expiry => properties.expiry.is_some(),
+            Self::Address => outgoing.address.is_some(),
+            Self::Dedup => outgoing.dedup.is_some(),
+            Self::Headers => !message.headers.is_empty(),
+            Self::BinaryHeaders => {
+                (message.headers.iter()).any(|(name, value)| !is_text(name.as_bytes()) || !is_text(value))
+            }
+            Self::RepeatedHeaders => repeats(&message.headers),
+        }
+    }
+
+    /// Its value as bytes, where it is one that can travel as a header.
+    fn value(self, outgoing: &Outgoing) -> Option<Bytes> {
+        let message = &outgoing.message;
+        let properties = &message.properties;
+        let text = |text: &Option<String>| text.clone().map(Bytes::from);
+        match self {
+            Self::Tombstone => message.payload.is_none().then_some(Bytes::from_static(b"true")),
+            Self::Key => message.key.clone(),
+            Self::Id => message.id.clone(),
+            // A time that no calendar holds cannot be written as one; it is nobody's, and the message matters more.
+            Self::Time => (message.timestamp)
+                .and_then(|time| jiff::Timestamp::try_from(time).ok())
+                .map(|time| Bytes::from(time.to_string())),
+            Self::ContentType => text(&properties.content_type),
+            Self::ContentEncoding => text(&properties.content_encoding),
+            Self::Kind => text(&properties.kind),
+            Self::CorrelationId => properties.correlation_id.clone(),
+            Self::ReplyTo => text(&properties.reply_to),
+            Self::Priority => (properties.priority).map(|priority| Bytes::from(priority.to_string())),
+            Self::Expiry => (properties.expiry)
+                .map(|expiry| Bytes::from(expiry.as_nanos().div_ceil(1_000_000).to_string())),
+            Self::Dedup => (outgoing.dedup).map(|id| Bytes::from(id.to_string())),
+            Self::Address | Self::Headers | Self::BinaryHeaders | Self::RepeatedHeaders => None,
+        }
+    }
+
+    /// Gives a message what a header said, where it has nothing there yet. False: the text is none of this part.
+    fn give(self, message: &mut Message, value: &Bytes) -> bool {
+        let text = || std::str::from_utf8(value).ok().map(ToOwned::to_owned);
+        let properties = &mut message.properties;
+        match self {
+            Self::Tombstone => {
+                let said = &**value == b"true" && message.payload.as_ref().is_none_or(Bytes::is_empty);
+                if said {
+                    message.payload = None;
+                }
+                said
+            }
+            Self::Key => take(&mut message.key, Some(value.clone())),
+            Self::Id => take(&mut message.id, Some(value.clone())),
+            Self::Time => {
+                let time = text().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                // The reserved header is finer than a system's own time, which may be that of its arrival.
+                let Some(time) = time.map(SystemTime::from) else {
+                    return false;
+                };
+                message.timestamp = Some(time);
+                true
+            }
+            Self::ContentType => take(&mut properties.content_type, text()),
+            Self::ContentEncoding => take(&mut properties.content_encoding, text()),
+            Self::Kind => take(&mut properties.kind, text()),
+            Self::CorrelationId => take(&mut properties.correlation_id, Some(value.clone())),
+            Self::ReplyTo => take(&mut properties.reply_to, text()),
+            Self::Priority => take(
+                &mut properties.priority,
+                text().and_then(|text| text.parse().ok()),
+            ),
+            Self::Expiry => {
+                let milliseconds = text().and_then(|text| text.parse().ok());
+                take(&mut properties.expiry, milliseconds.map(Duration::from_millis))
+            }
+            // It named the message on the way here; on the next way it has another.
+            Self::Dedup => true,
+            Self::Address | Self::Headers | Self::BinaryHeaders | Self::RepeatedHeaders => false,
+        }
+    }
+}
+
+fn take<T>(place: &mut Option<T>, found: Option<T>) -> bool {
+    match found {
+        Some(found) => {
+            place.get_or_insert(found);
+            true
+        }
+        None => false,
+    }
+}
+
+/// The message's headers with, behind them, one for each of its parts that has no place of its own in the system.
+///
+/// `own` are the parts that do have one; the caller puts them there. A value that is no text goes, where `values` are
+/// text, as base64 under the same name with `-base64` behind it. Headers of the message that use a reserved name are
+/// replaced. Nothing is done for a system without headers.
+pub fn pack(outgoing: &Outgoing, own: &[Part], values: HeaderValues) -> Headers {
+    let mut headers = outgoing.message.headers.clone();
+    if values == HeaderValues::None {
+        return headers;
+    }
+    for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
+        let (Some(name), Some(value)) = (part.header(), part.value(outgoing)) else {
+            continue;
+        };
+        if values == HeaderValues::Text && !is_text(&value) {
+            headers.remove(name);
+            headers.set(format!("{name}-base64"), BASE64.encode(&value));
+        } else {
+            headers.set(name, value);
+        }
+    }
+    headers
+}
+
+/// Takes back what [`pack`] and [`escape`] put into the headers. A part that is there already keeps its value.
+///
+/// A reserved header that does not hold what its name says is left where it is, so that nothing is lost.
+pub fn unpack(message: &mut Message, own: &[Part]) {
+    if !message
+        .headers
+        .iter()
+        .any(|(name, _)| name.starts_with("dunlin-"))
+    {
+        return;
+    }
+    if let Some(escaped) = message
+        .headers
+        .get(ESCAPED_HEADERS)
+        .and_then(|text| unescape(text))
+    {
+        message.headers.remove(ESCAPED_HEADERS);
+        for (name, value) in escaped {
+            message.headers.append(name, value);
+        }
+    }
+    for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
+        let Some(name) = part.header() else { continue };
+        let encoded = format!("{name}-base64");
+        let decoded = message
+            .headers
+            .get(&encoded)
+            .and_then(|text| BASE64.decode(text).ok());
+        if let Some(value) = decoded {
+            if part.give(message, &Bytes::from(value)) {
+                message.headers.remove(&encoded);
+            }
+        } else if let Some(value) = message.headers.get(name).cloned()
+            && part.give(message, &value)
+        {
+            message.headers.remove(name);
+        }
+    }
+}
+
+/// Moves every header that does not fit, in order, into the one header [`ESCAPED_HEADERS`], whose text is ASCII and has no
+/// control characters. `fits` is given a name, a value, and how many headers of that name came before.
+pub fn escape(headers: &Headers, fits: impl Fn(&str, &[u8], usize) -> bool) -> Headers {
+    let mut kept = Headers::new();
+    let mut moved = Vec::new();
+    for (place, (name, value)) in headers.iter().enumerate() {
+        let before = headers
+            .iter()
+            .take(place)
+            .filter(|(earlier, _)| *earlier == name)
+            .count();
+        if fits(name, value, before) {
+            kept.append(name, value.clone());
+        } else {
+            moved.push(match std::str::from_utf8(value) {
+                Ok(text) => json!([name, text]),
+                Err(_) => json!([name, { "base64": BASE64.encode(value) }]),
+            });
+        }
+    }
+    if moved.is_empty() {
+        return headers.clone();
+    }
+    // What was escaped on an earlier way and not taken back is kept in front.
+    if let Some(Ok(Value::Array(mut earlier))) =
+        kept.get(ESCAPED_HEADERS).map(|text| serde_json::from_slice(text))
+    {
+        earlier.append(&mut moved);
+        moved = earlier;
+    }
+    kept.set(ESCAPED_HEADERS, ascii(&Value::Array(moved).to_string()));
+    kept
+}
+
+fn unescape(text: &[u8]) -> Option<Vec<(Arc<str>, Bytes)>> {
+    let pairs: Vec<(String, Value)> = serde_json::from_slice(text).ok()?;
+    (pairs.into_iter())
+        .map(|(name, value)| {
+            let value = match value {
+                Value::String(text) => Bytes::from(text),
+                Value::Object(object) if object.len() == 1 => {
+                    let text = object.get("base64")?.as_str()?;
+                    Bytes::from(BASE64.decode(text).ok()?)
+                }
+                _ => return None,
+            };
+            Some((Arc::from(name), value))
+        })
+        .collect()
+}
+
+/// JSON whose other characters are written as escapes, so that every system takes it for text.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() && !character.is_ascii_control() {
+            text.push(character);
+            continue;
+        }
+        let mut units = [0; 2];
+        for unit in character.encode_utf16(&mut units) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
+}
+
+/// UTF-8 without control characters: what every system of text headers takes as it is.
+pub fn is_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
+}
+
+fn repeats(headers: &Headers) -> bool {
+    let mut names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// What a message loses in a system: its parts that the table calls lost, with the reasons.
+pub fn lost<'a>(outgoing: &'a Outgoing, table: &'a Table) -> impl Iterator<Item = (Part, &'static str)> + 'a {
+    table.iter().filter_map(|(part, way)| match way {
+        Way::Lost(why) if part.is_in(outgoing) => Some((*part, *why)),
+        Way::Lost(_) | Way::Own(_) | Way::Header | Way::Refused(_) => None,
+    })
+}
+
+/// What a message from one system may lose in another, or be refused for: the parts that the first can deliver and the
+/// second has no way for, each with that second system's answer.
+pub fn lost_between(from: &Table, to: &Table) -> Vec<(Part, Way)> {
+    let delivered = |wanted: Part| {
+        from.iter()
+            .any(|(part, way)| *part == wanted && matches!(way, Way::Own(_) | Way::Header))
+    };
+    to.iter()
+        // A deduplication id is made by the route itself, and means nothing to a reader.
+        .filter(|(part, way)| {
+            matches!(way, Way::Lost(_) | Way::Refused(_)) && *part != Part::Dedup && delivered(*part)
+        })
+        .copied()
+        .collect()
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests;
