@@ -42,7 +42,7 @@ pub use memory::MemoryStand;
 pub use oracle::{Oracle, Tally};
 pub use random::Random;
 pub use report::{Outcome, Report};
-pub use stand::{Act, Hook, Stand, Wanted};
+pub use stand::{Access, Act, Hook, Stand, Wanted};
 pub use suite::{Checked, Failure, Suite};
 
 /// Runs every scenario against this stand, and prints each outcome and a summary to standard output.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dunlin_core::Result;
 use dunlin_core::clock::Clock;
 use dunlin_core::memory::MemoryBroker;
 use dunlin_core::messaging::{Endpoint, MessagingSystem};
 use dunlin_core::settings::Settings;
+use dunlin_core::{Error, ErrorKind, Result};
 
 use crate::clock::RuntimeClock;
 use crate::stand::{Act, Hook, Stand, Wanted};
@@ -104,6 +104,14 @@ impl Stand for MemoryStand {
                 self.broker.delete(&endpoint.channel);
             }
             Act::JumpClock(seconds) => self.clock.jump(seconds),
+            // There is no socket here and no password, so neither hook is offered.
+            Act::DropFlow | Act::Password(_) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "act",
+                    format!("expected something that can be done in memory, found {act:?}"),
+                ));
+            }
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dunlin_core::Result;
 use dunlin_core::messaging::{Endpoint, MessagingSystem};
+use dunlin_core::settings::Setting;
+use dunlin_core::{Error, ErrorKind, Result};
 
 /// A test stand: one broker, or whatever stands for it, that lives as long as this does.
 ///
@@ -37,6 +38,55 @@ pub trait Stand: Send + Sync {
     /// How long nothing must come before it is believed that nothing will: more than the longest way of a message that is
     /// stored, and more than the longest time between two looks of a receiver that polls.
     fn quiet(&self) -> Duration;
+
+    /// The longest that any one thing is waited for: a confirm, a delivery, the first message after a restart or a cut. More
+    /// than the longest redelivery time of the broker, since what a broken connection left behind comes only then. A scenario
+    /// may take ten times as long.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(12)
+    }
+
+    /// The longest that a connection may be dead before the system notices ([`Hook::DropFlow`]).
+    fn liveness(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+
+    /// Opens the system in this way, with a fresh channel behind it; [`Hook::Credentials`] and [`Hook::Tls`] ask for it. The
+    /// broker may be another one than that of [`Stand::open`]. What is wrong with the way must not fail here: opening touches no
+    /// network, and refusing is what the system is to do when it connects.
+    async fn open_by(
+        &self,
+        access: &Access,
+        wanted: &Wanted,
+    ) -> Result<(Arc<dyn MessagingSystem>, Endpoint)> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "open",
+            format!("expected a stand that offers credentials or tls, found one without ({access:?})"),
+        )
+        .with("channel", &wanted.name))
+    }
+}
+
+/// A way to the broker that is not the ordinary one.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// [`Hook::Credentials`]: as the stand's user, with this secret as the setting `password`. The suite says with
+    /// [`Act::Password`] which one is right.
+    Password(Setting),
+    /// [`Hook::Tls`]: the server's certificate is of the stand's own authority and for its host, and `tls_ca` names that
+    /// authority. This one is to be accepted.
+    Trusted,
+    /// [`Hook::Tls`]: `tls_ca` names another authority than the one that made the server's certificate.
+    UnknownAuthority,
+    /// [`Hook::Tls`]: the server's certificate is for another host.
+    OtherHost,
+    /// [`Hook::Tls`]: the server's certificate has expired.
+    Expired,
+    /// [`Hook::Tls`]: the server demands a certificate of its clients, and gets one of the right authority. To be accepted.
+    ClientCertificate,
+    /// [`Hook::Tls`]: the server demands a certificate of its clients, and gets none.
+    NoClientCertificate,
 }
 
 /// What a scenario wants of a fresh channel. What the system cannot give, the stand leaves out.
@@ -79,9 +129,9 @@ pub enum Hook {
     Delete,
     /// Several receivers of one group share a channel.
     Group,
-    /// The broker can be reached by TLS with certificates of the stand's choice.
+    /// The broker can be reached by TLS, with certificates that are right and wrong in each way of [`Access`].
     Tls,
-    /// Passwords can be changed.
+    /// The system can be opened with a password, and the broker's own can be changed.
     Credentials,
     /// A channel can be made with a payload limit of the suite's choice.
     Limit,
@@ -118,6 +168,12 @@ pub enum Act<'a> {
     Restart,
     /// [`Hook::Cut`]: break every connection once.
     Cut,
+    /// [`Hook::DropFlow`]: from now on nothing passes on the connections that there are, in either direction, and nobody is told.
+    /// New connections pass.
+    DropFlow,
+    /// [`Hook::Credentials`]: this is the password of the stand's user from now on, and connections that were made with another
+    /// one are ended.
+    Password(&'a str),
     /// [`Hook::HoldConfirms`]: messages are stored from now on, and nobody is told so.
     HoldConfirms,
     /// [`Hook::HoldConfirms`]: let go what was held, and hold no more.
