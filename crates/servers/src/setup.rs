@@ -1,0 +1,65 @@
+//! Everything that a server's files and command line are made of.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::install::Program;
+use crate::options::{Login, Options};
+use crate::ports::Port;
+
+/// One server's program, folder, ports and wishes.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) program: Program,
+    pub(crate) options: Options,
+    /// The scratch folder as this process sees it.
+    pub(crate) folder: PathBuf,
+    /// Where clients connect.
+    pub(crate) client: Port,
+    /// Further ports, in the order in which the server's module wants them.
+    pub(crate) further: Vec<Port>,
+    /// The login as it is now, after changes of the password.
+    pub(crate) login: Option<Login>,
+}
+
+impl Setup {
+    /// The scratch folder as the server sees it.
+    pub(crate) fn inside(&self) -> PathBuf {
+        match &self.program.root {
+            Some(root) => match self.folder.strip_prefix(root) {
+                Ok(inside) => Path::new("/").join(inside),
+                Err(_) => self.folder.clone(),
+            },
+            None => self.folder.clone(),
+        }
+    }
+
+    /// Writes a file of the scratch folder.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("{} could not be written", path.display()))
+    }
+
+    /// The lines of the configuration file that every kind ends with: those that the test asked for.
+    pub(crate) fn asked_lines(&self) -> String {
+        self.options
+            .lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect()
+    }
+
+    /// The program with these arguments, in the scratch folder.
+    pub(crate) fn command<A: Into<OsString>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut words = self.program.words.iter();
+        let mut command = Command::new(words.next().map_or_else(OsString::new, Clone::clone));
+        command
+            .args(words)
+            .args(arguments.into_iter().map(Into::into))
+            .current_dir(&self.folder);
+        command
+    }
+}

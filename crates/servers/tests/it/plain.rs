@@ -1,0 +1,109 @@
+//! Plain servers keep over a kill what they confirmed.
+
+use anyhow::Result;
+use dunlin_servers::{Kind, Login, Options, Server, shared};
+
+use crate::wire::say;
+
+#[tokio::test]
+async fn redis_keeps_an_entry_over_a_kill() -> Result<()> {
+    let mut server = Server::start(Kind::Redis, Options::new().own()).await?;
+    let hosts = server.hosts();
+    say(&hosts, "XADD orders 1-1 body one\r\n", "1-1").await?;
+    server.kill().await?;
+    assert!(
+        say(&hosts, "PING\r\n", "PONG").await.is_err(),
+        "a killed server answers nobody"
+    );
+    server.start_again().await?;
+    assert_eq!(server.hosts(), hosts, "the port stays the same");
+    say(&hosts, "XLEN orders\r\n", ":1\r\n").await?;
+    server.stop().await
+}
+
+#[tokio::test]
+async fn nats_keeps_a_message_over_a_kill() -> Result<()> {
+    let mut server = Server::start(Kind::Nats, Options::new().own()).await?;
+    let hosts = server.hosts();
+    let create = r#"{"name":"S","subjects":["orders"],"storage":"file"}"#;
+    say(&hosts, &request("$JS.API.STREAM.CREATE.S", create), "\"created\"").await?;
+    say(&hosts, &request("orders", "one"), "\"seq\":1").await?;
+    server.kill().await?;
+    assert!(say(&hosts, "", "INFO").await.is_err());
+    server.start_again().await?;
+    say(&hosts, &request("$JS.API.STREAM.INFO.S", ""), "\"messages\":1,").await?;
+    server.stop().await
+}
+
+/// A NATS request with its answer subscribed before.
+fn request(subject: &str, body: &str) -> String {
+    format!(
+        "CONNECT {{\"verbose\":false}}\r\nSUB answers 1\r\nPUB {subject} answers {}\r\n{body}\r\n",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn a_paused_server_answers_when_it_is_resumed() -> Result<()> {
+    let mut server = Server::start(Kind::Redis, Options::new().own()).await?;
+    let hosts = server.hosts();
+    server.pause()?;
+    let early = tokio::time::timeout(
+        std::time::Duration::from_millis(300),
+        say(&hosts, "PING\r\n", "PONG"),
+    )
+    .await;
+    assert!(early.is_err(), "paused, and answering all the same");
+    server.resume()?;
+    say(&hosts, "PING\r\n", "PONG").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn redis_and_nats_let_in_whoever_knows_the_password_of_now() -> Result<()> {
+    let options = Options::new().login(Login::password("alice", "first"));
+    let mut redis = Server::start(Kind::Redis, options.clone()).await?;
+    say(&redis.hosts(), "PING\r\n", "NOAUTH").await?;
+    say(&redis.hosts(), "AUTH alice first\r\n", "+OK").await?;
+    redis.change_password("second").await?;
+    say(&redis.hosts(), "AUTH alice first\r\n", "WRONGPASS").await?;
+    say(&redis.hosts(), "AUTH alice second\r\n", "+OK").await?;
+    assert_eq!(redis.user_and_password(), Some(("alice", "second")));
+
+    let mut nats = Server::start(Kind::Nats, options).await?;
+    let connect = |password: &str| {
+        format!("CONNECT {{\"user\":\"alice\",\"pass\":\"{password}\",\"verbose\":false}}\r\nPING\r\n")
+    };
+    say(&nats.hosts(), &connect("wrong"), "Authorization Violation").await?;
+    say(&nats.hosts(), &connect("first"), "PONG").await?;
+    nats.change_password("second").await?;
+    say(&nats.hosts(), &connect("first"), "Authorization Violation").await?;
+    say(&nats.hosts(), &connect("second"), "PONG").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limit_for_messages_is_told_to_clients() -> Result<()> {
+    let server = Server::start(Kind::Nats, Options::new().largest_message(1000)).await?;
+    say(&server.hosts(), "", "\"max_payload\":1000,").await?;
+    let refused = Server::start(Kind::Redis, Options::new().largest_message(1000)).await;
+    let error = format!("{:#}", refused.expect_err("Redis takes no such limit"));
+    assert!(error.contains("no limit below 1048576 bytes"), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_server_is_shared_by_a_process() -> Result<()> {
+    let (one, two) = tokio::join!(shared(Kind::Redis), shared(Kind::Redis));
+    assert_eq!(one?.hosts(), two?.hosts());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_its_configuration_says_why() -> Result<()> {
+    let refused = Server::start(Kind::Redis, Options::new().line("no-such-setting 1")).await;
+    let error = format!("{:#}", refused.expect_err("no such setting"));
+    assert!(error.contains("no-such-setting"), "{error}");
+    assert!(error.contains("it ended"), "{error}");
+    Ok(())
+}
