@@ -1,6 +1,7 @@
 //! Finds a server's program on this machine, or brings it.
 
 mod debian;
+mod kafka;
 mod nats;
 mod path;
 
@@ -29,6 +30,8 @@ pub struct Program {
     pub(crate) words: Vec<OsString>,
     /// The folder that is `/` for the program, if it is not the machine's.
     pub(crate) root: Option<PathBuf>,
+    /// `PATH` for the program, where it starts others by name.
+    pub(crate) path: Option<String>,
     /// Where it was found and which version it is, for people.
     pub(crate) origin: String,
 }
@@ -108,7 +111,9 @@ fn install(kind: Kind) -> Result<Program> {
     match kind {
         Kind::Nats => nats::install(),
         Kind::Redis => debian::redis(),
-        Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => bail!("not known how"),
+        Kind::Mosquitto => debian::mosquitto(),
+        Kind::RabbitMq => debian::rabbitmq(),
+        Kind::Kafka => kafka::install(),
     }
 }
 
@@ -134,7 +139,26 @@ fn run(command: &mut std::process::Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The only entry below `folder` whose path ends so; for folders with a version in their name.
+/// The first line of what a program says of itself. Its exit status is not asked: Mosquitto ends its help with 3.
+fn introduction(kind: Kind, command: &mut std::process::Command) -> Result<String> {
+    let question = match kind {
+        Kind::Mosquitto => "-h",
+        Kind::RabbitMq | Kind::Nats | Kind::Kafka | Kind::Redis => "--version",
+    };
+    let name = command.get_program().display().to_string();
+    let output = command
+        .arg(question)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .with_context(|| format!("`{name}` could not be started"))?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .next()
+        .map(str::to_owned)
+        .with_context(|| format!("`{name}` says nothing of itself"))
+}
+
+/// An entry of `folder` whose name begins so; for names that end with a version.
 fn entry(folder: &Path, prefix: &str) -> Result<PathBuf> {
     std::fs::read_dir(folder)
         .with_context(|| format!("{} cannot be read", folder.display()))?

@@ -91,3 +91,26 @@ impl Drop for Running {
         }
     }
 }
+
+/// Runs a command to its end without blocking the tests beside it, and returns what it printed.
+///
+/// # Errors
+/// When it cannot be started, takes longer than a minute (it is killed then), or fails; with what it said.
+pub(crate) async fn run(command: Command) -> Result<String> {
+    let program = command.get_program().display().to_string();
+    let mut command = tokio::process::Command::from(command);
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(60), command.output())
+        .await
+        .with_context(|| format!("`{program}` did not end within a minute"))?
+        .with_context(|| format!("`{program}` could not be started"))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        bail!(
+            "`{program}` failed ({}): {}{said}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(said)
+}

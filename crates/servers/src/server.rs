@@ -15,7 +15,7 @@ use crate::options::{Login, Options};
 use crate::ports::Port;
 use crate::process::Running;
 use crate::setup::Setup;
-use crate::{nats, redis};
+use crate::{kafka, mosquitto, nats, rabbitmq, redis};
 
 /// A server that answers. Dropping it ends it and removes its folder.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Server {
             guardian,
             setup: Setup {
                 program,
-                login: options.login.clone(),
+                login: options.login.clone().or_else(|| default_login(kind)),
                 options,
                 folder,
                 client: Port::take()?,
@@ -77,7 +77,9 @@ impl Server {
                     .collect::<Result<_>>()?,
             },
         };
-        prepare(kind, &own.setup).with_context(|| format!("the {kind} server could not be configured"))?;
+        prepare(kind, &own.setup)
+            .await
+            .with_context(|| format!("the {kind} server could not be configured"))?;
         own.run(kind).await?;
         Ok(Server {
             kind,
@@ -260,9 +262,9 @@ impl Server {
                 }
                 Ok(())
             }
-            Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => {
-                bail!("the password of a running {kind} server cannot be changed")
-            }
+            Kind::RabbitMq => rabbitmq::change_password(&own.setup, &user, new).await,
+            Kind::Kafka => kafka::change_password(&own.setup, &user, new).await,
+            Kind::Mosquitto => bail!("the password of a running {kind} server cannot be changed"),
         }
     }
 
@@ -324,29 +326,50 @@ fn last_lines(bytes: &[u8]) -> String {
 
 fn further_ports(kind: Kind) -> usize {
     match kind {
-        Kind::RabbitMq | Kind::Kafka => 2,
+        Kind::RabbitMq => rabbitmq::FURTHER_PORTS,
+        Kind::Kafka => kafka::FURTHER_PORTS,
         Kind::Nats | Kind::Redis | Kind::Mosquitto => 0,
     }
 }
 
-fn prepare(kind: Kind, setup: &Setup) -> Result<()> {
+/// Whom a plain server lets in.
+fn default_login(kind: Kind) -> Option<Login> {
     match kind {
+        Kind::RabbitMq => Some(rabbitmq::default_login()),
+        Kind::Nats | Kind::Kafka | Kind::Redis | Kind::Mosquitto => None,
+    }
+}
+
+/// Fills the scratch folder before the first start.
+async fn prepare(kind: Kind, setup: &Setup) -> Result<()> {
+    match kind {
+        Kind::RabbitMq => rabbitmq::prepare(setup),
         Kind::Nats => nats::prepare(setup),
+        Kind::Kafka => {
+            kafka::prepare(setup)?;
+            kafka::format(setup).await
+        }
         Kind::Redis => redis::prepare(setup),
-        Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => bail!("{kind} cannot be started yet"),
+        Kind::Mosquitto => mosquitto::prepare(setup),
     }
 }
 
 fn command(kind: Kind, setup: &Setup) -> std::process::Command {
     match kind {
+        Kind::RabbitMq => rabbitmq::command(setup),
         Kind::Nats => nats::command(setup),
-        Kind::Redis | Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => redis::command(setup),
+        Kind::Kafka => kafka::command(setup),
+        Kind::Redis => redis::command(setup),
+        Kind::Mosquitto => mosquitto::command(setup),
     }
 }
 
 async fn ready(kind: Kind, setup: &Setup) -> Result<()> {
     match kind {
+        Kind::RabbitMq => rabbitmq::ready(setup).await,
         Kind::Nats => nats::ready(setup).await,
-        Kind::Redis | Kind::RabbitMq | Kind::Kafka | Kind::Mosquitto => redis::ready(setup).await,
+        Kind::Kafka => kafka::ready(setup).await,
+        Kind::Redis => redis::ready(setup).await,
+        Kind::Mosquitto => mosquitto::ready(setup).await,
     }
 }

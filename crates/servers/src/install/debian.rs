@@ -9,8 +9,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Program, cached, path, run};
+use super::{Program, cached, introduction, path, run};
 use crate::cache;
+use crate::kind::Kind;
 
 const RELEASE: &str = "trixie";
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -18,11 +19,70 @@ const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// Redis 8, which needs no root: it runs through the loader that was unpacked with it.
 pub(super) fn redis() -> Result<Program> {
-    through_loader("redis-debian13", &["redis-server"], "usr/bin/redis-server")
+    through_loader(
+        Kind::Redis,
+        "redis-debian13",
+        &["redis-server"],
+        "usr/bin/redis-server",
+    )
 }
 
-fn through_loader(name: &str, packages: &[&str], program: &str) -> Result<Program> {
-    let root = unpacked(name, packages)?;
+/// Mosquitto, in the same way.
+pub(super) fn mosquitto() -> Result<Program> {
+    through_loader(
+        Kind::Mosquitto,
+        "mosquitto-debian13",
+        &["mosquitto"],
+        "usr/sbin/mosquitto",
+    )
+}
+
+/// RabbitMQ 4.0, in a root folder of its own, because Erlang looks for its parts below `/usr/lib`. As root only.
+pub(super) fn rabbitmq() -> Result<Program> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "RabbitMQ is installed into a folder that becomes its `/`, which only root can do"
+    );
+    let chroot = path::find("chroot").context("`chroot` is not on PATH")?;
+    let packages = [
+        "rabbitmq-server",
+        "base-files",
+        "dash",
+        "coreutils",
+        "sed",
+        "grep",
+        "hostname",
+    ];
+    let root = unpacked("rabbitmq-debian13", &packages, |root| {
+        for (name, minor) in [("null", "3"), ("zero", "5"), ("random", "8"), ("urandom", "9")] {
+            let device = root.join("dev").join(name);
+            run(Command::new("mknod")
+                .args(["-m", "666"])
+                .arg(&device)
+                .args(["c", "1", minor]))?;
+        }
+        std::fs::write(root.join("etc/hosts"), "127.0.0.1 localhost\n")
+            .context("the file `hosts` could not be written")
+    })?;
+    let version = super::entry(&root.join("usr/lib/rabbitmq/lib"), "rabbitmq_server-")?;
+    let version = version
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok(Program {
+        origin: format!("installed, {} ({version})", cached(&root)),
+        words: vec![chroot.into(), root.clone().into()],
+        // Not the wrapper in /usr/sbin, which changes the user.
+        path: Some(format!(
+            "/usr/lib/rabbitmq/lib/{version}/sbin:/usr/lib/erlang/bin:/usr/bin:/bin"
+        )),
+        root: Some(root),
+    })
+}
+
+fn through_loader(kind: Kind, name: &str, packages: &[&str], program: &str) -> Result<Program> {
+    let root = unpacked(name, packages, |_| Ok(()))?;
     let libraries = root.join("usr/lib").join(triplet()?);
     let loader = loader(&root)?;
     let words: Vec<OsString> = vec![
@@ -33,20 +93,17 @@ fn through_loader(name: &str, packages: &[&str], program: &str) -> Result<Progra
         libraries.into(),
         root.join(program).into(),
     ];
-    let said = run(Command::new(&words[0]).args(&words[1..]).arg("--version"))?;
+    let said = introduction(kind, Command::new(&words[0]).args(&words[1..]))?;
     Ok(Program {
-        origin: format!(
-            "installed, {} ({})",
-            cached(&root),
-            said.lines().next().unwrap_or_default()
-        ),
+        origin: format!("installed, {} ({said})", cached(&root)),
         words,
         root: None,
+        path: None,
     })
 }
 
-/// The packages and all that they need, unpacked in a folder of the cache.
-pub(super) fn unpacked(name: &str, packages: &[&str]) -> Result<PathBuf> {
+/// The packages and all that they need, unpacked in a folder of the cache, and then completed by `finish`.
+fn unpacked(name: &str, packages: &[&str], finish: impl Fn(&Path) -> Result<()>) -> Result<PathBuf> {
     cache::once(name, |folder| {
         let apt = path::find("apt-get").context("`apt-get` is not on PATH")?;
         let dpkg = path::find("dpkg").context("`dpkg` is not on PATH")?;
@@ -76,7 +133,7 @@ pub(super) fn unpacked(name: &str, packages: &[&str]) -> Result<PathBuf> {
             }
         }
         ensure!(unpacked > 0, "apt fetched no package for {}", packages.join(", "));
-        Ok(())
+        finish(folder)
     })
 }
 

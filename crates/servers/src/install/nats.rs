@@ -36,5 +36,6 @@ pub(super) fn install() -> Result<Program> {
         origin: format!("installed, {}", cached(&folder)),
         words: vec![folder.join("nats-server").into()],
         root: None,
+        path: None,
     })
 }

@@ -1,11 +1,11 @@
 //! Programs that are on this machine already.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Program, run};
+use super::{Program, introduction};
 use crate::kind::Kind;
 
 /// Older NATS servers lack what the client library asks of key-value buckets.
@@ -21,10 +21,12 @@ pub(super) fn program(kind: Kind) -> Result<Program> {
         Kind::Kafka => bail!("Kafka has no program of its own"),
     };
     let path = find(name).with_context(|| format!("`{name}` is not on PATH"))?;
-    let said = run(Command::new(&path).arg("--version"))?;
-    let said = said.lines().next().unwrap_or_default();
+    if kind == Kind::RabbitMq {
+        return rabbitmq(&path);
+    }
+    let said = introduction(kind, &mut Command::new(&path))?;
     if kind == Kind::Nats {
-        let found = version(said).with_context(|| format!("`{name}` tells no version: {said}"))?;
+        let found = version(&said).with_context(|| format!("`{name}` tells no version: {said}"))?;
         ensure!(
             found >= OLDEST_NATS,
             "`{name}` is {}.{}, and at least {}.{} is needed",
@@ -38,6 +40,29 @@ pub(super) fn program(kind: Kind) -> Result<Program> {
         origin: format!("{} ({said})", path.display()),
         words: vec![path.into()],
         root: None,
+        path: None,
+    })
+}
+
+/// RabbitMQ's own scripts: what Debian puts on PATH changes the user first.
+fn rabbitmq(found: &Path) -> Result<Program> {
+    let packaged = Path::new("/usr/lib/rabbitmq/lib");
+    let folder = match super::entry(packaged, "rabbitmq_server-") {
+        Ok(version) => version.join("sbin"),
+        Err(_) => found
+            .canonicalize()
+            .ok()
+            .and_then(|path| path.parent().map(Path::to_owned))
+            .context("`rabbitmq-server` lies in no folder")?,
+    };
+    let mut path = folder.clone().into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    Ok(Program {
+        origin: folder.display().to_string(),
+        words: vec!["env".into()],
+        root: None,
+        path: Some(path.to_string_lossy().into_owned()),
     })
 }
 

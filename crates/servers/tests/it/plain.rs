@@ -44,6 +44,53 @@ fn request(subject: &str, body: &str) -> String {
 }
 
 #[tokio::test]
+async fn rabbitmq_offers_its_protocol_again_after_a_kill() -> Result<()> {
+    let mut server = Server::start(Kind::RabbitMq, Options::new().own()).await?;
+    let hosts = server.hosts();
+    assert_eq!(server.user_and_password(), Some(("guest", "guest")));
+    say(&hosts, AMQP, "RabbitMQ").await?;
+    server.kill().await?;
+    assert!(say(&hosts, AMQP, "RabbitMQ").await.is_err());
+    server.start_again().await?;
+    say(&hosts, AMQP, "RabbitMQ").await?;
+    server.change_password("second").await?;
+    server.stop().await
+}
+
+/// How a client of AMQP 0-9-1 begins.
+const AMQP: &str = "AMQP\0\0\x09\x01";
+
+#[tokio::test]
+async fn kafka_answers_again_after_a_kill() -> Result<()> {
+    let options = Options::new().login(Login::password("alice", "first"));
+    let mut server = Server::start(Kind::Kafka, options).await?;
+    let hosts = server.hosts();
+    // SaslHandshake (17) version 1, correlation 7, no client id, a mechanism that is not there: the answer lists those
+    // that are.
+    let handshake = "\0\0\0\x10\0\x11\0\x01\0\0\0\x07\0\0\0\x04NONE";
+    say(&hosts, handshake, "SCRAM-SHA-512").await?;
+    server.change_password("second").await?;
+    server.kill().await?;
+    assert!(say(&hosts, handshake, "SCRAM").await.is_err());
+    server.start_again().await?;
+    say(&hosts, handshake, "SCRAM-SHA-512").await?;
+    server.stop().await
+}
+
+#[tokio::test]
+async fn mosquitto_lets_a_client_in_after_a_kill() -> Result<()> {
+    let mut server = Server::start(Kind::Mosquitto, Options::new().own()).await?;
+    server.kill_and_start_again().await?;
+    say(
+        &server.hosts(),
+        "\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0",
+        "\x20\x02\0\0",
+    )
+    .await?;
+    server.stop().await
+}
+
+#[tokio::test]
 async fn a_paused_server_answers_when_it_is_resumed() -> Result<()> {
     let mut server = Server::start(Kind::Redis, Options::new().own()).await?;
     let hosts = server.hosts();

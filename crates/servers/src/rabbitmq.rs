@@ -1,0 +1,119 @@
+//! RabbitMQ, one node with nothing of Erlang outside loopback.
+//!
+//! The node gets a name service (`epmd`) of its own, in its process group, so that two servers never meet and nothing
+//! outlives the node.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::options::Login;
+use crate::process;
+use crate::setup::Setup;
+
+/// Further ports: distribution of Erlang, name service, and a plain listener where clients use TLS.
+pub(crate) const FURTHER_PORTS: usize = 3;
+
+/// Whoever is let in where a test asks for nobody in particular; the user of a fresh RabbitMQ.
+pub(crate) fn default_login() -> Login {
+    Login::password("guest", "guest")
+}
+
+/// The script replaces itself by the server, so that the process id is the server's.
+const START: &str = "epmd -address 127.0.0.1 -port \"$ERL_EPMD_PORT\" & exec rabbitmq-server";
+
+pub(crate) fn prepare(setup: &Setup) -> Result<()> {
+    let mut file = format!("listeners.tcp.1 = 127.0.0.1:{}\n", setup.client.number);
+    if let Some(Login::Password { user, password }) = &setup.login {
+        writeln!(file, "default_user = {user}\ndefault_pass = {password}")?;
+        writeln!(file, "default_user_tags.administrator = true")?;
+    }
+    if let Some(bytes) = setup.options.largest_message {
+        writeln!(file, "max_message_size = {bytes}")?;
+    }
+    // A scratch disk that is nearly full blocks publishers, which looks like anything but a full disk.
+    writeln!(file, "disk_free_limit.absolute = 10MB")?;
+    file.push_str(&setup.asked_lines());
+    setup.write("rabbitmq.conf", &file)?;
+    setup.write("enabled_plugins", "[].\n")?;
+    for folder in ["db", "log"] {
+        std::fs::create_dir_all(setup.folder.join(folder)).context("a folder could not be made")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn command(setup: &Setup) -> Command {
+    let mut command = setup.command(["sh", "-c", START]);
+    environment(setup, &mut command);
+    command
+}
+
+fn environment(setup: &Setup, command: &mut Command) {
+    let folder = setup.inside();
+    let at = |name: &str| folder.join(name).into_os_string();
+    for (name, value) in [
+        ("RABBITMQ_MNESIA_BASE", at("db")),
+        ("RABBITMQ_LOG_BASE", at("log")),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", at("enabled_plugins")),
+        ("RABBITMQ_CONFIG_FILE", at("rabbitmq")),
+        // Names no file: the machine's own settings for RabbitMQ must not be read.
+        ("RABBITMQ_CONF_ENV_FILE", at("none")),
+        ("RABBITMQ_PID_FILE", at("pid")),
+        // Erlang keeps the cookie there by which `rabbitmqctl` is let in.
+        ("HOME", folder.clone().into_os_string()),
+        ("RABBITMQ_NODENAME", node(setup).into()),
+        ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".into()),
+        ("RABBITMQ_DIST_PORT", setup.further[0].number.to_string().into()),
+        ("ERL_EPMD_PORT", setup.further[1].number.to_string().into()),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
+        // Without it the start script stays in front of the server and catches its signals.
+        ("RUNNING_UNDER_SYSTEMD", "1".into()),
+        (
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none".into(),
+        ),
+        ("LC_ALL", "C.UTF-8".into()),
+    ] {
+        command.env(name, value);
+    }
+    command.env_remove("RABBITMQ_NODE_PORT");
+    if let Some(path) = &setup.program.path {
+        command.env("PATH", path);
+    }
+}
+
+fn node(setup: &Setup) -> String {
+    format!("test{}@localhost", setup.client.number)
+}
+
+/// Ready when it offers the protocol: the listener comes last when a node boots.
+pub(crate) async fn ready(setup: &Setup) -> Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", setup.client.number)).await?;
+    stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
+    let mut frame = [0; 11];
+    stream.read_exact(&mut frame).await?;
+    // Channel 0, class 10 (connection), method 10 (start).
+    ensure!(
+        frame[0] == 1 && frame[7..] == [0, 10, 0, 10],
+        "RabbitMQ answers with something else than the start of a connection"
+    );
+    Ok(())
+}
+
+pub(crate) async fn change_password(setup: &Setup, user: &str, password: &str) -> Result<()> {
+    let node = node(setup);
+    let mut command = setup.command([
+        "rabbitmqctl",
+        "--quiet",
+        "--node",
+        &node,
+        "change_password",
+        user,
+        password,
+    ]);
+    environment(setup, &mut command);
+    process::run(command).await.map(drop)
+}
