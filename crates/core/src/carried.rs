@@ -76,6 +76,21 @@ pub enum Way {
     Refused(&'static str),
 }
 
+impl Way {
+    /// What becomes of this part, in the words of tables.
+    pub fn words(self, part: Part) -> String {
+        match self {
+            Self::Own(place) => place.to_owned(),
+            Self::Header => match part.header() {
+                Some(name) => format!("header `{name}`"),
+                None => format!("refused, or with `headers: escape` in `{ESCAPED_HEADERS}`"),
+            },
+            Self::Lost(why) => format!("left out: {why}"),
+            Self::Refused(why) => format!("refused: {why}"),
+        }
+    }
+}
+
 /// How a system carries every part: one row for each of [`Part::ALL`].
 pub type Table = [(Part, Way)];
 
@@ -159,7 +174,8 @@ impl Part {
             Self::Expiry => properties.expiry.is_some(),
             Self::Address => outgoing.address.is_some(),
             Self::Dedup => outgoing.dedup.is_some(),
-            Self::Headers => !message.headers.is_empty(),
+            // What Dunlin writes into every message is not the sender's.
+            Self::Headers => (message.headers.iter()).any(|(name, _)| !name.starts_with("dunlin-")),
             Self::BinaryHeaders => {
                 (message.headers.iter()).any(|(name, value)| !is_text(name.as_bytes()) || !is_text(value))
             }
@@ -394,6 +410,24 @@ pub fn lost<'a>(outgoing: &'a Outgoing, table: &'a Table) -> impl Iterator<Item 
         Way::Lost(why) if part.is_in(outgoing) => Some((*part, *why)),
         Way::Lost(_) | Way::Own(_) | Way::Header | Way::Refused(_) => None,
     })
+}
+
+/// The rows of a table that are lost, for those who count what is: deduplication ids and what is a part of another row left
+/// out.
+pub fn left_out(table: &Table) -> Vec<(Part, Way)> {
+    let is_lost = |(_, way): &&(Part, Way)| matches!(way, Way::Lost(_));
+    let headers = table
+        .iter()
+        .filter(is_lost)
+        .any(|(part, _)| *part == Part::Headers);
+    (table.iter().filter(is_lost))
+        .filter(|(part, _)| match part {
+            Part::Dedup => false,
+            Part::BinaryHeaders | Part::RepeatedHeaders => !headers,
+            _ => true,
+        })
+        .copied()
+        .collect()
 }
 
 /// What a message from one system may lose in another, or be refused for: the parts that the first can deliver and the

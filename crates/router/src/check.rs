@@ -1,23 +1,19 @@
 //! What `dunlin check` says of a configuration: everything that is wrong, and for each route what it would do.
 //!
-//! The check itself touches no network. [`look`] asks the systems how much a route would read, without consuming or
-//! creating anything.
+//! It touches no network; [`online`](crate::online) asks the systems themselves.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use dunlin_core::capability::Capabilities;
 use dunlin_core::clock::Clock;
 use dunlin_core::finding::Findings;
-use dunlin_core::messaging::{ChannelState, Resolved, Start};
+use dunlin_core::messaging::{Resolved, Start};
 use dunlin_core::registry::Registry;
-use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 
 use crate::config::{Loaded, Sources};
 use crate::plan::{EndPlan, Guarantee, Order, Plan, RoutePlan};
-use crate::sessions::Sessions;
 
 /// What was found.
 #[derive(Debug)]
@@ -82,41 +78,6 @@ pub fn check(sources: &Sources, registry: &Registry, clock: &Arc<dyn Clock>) -> 
         findings,
         plan,
     }
-}
-
-/// How much a route would read: what the system says of its source.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Reading {
-    /// The route's name.
-    pub route: String,
-    /// The state of its source, or why it cannot be had.
-    pub state: Result<ChannelState, String>,
-}
-
-/// Asks for each route how much it would read. Each answer is waited for no longer than `patience`.
-pub async fn look(plan: &Plan, clock: &Arc<dyn Clock>, patience: Duration) -> Vec<Reading> {
-    let sessions = Sessions::new(plan.systems.values());
-    let mut readings = Vec::new();
-    for route in &plan.routes {
-        let source = &route.from.source;
-        let asking = Box::pin(async {
-            let session = sessions.get(&route.from.system).await?;
-            session.inspect(&source.endpoint, Some(&source.group)).await
-        });
-        let state = match select(asking, clock.sleep(patience)).await {
-            Either::Left((state, _)) => state.map_err(|error| error.to_string()),
-            Either::Right(((), _)) => Err(format!("expected an answer within {patience:?}, found none")),
-        };
-        readings.push(Reading {
-            route: route.name.clone(),
-            state,
-        });
-    }
-    for (system, error) in sessions.close(&**clock).await {
-        tracing::warn!(system, %error, "a session did not close as it should");
-    }
-    readings
 }
 
 impl RouteReport {
@@ -269,22 +230,5 @@ impl fmt::Display for RouteReport {
             line("note", note)?;
         }
         Ok(())
-    }
-}
-
-/// One line: `orders: 1200 messages, 300 of them not yet settled`.
-impl fmt::Display for Reading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.route)?;
-        let state = match &self.state {
-            Ok(state) => state,
-            Err(error) => return write!(f, "cannot be told: {error}"),
-        };
-        match (state.depth, state.lag) {
-            (Some(depth), Some(lag)) => write!(f, "{depth} messages, {lag} of them to read"),
-            (Some(depth), None) => write!(f, "{depth} messages"),
-            (None, Some(lag)) => write!(f, "{lag} messages to read"),
-            (None, None) => f.write_str("the system does not tell how much there is to read"),
-        }
     }
 }

@@ -12,6 +12,7 @@ mod dry_run;
 pub mod fail_points;
 pub mod files;
 mod limit;
+pub mod online;
 pub mod plan;
 pub mod progress;
 pub mod report;

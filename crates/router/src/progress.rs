@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use dunlin_core::carried::Part;
+
 mod transformations;
 
 pub use transformations::{TransformationCounts, TransformationSnapshot};
@@ -188,6 +190,7 @@ pub struct Progress {
     route: String,
     fates: [AtomicU64; Fate::ALL.len()],
     counts: [AtomicU64; Count::ALL.len()],
+    left_out: [AtomicU64; Part::ALL.len()],
     in_flight: AtomicU64,
     in_flight_bytes: AtomicU64,
     state: Mutex<State>,
@@ -207,6 +210,8 @@ pub struct ProgressSnapshot {
     pub fates: Vec<(Fate, u64)>,
     /// What else was counted.
     pub counts: Vec<(Count, u64)>,
+    /// The parts that messages had and the target has no way for, with how many messages went without them.
+    pub left_out: Vec<(Part, u64)>,
     /// Messages received and not settled.
     pub in_flight: u64,
     /// Their bytes.
@@ -244,6 +249,7 @@ impl Progress {
             route: route.into(),
             fates: Default::default(),
             counts: Default::default(),
+            left_out: Default::default(),
             in_flight: AtomicU64::new(0),
             in_flight_bytes: AtomicU64::new(0),
             state: Mutex::new(State::Starting),
@@ -265,6 +271,11 @@ impl Progress {
             state: self.state(),
             fates: Fate::ALL.into_iter().zip(self.fates.iter().map(read)).collect(),
             counts: Count::ALL.into_iter().zip(self.counts.iter().map(read)).collect(),
+            left_out: Part::ALL
+                .into_iter()
+                .zip(self.left_out.iter().map(read))
+                .filter(|(_, messages)| *messages > 0)
+                .collect(),
             in_flight: read(&self.in_flight),
             in_flight_bytes: read(&self.in_flight_bytes),
             failures: locked(&self.failures).clone(),
@@ -298,6 +309,11 @@ impl Progress {
     pub(crate) fn failed(&self, kind: &'static str) {
         self.add(Count::Failed, 1);
         *locked(&self.failures).entry(kind).or_insert(0) += 1;
+    }
+
+    /// Counts a message that goes to the target without this part.
+    pub(crate) fn left_out(&self, part: Part) {
+        self.left_out[part as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn had_fate(&self, fate: Fate, messages: u64) {

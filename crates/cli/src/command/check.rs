@@ -1,6 +1,6 @@
 //! `dunlin check`: everything that is wrong with a configuration or a migration, in one go, and what it promises.
 //!
-//! It touches no message and, unless it is asked to look, no network.
+//! It touches no message and, with `--online` alone, the network.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use clap::Args;
 use dunlin_core::finding::Findings;
 use dunlin_core::migration::{LoadOptions, Loss, Migration};
 use dunlin_core::source::{self, Format as TextFormat};
-use dunlin_router::check::{Reading, Report, check, look};
+use dunlin_router::check::{Report, check};
 use dunlin_router::config::DEFAULT_FILE;
+use dunlin_router::online::{Online, Standing, online};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, Exit, Trouble};
@@ -41,9 +42,9 @@ pub(crate) struct Check {
     /// Prints the configuration with its defaults, secrets masked
     #[arg(long)]
     resolved: bool,
-    /// Asks the systems how much each route would read; takes nothing
+    /// Asks the systems what is there, what is missing and how much each route would read; takes and makes nothing
     #[arg(long)]
-    look: bool,
+    online: bool,
     /// Ends with 0 where there are warnings and no errors
     #[arg(long)]
     allow_warnings: bool,
@@ -65,9 +66,9 @@ impl Check {
 
     fn configuration(&self, shell: &mut Shell) -> Result<Findings, Trouble> {
         let registry = registry().map_err(|error| Trouble::Failed(error.to_string()))?;
-        let report = check(&self.config.sources(self.file.as_ref()), &registry, &clock());
-        let readings = if self.look {
-            looked_at(&report)?
+        let mut report = check(&self.config.sources(self.file.as_ref()), &registry, &clock());
+        let asked = if self.online {
+            asked(&mut report)?
         } else {
             Vec::new()
         };
@@ -76,8 +77,8 @@ impl Check {
             if self.resolved {
                 all["resolved"] = report.resolved.clone().unwrap_or_default();
             }
-            if self.look {
-                all["to_read"] = readings.iter().map(reading_to_json).collect();
+            if self.online {
+                all["online"] = asked.iter().map(online_to_json).collect();
             }
             shell.json(&all)?;
             return Ok(report.findings);
@@ -100,8 +101,8 @@ impl Check {
                 writeln!(shell.out, "  {:<12} {}: {line}", "way back", migration.name())?;
             }
         }
-        for reading in &readings {
-            writeln!(shell.out, "to read: {reading}")?;
+        for route in &asked {
+            writeln!(shell.out, "{route}")?;
         }
         conclude(
             shell,
@@ -113,9 +114,9 @@ impl Check {
     }
 
     fn migration(&self, file: &Path, shell: &mut Shell) -> Result<Findings, Trouble> {
-        if self.resolved || self.look || !self.config.set.is_empty() {
+        if self.resolved || self.online || !self.config.set.is_empty() {
             let message = format!(
-                "`--resolved`, `--look` and `--set` are for configurations, and {} is a migration",
+                "`--resolved`, `--online` and `--set` are for configurations, and {} is a migration",
                 file.display()
             );
             return Err(Trouble::Usage(message));
@@ -225,7 +226,8 @@ fn migration_to_json(migration: &Migration) -> Value {
     })
 }
 
-fn looked_at(report: &Report) -> Result<Vec<Reading>, Trouble> {
+/// Asks the systems; what cannot be used is found like anything else that is wrong.
+fn asked(report: &mut Report) -> Result<Vec<Online>, Trouble> {
     let Some(plan) = &report.plan else {
         return Ok(Vec::new());
     };
@@ -233,13 +235,40 @@ fn looked_at(report: &Report) -> Result<Vec<Reading>, Trouble> {
         .enable_all()
         .build()
         .map_err(|error| Trouble::Failed(format!("the runtime cannot be started: {error}")))?;
-    Ok(runtime.block_on(look(plan, &clock(), PATIENCE)))
+    let asked = runtime.block_on(online(plan, &clock(), PATIENCE));
+    for (route, end) in asked
+        .iter()
+        .flat_map(|route| route.ends.iter().map(move |end| (route, end)))
+    {
+        if let Standing::Unusable(reason) = &end.standing
+            && let Some(planned) = plan.routes.iter().find(|planned| planned.name == route.route)
+        {
+            let message = format!(
+                "`{}`, the `{}` of `{}`, cannot be used: {reason}",
+                end.channel, end.key, route.route
+            );
+            report.findings.error(&planned.place, message);
+        }
+    }
+    Ok(asked)
 }
 
-fn reading_to_json(reading: &Reading) -> Value {
-    match &reading.state {
-        Ok(state) => json!({"route": reading.route, "messages": state.depth, "to_read": state.lag}),
-        Err(error) => json!({"route": reading.route, "error": error}),
+fn online_to_json(route: &Online) -> Value {
+    let ends: Vec<Value> = (route.ends.iter())
+        .map(|end| {
+            let (standing, reason) = match &end.standing {
+                Standing::There => ("there", None),
+                Standing::ToBeMade => ("to_be_made", None),
+                Standing::Unusable(reason) => ("unusable", Some(reason)),
+            };
+            json!({"end": end.key, "channel": end.channel, "standing": standing, "reason": reason})
+        })
+        .collect();
+    match &route.source {
+        Ok(state) => {
+            json!({"route": route.route, "ends": ends, "messages": state.depth, "to_read": state.lag})
+        }
+        Err(error) => json!({"route": route.route, "ends": ends, "error": error}),
     }
 }
 

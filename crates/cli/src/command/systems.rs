@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
+use dunlin_core::carried::{Part, Way};
 use dunlin_core::registry::{Facts, Plugin};
 use serde_json::{Map, Value, json};
 
@@ -63,7 +64,7 @@ fn show(plugin: &Plugin, shell: &mut Shell) -> std::io::Result<()> {
         channel,
         capabilities,
         conditions,
-        carries: _,
+        carries,
         settings,
     } = plugin.facts;
     let scheme = shell.paint(Tone::Strong, plugin.scheme);
@@ -76,6 +77,24 @@ fn show(plugin: &Plugin, shell: &mut Shell) -> std::io::Result<()> {
     }
     for condition in *conditions {
         writeln!(shell.out, "  with {condition}")?;
+    }
+    let unable = carries
+        .iter()
+        .filter(|(part, way)| matches!(way, Way::Lost(_) | Way::Refused(_)) && *part != Part::Dedup);
+    let mut reasons: Vec<(Way, Vec<&str>)> = Vec::new();
+    for (part, way) in unable {
+        match reasons.iter_mut().find(|(known, _)| known == way) {
+            Some((_, parts)) => parts.push(part.name()),
+            None => reasons.push((*way, vec![part.name()])),
+        }
+    }
+    for (way, parts) in reasons {
+        let (what, why) = match way {
+            Way::Lost(why) => ("left out", why),
+            Way::Refused(why) => ("refused", why),
+            Way::Own(_) | Way::Header => continue,
+        };
+        writeln!(shell.out, "  {what:<9} {} ({why})", parts.join(", "))?;
     }
     if !settings.is_empty() {
         writeln!(shell.out, "  settings:")?;
@@ -119,13 +138,26 @@ fn to_json(plugin: &Plugin) -> Value {
             })
         })
         .collect();
+    let carries: Vec<Value> = (facts.carries.iter())
+        .map(|(part, way)| {
+            let kind = match way {
+                Way::Own(_) => "own",
+                Way::Header => "header",
+                Way::Lost(_) => "lost",
+                Way::Refused(_) => "refused",
+            };
+            json!({"part": part.name(), "way": kind, "words": way.words(*part)})
+        })
+        .collect();
     json!({
         "scheme": plugin.scheme,
+        "secure_scheme": plugin.secure_scheme,
         "title": facts.title,
         "example": facts.example,
         "channel": facts.channel,
         "capabilities": capabilities,
         "conditions": facts.conditions,
+        "carries": carries,
         "settings": settings,
     })
 }

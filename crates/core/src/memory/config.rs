@@ -71,6 +71,11 @@ pub(super) const SETTINGS: &[SettingFact] = &[
         "Refuses a channel that was not made before, instead of making it.",
     ),
     fact(
+        "topology",
+        "verify",
+        "With `must_exist`: `create` makes a missing channel when a route starts, and says so; `verify` does not.",
+    ),
+    fact(
         "addresses",
         "any",
         "The addresses that are routed, separated by commas, each a text or a beginning followed by `*`.",
@@ -140,6 +145,7 @@ pub(super) struct Config {
     pub(super) capabilities: Capabilities,
     pub(super) limits: Limits,
     pub(super) must_exist: bool,
+    pub(super) declared: bool,
     pub(super) addresses: Option<Vec<String>>,
     pub(super) depth: Option<usize>,
     pub(super) wait_when_full: bool,
@@ -208,6 +214,9 @@ impl Config {
             capabilities,
             limits,
             must_exist: settings.flag("must_exist")?.unwrap_or(false),
+            declared: settings
+                .choice("topology", &[("verify", false), ("create", true)])?
+                .unwrap_or(false),
             addresses: settings
                 .get("addresses")?
                 .filter(|list| list != "any")

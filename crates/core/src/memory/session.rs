@@ -196,12 +196,27 @@ impl Session for MemorySession {
     }
 
     fn declare(&self) -> Option<&dyn Declare> {
-        None
+        Some(self)
     }
 
     async fn close(&self) -> Result<()> {
         self.link.end();
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Declare for MemorySession {
+    async fn declare(&self, endpoint: &Endpoint, _purpose: Purpose) -> Result<Vec<String>> {
+        let config = self.system.config(endpoint)?;
+        let broker = &self.system.broker;
+        let mut state = broker.state();
+        self.open(&state, "declare")?;
+        if !(config.must_exist && config.declared) || state.channels.contains_key(&endpoint.channel) {
+            return Ok(Vec::new());
+        }
+        broker.make(&mut state, &endpoint.channel, &config);
+        Ok(vec![format!("the channel `{}` was made", endpoint.channel)])
     }
 }
 

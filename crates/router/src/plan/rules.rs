@@ -1,6 +1,7 @@
 //! What a route may ask of its ends. Each refusal names the capability that is missing, and the key that asks for it.
 
 use dunlin_core::capability::HeaderValues;
+use dunlin_core::carried::{self, Part, Way};
 use dunlin_core::finding::{Finding, Findings, Place};
 
 use super::migrations::{leaves_record, protected_by_record_alone};
@@ -34,6 +35,7 @@ pub(super) fn check(
     rules.own_channel(migrations_are_known);
     rules.record();
     rules.envelopes_and_confirms();
+    rules.carried();
 }
 
 struct Rules<'a> {
@@ -331,6 +333,33 @@ impl Rules<'_> {
                 "applied record: none is written, since the target has no headers (capability `header_values`), and whatever \
                  else a message carries beside its payload is left out; use the envelope, where the system has one",
             );
+        }
+    }
+
+    /// What the target has no way for although the source may deliver it.
+    fn carried(&mut self) {
+        let mut reasons: Vec<(Way, Vec<Part>)> = Vec::new();
+        for (part, way) in carried::lost_between(
+            self.route.from.resolved.carries,
+            self.route.to.end.resolved.carries,
+        ) {
+            match reasons.iter_mut().find(|(known, _)| *known == way) {
+                Some((_, parts)) => parts.push(part),
+                None => reasons.push((way, vec![part])),
+            }
+        }
+        for (way, parts) in reasons {
+            let parts: Vec<_> = parts.into_iter().map(Part::name).collect();
+            let parts = parts.join(", ");
+            match way {
+                Way::Lost(why) => {
+                    self.note(format!("not carried to the target, and counted: {parts} ({why})"))
+                }
+                Way::Refused(why) => self.note(format!(
+                    "refused by the target where a message has it: {parts} ({why})"
+                )),
+                Way::Own(_) | Way::Header => {}
+            }
         }
     }
 

@@ -86,6 +86,16 @@ pub enum RouteError {
         /// The capabilities that are missing.
         missing: Vec<&'static str>,
     },
+    /// Only the system knew that an output is the channel that the route reads.
+    #[error(
+        "the {end} turned out to be the channel that the route reads (`{channel}`), which the configuration does not tell; name it so that it can be seen, or send elsewhere"
+    )]
+    OwnChannel {
+        /// Which end.
+        end: End,
+        /// The channel in the system's words.
+        channel: String,
+    },
     /// The source failed for good.
     #[error("the source failed: {0}")]
     Source(#[source] Error),

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dunlin_core::carried::{self, Part, Way};
 use dunlin_core::clock::Clock;
 use dunlin_core::message::Message;
 use dunlin_core::messaging::Outgoing;
@@ -41,7 +42,9 @@ pub(super) struct Judge {
     pub(super) plan: Arc<RoutePlan>,
     pub(super) clock: Arc<dyn Clock>,
     fail_points: Arc<dyn FailPoints>,
-    progress: Arc<Progress>,
+    pub(super) progress: Arc<Progress>,
+    /// What the target has no way for.
+    pub(super) unable: Vec<(Part, Way)>,
 }
 
 impl Judge {
@@ -51,11 +54,13 @@ impl Judge {
         fail_points: Arc<dyn FailPoints>,
         progress: Arc<Progress>,
     ) -> Self {
+        let unable = carried::left_out(plan.to.end.resolved.carries);
         Self {
             plan,
             clock,
             fail_points,
             progress,
+            unable,
         }
     }
 

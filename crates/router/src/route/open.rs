@@ -106,10 +106,16 @@ async fn open(plan: &RoutePlan, sessions: &Sessions) -> Result<Opened, RouteErro
         (End::Report, report),
         (End::DeadLetter, plan.dead_letter.as_ref()),
     ];
-    let source_session = source.verified(sessions, Purpose::Receive).await?;
+    let (source_session, found) = source.verified(sessions, Purpose::Receive).await?;
     for (end, output) in outputs {
         if let Some(output) = output {
-            Side::of(end, output).verified(sessions, Purpose::Send).await?;
+            let (_, output) = Side::of(end, output).verified(sessions, Purpose::Send).await?;
+            if output.canonical == found.canonical && !(plan.own_channel && end == End::Target) {
+                return Err(RouteError::OwnChannel {
+                    end,
+                    channel: output.canonical,
+                });
+            }
         }
     }
     let senders = Senders {
@@ -176,8 +182,19 @@ impl<'a> Side<'a> {
             })
     }
 
-    async fn verified(&self, sessions: &Sessions, purpose: Purpose) -> Result<Arc<dyn Session>, RouteError> {
+    /// Makes what is missing, where the end's settings say so, and asks whether the end is what was planned.
+    async fn verified(
+        &self,
+        sessions: &Sessions,
+        purpose: Purpose,
+    ) -> Result<(Arc<dyn Session>, Resolved), RouteError> {
         let session = self.session(sessions).await?;
+        if let Some(declare) = session.declare() {
+            let made = declare.declare(self.endpoint, purpose).await;
+            for made in made.map_err(|error| self.unusable(error))? {
+                tracing::warn!(channel = self.name(), "{made}");
+            }
+        }
         let found = session.verify(self.endpoint, purpose).await;
         let found = found.map_err(|error| self.unusable(error))?;
         let missing = self.planned.capabilities.missing_in(&found.capabilities);
@@ -188,7 +205,7 @@ impl<'a> Side<'a> {
                 missing,
             });
         }
-        Ok(session)
+        Ok((session, found))
     }
 
     fn unusable(&self, error: dunlin_core::error::Error) -> RouteError {

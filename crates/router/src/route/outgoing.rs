@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use dunlin_core::capability::HeaderValues;
+use dunlin_core::carried;
 use dunlin_core::message::{Headers, Message};
 use dunlin_core::messaging::{Origin, Outgoing};
 use dunlin_core::migration::{Disposition, Migrated};
@@ -121,6 +122,12 @@ impl Judge {
     pub(super) fn outgoing(&self, entry: &Entry, mut message: Message) -> Result<Outgoing, Fault> {
         self.hop(&mut message)?;
         let address = self.address(entry, &message)?;
+        let mut outgoing = Outgoing::new(message);
+        outgoing.address = address;
+        for (part, _) in carried::lost(&outgoing, &self.unable) {
+            self.progress.left_out(part);
+        }
+        let Outgoing { message, address, .. } = outgoing;
         let mut outgoing = self.identified(entry, message, OutputIndex::Target, &self.plan.to.end);
         outgoing.address = address;
         Ok(outgoing)

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{Endpoint, Events, Outgoing, Target};
-use dunlin_router::check::{check, look};
+use dunlin_router::check::check;
 use dunlin_router::config::Sources;
+use dunlin_router::online::{Standing, online};
 
 use crate::project::{MIGRATION, Project, clock, registry};
 
@@ -58,7 +59,7 @@ fn a_route_with_an_error_is_a_finding_and_the_others_are_reported() {
 }
 
 #[tokio::test]
-async fn looking_tells_how_much_would_be_read_and_takes_nothing() {
+async fn asking_online_tells_how_much_would_be_read_and_takes_nothing() {
     let project = project().set("systems.log.url=memory:looking");
     let report = check(&project.sources, &registry(), &clock());
     let plan = report.plan.unwrap();
@@ -76,9 +77,60 @@ async fn looking_tells_how_much_would_be_read_and_takes_nothing() {
         answer.unwrap();
     }
     for _ in 0..2 {
-        let readings = look(&plan, &clock(), Duration::from_secs(5)).await;
-        assert_eq!(readings[0].to_string(), "orders: 2 messages, 2 of them to read");
+        let asked = online(&plan, &clock(), Duration::from_secs(5)).await;
+        assert!(
+            asked[0].to_string().starts_with(
+                "orders reads: 2 messages, 2 of them to read\n  from         log/orders: there\n"
+            ),
+            "{}",
+            asked[0]
+        );
     }
+}
+
+#[tokio::test]
+async fn asking_online_tells_which_end_is_missing_and_which_would_be_made() {
+    for (settings, made) in [
+        ("{must_exist: true}", false),
+        ("{must_exist: true, topology: create}", true),
+    ] {
+        let project = Project::route(&format!(
+            "from: {{ channel: log/orders, start: earliest }}\nto: {{ channel: queue/orders, settings: {settings} }}"
+        ));
+        let plan = check(&project.sources, &registry(), &clock()).plan.unwrap();
+        for _ in 0..2 {
+            let asked = online(&plan, &clock(), Duration::from_secs(5)).await;
+            assert_eq!(asked[0].ends[0].standing, Standing::There);
+            let target = &asked[0].ends[1].standing;
+            match made {
+                true => assert_eq!(*target, Standing::ToBeMade, "asking makes nothing"),
+                false => assert!(matches!(target, Standing::Unusable(_)), "{target:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_target_has_no_way_for_is_noted_before_any_traffic() {
+    let project = Project::route("from: { channel: log/orders, start: earliest }\nto: bare/orders")
+        .file("unused", "")
+        .set("systems.bare.url=file:bare");
+    let mut registry = registry();
+    registry.add(dunlin_file::PLUGIN).unwrap();
+    let report = check(&project.sources, &registry, &clock());
+    let notes = &report.routes[0].notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("not carried to the target, and counted: key, id, time,")),
+        "{notes:?}"
+    );
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("refused by the target where a message has it: no payload")),
+        "{notes:?}"
+    );
 }
 
 /// The examples are what newcomers copy, so nothing at all may be found in them.

@@ -23,6 +23,7 @@ fn tables() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("commands", commands(&desk)),
         ("configuration", dunlin_router::config::markdown_table()),
+        ("fidelity", fidelity(systems)),
         ("operations", operations()),
         ("settings", settings(systems)),
         ("systems", system_table(systems)),
@@ -86,6 +87,26 @@ fn system_table(systems: &[Value]) -> String {
             cell(word(system, "channel")),
             can.join(", "),
         );
+    }
+    text
+}
+
+/// What each system carries of a message: one row for each part, one column for each system.
+fn fidelity(systems: &[Value]) -> String {
+    let mut text = String::from("| Part |");
+    for system in systems {
+        let _ = write!(text, " {} |", word(system, "scheme"));
+    }
+    let _ = write!(text, "\n|---|{}\n", "---|".repeat(systems.len()));
+    let rows = |system: &Value| system["carries"].as_array().expect("a row for each part").clone();
+    for (row, part) in rows(&systems[0]).iter().enumerate() {
+        let _ = write!(text, "| {} |", cell(word(part, "part")));
+        for system in systems {
+            let way = &rows(system)[row];
+            assert_eq!(way["part"], part["part"], "every system has the same rows");
+            let _ = write!(text, " {} |", cell(word(way, "words")));
+        }
+        text.push('\n');
     }
     text
 }

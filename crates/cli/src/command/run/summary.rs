@@ -164,6 +164,10 @@ impl Summary {
             .filter(|(count, _)| *count > 0)
             .map(|(count, words)| format!("{count} {words}"))
             .collect();
+        if !seen.left_out.is_empty() {
+            let parts = (seen.left_out.iter()).map(|(part, messages)| format!("{part} of {messages}"));
+            line("left out", listed(parts));
+        }
         if !news.is_empty() {
             line("also", listed(news));
         }
@@ -209,6 +213,7 @@ impl Summary {
             "error": error,
             "counts": numbers(&mut counts.into_iter()),
             "fates": numbers(&mut fates.into_iter()),
+            "left_out": numbers(&mut seen.left_out.iter().map(|(part, messages)| (part.name(), *messages))),
             "failures": numbers(&mut seen.failures.iter().map(|(kind, count)| (*kind, *count))),
             "target": ends.map(|ends| ends.target.to_json()),
             "report": ends.and_then(|ends| ends.report.as_ref()).map(Output::to_json),

@@ -1,6 +1,7 @@
 //! A route without a migration.
 
 use bytes::Bytes;
+use dunlin_core::carried::Part;
 use dunlin_core::error::{Error, ErrorKind};
 use dunlin_core::message::Message;
 use dunlin_core::messaging::Event;
@@ -375,4 +376,34 @@ async fn a_dry_run_counts_as_a_run_does_and_writes_nothing() {
         running.until_fate(Fate::Forwarded, 30).await;
         running.until_fate(Fate::DeadLettered, 10).await;
     }
+}
+
+#[tokio::test]
+async fn a_missing_channel_is_made_at_the_start_only_where_the_settings_say_so() {
+    let sink = Settings::new().with("must_exist", "true");
+    let stand = Stand::with(&Settings::new(), &sink.clone().with("topology", "create"));
+    stand.fill_numbers(3).await;
+    let running = stand.run(stand.bridge());
+    running.until_fate(Fate::Forwarded, 3).await;
+    assert_eq!(stand.payloads("orders").len(), 3);
+
+    let stand = Stand::with(&Settings::new(), &sink);
+    stand.fill_numbers(3).await;
+    let error = stand.run(stand.bridge()).ended().await.unwrap_err();
+    assert!(matches!(error, RouteError::Unusable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_target_has_no_way_for_is_counted_message_by_message() {
+    let stand = Stand::with(&Settings::new(), &Settings::new().with("header_values", "none"));
+    stand
+        .fill([
+            number(0),
+            number(1).with_header("a", "1"),
+            number(2).with_header("a", "1").with_header("a", "2"),
+        ])
+        .await;
+    let running = stand.run(stand.bridge());
+    running.until_fate(Fate::Forwarded, 3).await;
+    assert_eq!(running.progress.snapshot().left_out, [(Part::Headers, 2)]);
 }
