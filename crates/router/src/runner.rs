@@ -1,11 +1,13 @@
 //! Runs the routes of a plan, each as a task of its own: one that ends with an error, or panics, leaves the others running.
 
+use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use dunlin_core::clock::Clock;
 use dunlin_core::error::Class;
 use futures_util::FutureExt;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::fail_points::{FailPoints, NoFailPoints};
@@ -82,11 +84,109 @@ impl Runner {
         self.routes.iter().map(|route| route.migrations.clone()).collect()
     }
 
-    /// Runs all routes until each has ended, and says how, in the order of the plan. Dropping the future is a crash: nothing
-    /// in flight is settled.
+    /// Runs all routes in the runtime of the caller until each has ended, and says how, in the order of the plan. Dropping the
+    /// future is a crash: nothing in flight is settled.
     pub async fn run(self, shutdown: Shutdown) -> Vec<RouteEnd> {
-        let mut tasks = JoinSet::new();
+        let Self {
+            routes,
+            sessions,
+            clock,
+            fail_points,
+        } = self;
+        let routes = routes.into_iter().enumerate().collect();
+        let shard = Shard {
+            routes,
+            sessions,
+            clock,
+            fail_points,
+        };
+        in_order(shard.run(shutdown).await)
+    }
+
+    /// Runs all routes until each has ended, as [`Runner::run`] does, on at most so many threads: each has a runtime of its own
+    /// and its share of the routes, with connections of their own.
+    ///
+    /// A runtime whose tasks never move costs the clients far less than one that moves them; what routes share is a system
+    /// and nothing else, so nothing is gained by moving. Dropping the future does not end the threads; a request to abort does.
+    pub async fn run_on_threads(self, threads: NonZeroUsize, shutdown: Shutdown) -> Vec<RouteEnd> {
+        let shards = threads.get().min(self.routes.len()).max(1);
+        let mut shared: Vec<Vec<(usize, RunnerRoute)>> = Vec::new();
+        shared.resize_with(shards, Vec::new);
+        let names: Vec<_> = self.routes.iter().map(|route| route.plan.name.clone()).collect();
         for (index, route) in self.routes.into_iter().enumerate() {
+            shared[index % shards].push((index, route));
+        }
+        let mut ends = Vec::new();
+        let mut running = Vec::new();
+        for routes in shared {
+            let indices: Vec<_> = routes.iter().map(|(index, _)| *index).collect();
+            let shard = Shard {
+                routes,
+                sessions: Arc::new(self.sessions.unconnected()),
+                clock: Arc::clone(&self.clock),
+                fail_points: Arc::clone(&self.fail_points),
+            };
+            let (telling, told) = oneshot::channel();
+            let shutdown = shutdown.clone();
+            let started = std::thread::Builder::new()
+                .name("routes".to_owned())
+                .spawn(move || {
+                    // Nobody is there to be told once the caller is gone.
+                    drop(telling.send(shard.run_alone(shutdown)));
+                });
+            running.push((indices, started.map(|_| told)));
+        }
+        for (indices, started) in running {
+            let found = match started {
+                Ok(told) => told.await.unwrap_or(Err(RouteError::Panicked)),
+                Err(error) => Err(RouteError::Thread(error)),
+            };
+            match found {
+                Ok(found) => ends.extend(found),
+                // One error for a thread of several routes: each has it, in words where it cannot be copied.
+                Err(error) => ends.extend(indices.into_iter().map(|index| {
+                    let route = names[index].clone();
+                    let result = Err(match &error {
+                        RouteError::Thread(cause) => RouteError::Thread(cause.kind().into()),
+                        _ => RouteError::Panicked,
+                    });
+                    (index, RouteEnd { route, result })
+                })),
+            }
+        }
+        in_order(ends)
+    }
+}
+
+fn in_order(mut ends: Vec<(usize, RouteEnd)>) -> Vec<RouteEnd> {
+    ends.sort_by_key(|(index, _)| *index);
+    ends.into_iter().map(|(_, end)| end).collect()
+}
+
+/// Routes that share a runtime and its connections.
+struct Shard {
+    routes: Vec<(usize, RunnerRoute)>,
+    sessions: Arc<Sessions>,
+    clock: Arc<dyn Clock>,
+    fail_points: Arc<dyn FailPoints>,
+}
+
+impl Shard {
+    /// In a runtime of this thread.
+    fn run_alone(self, shutdown: Shutdown) -> Result<Vec<(usize, RouteEnd)>, RouteError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(RouteError::Thread)?;
+        let ends = runtime.block_on(self.run(shutdown));
+        // A thread that waits for standard input is not waited for.
+        runtime.shutdown_background();
+        Ok(ends)
+    }
+
+    async fn run(self, shutdown: Shutdown) -> Vec<(usize, RouteEnd)> {
+        let mut tasks = JoinSet::new();
+        for (index, route) in self.routes {
             let RunnerRoute {
                 plan,
                 progress,
@@ -111,8 +211,7 @@ impl Runner {
                 (index, RouteEnd { route: name, result })
             });
         }
-        let mut ends: Vec<_> = tasks.join_all().await;
-        ends.sort_by_key(|(index, _)| *index);
+        let ends = tasks.join_all().await;
         if let Some(sessions) = Arc::into_inner(self.sessions)
             && shutdown.asked() != Asked::Abort
         {
@@ -120,7 +219,7 @@ impl Runner {
                 tracing::warn!(system, "the session was not closed as it should: {error}");
             }
         }
-        ends.into_iter().map(|(_, end)| end).collect()
+        ends
     }
 }
 

@@ -55,6 +55,22 @@ impl Sessions {
         )
     }
 
+    /// The same systems, connected to by nobody yet.
+    pub(crate) fn unconnected(&self) -> Self {
+        let anew = |(name, shared): (&String, &Shared)| {
+            let shared = Shared {
+                system: Arc::clone(&shared.system),
+                session: OnceCell::new(),
+                listeners: Listeners {
+                    system: Arc::clone(&shared.listeners.system),
+                    listening: Arc::default(),
+                },
+            };
+            (name.clone(), shared)
+        };
+        Self(self.0.iter().map(anew).collect())
+    }
+
     /// Hears from now on what the sessions of these systems tell.
     pub(crate) fn listen<'a>(
         &self,

@@ -6,6 +6,7 @@ mod table;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,14 +60,12 @@ impl Run {
         if self.dry_run {
             plan = plan.dry();
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Trouble::Failed(format!("the runtime cannot be started: {error}")))?;
         let mut summary = Summary::of(&plan, self.dry_run);
         let ran = runtime.block_on(until_the_end(plan, &mut summary));
-        // A thread that waits for standard input is not waited for.
-        runtime.shutdown_background();
         let Ran { ends, signal } = ran?;
         summary.write(&ends, shell)?;
         Ok(match signal {
@@ -100,7 +99,9 @@ async fn until_the_end(plan: Plan, summary: &mut Summary) -> Result<Ran, Trouble
     let (handle, stop) = shutdown();
     let second = second_signal(handle)
         .map_err(|error| Trouble::Failed(format!("signals cannot be listened to: {error}")))?;
-    let mut running = Box::pin(runner.run(stop));
+    // Where the machine does not tell, one thread is right for one route, and slower for several.
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let mut running = Box::pin(runner.run_on_threads(threads, stop));
     let ran = tokio::select! {
         biased;
         ends = &mut running => Ran { ends, signal: None },

@@ -353,7 +353,7 @@ impl Rules<'_> {
             let parts = parts.join(", ");
             match way {
                 Way::Lost(why) => {
-                    self.note(format!("not carried to the target, and counted: {parts} ({why})"))
+                    self.note(format!("not carried to the target, and counted: {parts} ({why})"));
                 }
                 Way::Refused(why) => self.note(format!(
                     "refused by the target where a message has it: {parts} ({why})"

@@ -130,6 +130,9 @@ pub enum RouteError {
         #[source]
         error: Error,
     },
+    /// The thread that it was to run on could not be started.
+    #[error("the thread of the route could not be started: {0}")]
+    Thread(#[source] std::io::Error),
     /// The route's task panicked: a defect of this program.
     #[error(
         "the route's task panicked, which is a defect of this program; nothing that was in flight is settled"

@@ -1,5 +1,7 @@
 //! A route without a migration.
 
+use std::num::NonZeroUsize;
+
 use bytes::Bytes;
 use dunlin_core::carried::Part;
 use dunlin_core::error::{Error, ErrorKind};
@@ -7,9 +9,11 @@ use dunlin_core::message::Message;
 use dunlin_core::messaging::Event;
 use dunlin_core::position::DedupId;
 use dunlin_core::settings::Settings;
-use dunlin_router::plan::{AddressPlan, EmptyPayload};
+use dunlin_router::plan::{AddressPlan, EmptyPayload, Plan};
 use dunlin_router::progress::{Count, Fate, State};
 use dunlin_router::route::{EndReason, RouteError};
+use dunlin_router::runner::Runner;
+use dunlin_router::shutdown::shutdown;
 
 use super::stand::{Stand, header, number, numbers, settle_down};
 
@@ -406,4 +410,39 @@ async fn what_the_target_has_no_way_for_is_counted_message_by_message() {
     let running = stand.run(stand.bridge());
     running.until_fate(Fate::Forwarded, 3).await;
     assert_eq!(running.progress.snapshot().left_out, [(Part::Headers, 2)]);
+}
+
+#[tokio::test]
+async fn routes_on_threads_end_as_they_do_in_one_runtime() {
+    let stand = Stand::new();
+    stand.fill_numbers(10).await;
+    let routes = ["first", "second", "third"].map(|name| {
+        let mut plan = stand.bridge();
+        plan.name = name.to_owned();
+        plan.id = name.to_owned();
+        plan.from.source.group = name.to_owned();
+        plan
+    });
+    let clock = std::sync::Arc::new(stand.clock.clone());
+    let runner = Runner::new(Plan::by_hand(stand.systems(), routes), clock);
+    let progress = runner.progress();
+    let (handle, listening) = shutdown();
+    let running = tokio::spawn(runner.run_on_threads(NonZeroUsize::new(2).unwrap(), listening));
+    while progress
+        .iter()
+        .any(|progress| progress.fate(Fate::Forwarded) < 10)
+    {
+        tokio::task::yield_now().await;
+    }
+    handle.ask();
+    let ends = running.await.unwrap();
+    let ended: Vec<_> = ends
+        .iter()
+        .map(|end| (end.route.as_str(), end.result.as_ref().unwrap().reason))
+        .collect();
+    assert_eq!(
+        ended,
+        ["first", "second", "third"].map(|name| (name, EndReason::Stopped))
+    );
+    assert_eq!(stand.payloads("orders").len(), 30);
 }
