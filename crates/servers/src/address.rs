@@ -14,6 +14,7 @@ pub(crate) struct Address {
     /// `host:port`, several separated by commas.
     pub(crate) hosts: String,
     pub(crate) login: Option<Login>,
+    pub(crate) tls: bool,
 }
 
 /// Reads the variable of this kind; `None` if it is unset or empty.
@@ -46,6 +47,7 @@ fn parse(kind: Kind, value: &str) -> Result<Address> {
             url: format!("{}://{value}", kind.scheme(false)),
             hosts: value.to_owned(),
             login: None,
+            tls: false,
         });
     }
     let mut url = Url::parse(value).context("it is no URL")?;
@@ -61,6 +63,7 @@ fn parse(kind: Kind, value: &str) -> Result<Address> {
         url: url.as_str().trim_end_matches('/').to_owned(),
         hosts: format!("{host}:{port}"),
         login,
+        tls: url.scheme() == kind.scheme(true),
     })
 }
 
@@ -87,6 +90,7 @@ mod tests {
                 url: "amqp://host:5672/%2f".to_owned(),
                 hosts: "host:5672".to_owned(),
                 login: Some(Login::password("alice", "a@b+c")),
+                tls: false,
             }
         );
         assert_eq!(

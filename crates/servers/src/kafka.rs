@@ -10,7 +10,6 @@ use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::options::Login;
 use crate::process;
 use crate::setup::Setup;
 
@@ -69,8 +68,20 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
     if let Some(bytes) = setup.options.largest_message {
         writeln!(file, "message.max.bytes={bytes}")?;
     }
-    if let Some(Login::Password { user, password }) = &setup.login {
-        let listener = "listener.name.client";
+    let listener = "listener.name.client";
+    if let Some(tls) = setup.tls()? {
+        let clients = if tls.client_certificates {
+            "required"
+        } else {
+            "none"
+        };
+        writeln!(file, "{listener}.ssl.keystore.type=PEM")?;
+        writeln!(file, "{listener}.ssl.keystore.location={}", tls.identity)?;
+        writeln!(file, "{listener}.ssl.truststore.type=PEM")?;
+        writeln!(file, "{listener}.ssl.truststore.location={}", tls.authority)?;
+        writeln!(file, "{listener}.ssl.client.auth={clients}")?;
+    }
+    if let Some((user, password)) = setup.password()? {
         let modules = "org.apache.kafka.common.security";
         writeln!(
             file,
@@ -92,10 +103,11 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
 }
 
 fn protocol(setup: &Setup) -> &'static str {
-    if setup.login.is_some() {
-        "SASL_PLAINTEXT"
-    } else {
-        "PLAINTEXT"
+    match (setup.login.is_some(), setup.options.tls.is_some()) {
+        (false, false) => "PLAINTEXT",
+        (false, true) => "SSL",
+        (true, false) => "SASL_PLAINTEXT",
+        (true, true) => "SASL_SSL",
     }
 }
 
@@ -120,8 +132,8 @@ pub(crate) async fn format(setup: &Setup) -> Result<()> {
         "-c",
         &file,
     ];
-    let users: Vec<String> = match &setup.login {
-        Some(Login::Password { user, password }) => ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+    let users: Vec<String> = match setup.password()? {
+        Some((user, password)) => ["SCRAM-SHA-256", "SCRAM-SHA-512"]
             .into_iter()
             .map(|mechanism| format!("{mechanism}=[name={user},password={password}]"))
             .collect(),

@@ -13,6 +13,7 @@
 
 mod address;
 mod cache;
+mod certificates;
 mod guardian;
 mod install;
 mod kafka;
@@ -22,14 +23,18 @@ mod nats;
 mod options;
 mod ports;
 mod process;
+mod proxy;
 mod rabbitmq;
 mod redis;
 mod server;
 mod setup;
 mod shared;
 
+pub use certificates::{Authority, Identity, Purpose};
 pub use install::{Found, ensure};
 pub use kind::Kind;
-pub use options::{Login, Options};
+pub use nats::keys::Credentials;
+pub use options::{Login, Options, Tls};
+pub use proxy::Proxy;
 pub use server::Server;
 pub use shared::shared;

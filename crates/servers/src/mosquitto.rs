@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use crate::setup::Setup;
 
 pub(crate) fn prepare(setup: &Setup) -> Result<()> {
-    if setup.login.is_some() {
-        bail!("a Mosquitto with a user is not needed by any test so far");
+    if setup.login.is_some() || setup.options.tls.is_some() {
+        bail!("a Mosquitto with a user or with TLS is not needed by any test so far");
     }
     let folder = setup.inside();
     let mut file = format!(

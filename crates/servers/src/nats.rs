@@ -1,16 +1,22 @@
 //! NATS with JetStream, its streams in files.
 
+pub(crate) mod keys;
+
 use std::fmt::Write as _;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::options::Login;
 use crate::setup::Setup;
 
 const FILE: &str = "nats.conf";
+
+/// What a user with credentials reads.
+pub(crate) const CREDENTIALS: &str = "user.creds";
 
 /// Writes the configuration; also for a reload, which reads the same file again.
 pub(crate) fn prepare(setup: &Setup) -> Result<()> {
@@ -26,13 +32,33 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
     if let Some(bytes) = setup.options.largest_message {
         writeln!(file, "max_payload: {bytes}")?;
     }
-    if let Some(Login::Password { user, password }) = &setup.login {
+    if let Some(tls) = setup.tls()? {
         writeln!(
+            file,
+            "tls {{ ca_file: {}, cert_file: {}, key_file: {}, verify: {} }}",
+            quoted(&tls.authority),
+            quoted(&tls.certificate),
+            quoted(&tls.key),
+            tls.client_certificates
+        )?;
+    }
+    match &setup.login {
+        None => {}
+        Some(Login::Password { user, password }) => writeln!(
             file,
             "authorization {{ user: {}, password: {} }}",
             quoted(user),
             quoted(password)
-        )?;
+        )?,
+        Some(Login::Key { seed }) => writeln!(
+            file,
+            "authorization {{ users: [ {{ nkey: {} }} ] }}",
+            keys::public(seed)?
+        )?,
+        Some(Login::Credentials(credentials)) => {
+            file.push_str(&credentials.configuration);
+            setup.write(CREDENTIALS, &credentials.file)?;
+        }
     }
     file.push_str(&setup.asked_lines());
     setup.write(FILE, &file)
@@ -56,22 +82,26 @@ pub(crate) async fn ready(setup: &Setup) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the server lets this user in: it takes up changed settings some time after it was told to.
-pub(crate) async fn lets_in(setup: &Setup, user: &str, password: &str) -> Result<()> {
-    let connect = serde_json::json!({ "user": user, "pass": password, "verbose": false });
-    let stream = TcpStream::connect(("127.0.0.1", setup.client.number)).await?;
-    let mut stream = BufReader::new(stream);
-    stream
-        .write_all(format!("CONNECT {connect}\r\nPING\r\n").as_bytes())
-        .await?;
-    let mut line = String::new();
-    while stream.read_line(&mut line).await? > 0 {
-        if line.starts_with("PONG") {
-            return Ok(());
-        }
-        line.clear();
+/// Waits until the server says that it read its configuration again: it does so some time after it was told to.
+pub(crate) async fn reloaded(setup: &Setup, times: usize) -> Result<()> {
+    let started = Instant::now();
+    while reloads(setup)? < times {
+        ensure!(
+            started.elapsed() < Duration::from_secs(30),
+            "NATS does not take up its new configuration"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    bail!("NATS does not let `{user}` in with the new password")
+    Ok(())
+}
+
+/// How often the server has read its configuration again.
+pub(crate) fn reloads(setup: &Setup) -> Result<usize> {
+    let output = setup.folder.join("output.txt");
+    let output = std::fs::read(&output).with_context(|| format!("{} cannot be read", output.display()))?;
+    Ok(String::from_utf8_lossy(&output)
+        .matches("Reloaded server configuration")
+        .count())
 }
 
 /// A string of the configuration file, which takes JSON's escapes.

@@ -26,8 +26,25 @@ pub(crate) fn default_login() -> Login {
 const START: &str = "epmd -address 127.0.0.1 -port \"$ERL_EPMD_PORT\" & exec rabbitmq-server";
 
 pub(crate) fn prepare(setup: &Setup) -> Result<()> {
-    let mut file = format!("listeners.tcp.1 = 127.0.0.1:{}\n", setup.client.number);
-    if let Some(Login::Password { user, password }) = &setup.login {
+    let mut file = format!("listeners.tcp.1 = 127.0.0.1:{}\n", plain_port(setup));
+    if let Some(tls) = setup.tls()? {
+        let clients = if tls.client_certificates {
+            "verify_peer"
+        } else {
+            "verify_none"
+        };
+        writeln!(file, "listeners.ssl.1 = 127.0.0.1:{}", setup.client.number)?;
+        writeln!(file, "ssl_options.cacertfile = {}", tls.authority)?;
+        writeln!(file, "ssl_options.certfile = {}", tls.certificate)?;
+        writeln!(file, "ssl_options.keyfile = {}", tls.key)?;
+        writeln!(file, "ssl_options.verify = {clients}")?;
+        writeln!(
+            file,
+            "ssl_options.fail_if_no_peer_cert = {}",
+            tls.client_certificates
+        )?;
+    }
+    if let Some((user, password)) = setup.password()? {
         writeln!(file, "default_user = {user}\ndefault_pass = {password}")?;
         writeln!(file, "default_user_tags.administrator = true")?;
     }
@@ -43,6 +60,14 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
         std::fs::create_dir_all(setup.folder.join(folder)).context("a folder could not be made")?;
     }
     Ok(())
+}
+
+/// Where nobody needs TLS: the port for clients, or one beside it.
+fn plain_port(setup: &Setup) -> u16 {
+    match setup.options.tls {
+        None => setup.client.number,
+        Some(_) => setup.further[2].number,
+    }
 }
 
 pub(crate) fn command(setup: &Setup) -> Command {
@@ -91,7 +116,8 @@ fn node(setup: &Setup) -> String {
 
 /// Ready when it offers the protocol: the listener comes last when a node boots.
 pub(crate) async fn ready(setup: &Setup) -> Result<()> {
-    let mut stream = TcpStream::connect(("127.0.0.1", setup.client.number)).await?;
+    TcpStream::connect(("127.0.0.1", setup.client.number)).await?;
+    let mut stream = TcpStream::connect(("127.0.0.1", plain_port(setup))).await?;
     stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
     let mut frame = [0; 11];
     stream.read_exact(&mut frame).await?;

@@ -7,11 +7,13 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::options::Login;
 use crate::setup::Setup;
 
 /// A user that may do everything, for changing the password of the one that tests log in as.
 const ADMINISTRATOR: (&str, &str) = ("administrator", "only-on-loopback");
+
+/// Further ports: a plain one where clients use TLS.
+pub(crate) const FURTHER_PORTS: usize = 1;
 
 /// Redis takes no smaller limit than this.
 const SMALLEST_LIMIT: u32 = 1024 * 1024;
@@ -20,7 +22,7 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
     let folder = setup.inside();
     let mut file = format!(
         "bind 127.0.0.1\nport {}\ndir \"{}\"\nappendonly yes\nappendfsync always\nsave \"\"\n",
-        setup.client.number,
+        plain_port(setup),
         folder.display()
     );
     if let Some(bytes) = setup.options.largest_message {
@@ -30,7 +32,15 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
         );
         writeln!(file, "proto-max-bulk-len {bytes}")?;
     }
-    if let Some(Login::Password { user, password }) = &setup.login {
+    if let Some(tls) = setup.tls()? {
+        writeln!(file, "tls-port {}", setup.client.number)?;
+        writeln!(file, "tls-ca-cert-file \"{}\"", tls.authority)?;
+        writeln!(file, "tls-cert-file \"{}\"", tls.certificate)?;
+        writeln!(file, "tls-key-file \"{}\"", tls.key)?;
+        let clients = if tls.client_certificates { "yes" } else { "no" };
+        writeln!(file, "tls-auth-clients {clients}")?;
+    }
+    if let Some((user, password)) = setup.password()? {
         let (name, word) = ADMINISTRATOR;
         writeln!(file, "user default off")?;
         writeln!(file, "user {user} on >{password} ~* &* +@all")?;
@@ -40,12 +50,21 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
     setup.write("redis.conf", &file)
 }
 
+/// Where nobody needs TLS: the port for clients, or one beside it.
+fn plain_port(setup: &Setup) -> u16 {
+    match setup.options.tls {
+        None => setup.client.number,
+        Some(_) => setup.further[0].number,
+    }
+}
+
 pub(crate) fn command(setup: &Setup) -> Command {
     setup.command([setup.inside().join("redis.conf")])
 }
 
 /// Whether the server answers: a server that wants a password first is as ready as one that answers at once.
 pub(crate) async fn ready(setup: &Setup) -> Result<()> {
+    TcpStream::connect(("127.0.0.1", setup.client.number)).await?;
     let answer = ask(setup, &["PING"]).await?;
     ensure!(
         answer.starts_with("+PONG") || answer.starts_with("-NOAUTH"),
@@ -66,7 +85,7 @@ pub(crate) async fn change_password(setup: &Setup, user: &str, password: &str) -
 
 /// Says one command, as administrator where there is one, and returns the answer's first bytes.
 async fn ask(setup: &Setup, words: &[&str]) -> Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", setup.client.number)).await?;
+    let mut stream = TcpStream::connect(("127.0.0.1", plain_port(setup))).await?;
     if setup.login.is_some() {
         let (name, word) = ADMINISTRATOR;
         let answer = tell(&mut stream, &["AUTH", name, word]).await?;

@@ -1,7 +1,7 @@
 //! A running server, and what a test does to it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -138,7 +138,11 @@ impl Server {
     /// The same server reached at another address: that of a proxy in front of it.
     #[must_use]
     pub fn url_at(&self, address: SocketAddr) -> String {
-        format!("{}://{address}", self.kind.scheme(false))
+        let tls = match &self.place {
+            Place::Elsewhere(address) => address.tls,
+            Place::Here(own) => own.setup.options.tls.is_some(),
+        };
+        format!("{}://{address}", self.kind.scheme(tls))
     }
 
     /// The scratch folder with data, configuration and output, if this process runs the server.
@@ -159,6 +163,31 @@ impl Server {
         };
         match login? {
             Login::Password { user, password } => Some((user, password)),
+            Login::Key { .. } | Login::Credentials(_) => None,
+        }
+    }
+
+    /// The secret of the user with a key pair ([`Login::nats_key`]).
+    #[must_use]
+    pub fn key_seed(&self) -> Option<&str> {
+        match &self.place {
+            Place::Here(own) => match &own.setup.login {
+                Some(Login::Key { seed }) => Some(seed),
+                _ => None,
+            },
+            Place::Elsewhere(_) => None,
+        }
+    }
+
+    /// The file with token and secret of the user with credentials ([`Login::nats_credentials`]).
+    #[must_use]
+    pub fn credentials_file(&self) -> Option<PathBuf> {
+        match &self.place {
+            Place::Here(own) => match &own.setup.login {
+                Some(Login::Credentials(_)) => Some(own.setup.folder.join(nats::CREDENTIALS)),
+                _ => None,
+            },
+            Place::Elsewhere(_) => None,
         }
     }
 
@@ -250,17 +279,11 @@ impl Server {
         match kind {
             Kind::Redis => redis::change_password(&own.setup, &user, new).await,
             Kind::Nats => {
+                let before = nats::reloads(&own.setup)?;
                 nats::prepare(&own.setup)?;
                 let process = own.process.as_ref().context("the server does not run")?;
                 process.signal(Signal::HUP)?;
-                let started = Instant::now();
-                while let Err(error) = nats::lets_in(&own.setup, &user, new).await {
-                    if started.elapsed() > kind.start_limit() {
-                        return Err(error);
-                    }
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-                Ok(())
+                nats::reloaded(&own.setup, before + 1).await
             }
             Kind::RabbitMq => rabbitmq::change_password(&own.setup, &user, new).await,
             Kind::Kafka => kafka::change_password(&own.setup, &user, new).await,
@@ -328,7 +351,8 @@ fn further_ports(kind: Kind) -> usize {
     match kind {
         Kind::RabbitMq => rabbitmq::FURTHER_PORTS,
         Kind::Kafka => kafka::FURTHER_PORTS,
-        Kind::Nats | Kind::Redis | Kind::Mosquitto => 0,
+        Kind::Redis => redis::FURTHER_PORTS,
+        Kind::Nats | Kind::Mosquitto => 0,
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::install::Program;
 use crate::options::{Login, Options};
@@ -25,6 +25,17 @@ pub(crate) struct Setup {
     pub(crate) login: Option<Login>,
 }
 
+/// Where the server finds its certificates.
+#[derive(Debug)]
+pub(crate) struct TlsFiles {
+    pub(crate) authority: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    /// Key and certificate in one file.
+    pub(crate) identity: String,
+    pub(crate) client_certificates: bool,
+}
+
 impl Setup {
     /// The scratch folder as the server sees it.
     pub(crate) fn inside(&self) -> PathBuf {
@@ -41,6 +52,45 @@ impl Setup {
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.folder.join(name);
         std::fs::write(&path, text).with_context(|| format!("{} could not be written", path.display()))
+    }
+
+    /// User and password, for the servers that know nothing else.
+    ///
+    /// # Errors
+    /// When a login of NATS was asked for.
+    pub(crate) fn password(&self) -> Result<Option<(&str, &str)>> {
+        match &self.login {
+            None => Ok(None),
+            Some(Login::Password { user, password }) => Ok(Some((user, password))),
+            Some(Login::Key { .. } | Login::Credentials(_)) => {
+                bail!("keys and credentials are logins of NATS; this server takes a user and a password")
+            }
+        }
+    }
+
+    /// Copies certificates to where the server sees them, and says where that is.
+    pub(crate) fn tls(&self) -> Result<Option<TlsFiles>> {
+        let Some(tls) = &self.options.tls else {
+            return Ok(None);
+        };
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+        };
+        let certificate = read(&tls.identity.certificate)?;
+        let key = read(&tls.identity.key)?;
+        self.write("authority.pem", &read(&tls.authority)?)?;
+        self.write("certificate.pem", &certificate)?;
+        self.write("key.pem", &key)?;
+        // Kafka wants both in one file.
+        self.write("identity.pem", &format!("{key}{certificate}"))?;
+        let at = |name: &str| self.inside().join(name).display().to_string();
+        Ok(Some(TlsFiles {
+            authority: at("authority.pem"),
+            certificate: at("certificate.pem"),
+            key: at("key.pem"),
+            identity: at("identity.pem"),
+            client_certificates: tls.client_certificates,
+        }))
     }
 
     /// The lines of the configuration file that every kind ends with: those that the test asked for.
