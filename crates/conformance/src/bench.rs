@@ -3,17 +3,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use dunlin_core::carried::{Part, Way};
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{
-    Delivery, Endpoint, Event, Events, Outgoing, Receipt, Receiver, Resolved, Room, Sender, Session, Settler,
-    Source, Start, Target, Token, Verdict,
+    Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing, Receipt, Receiver, Resolved, Room, Sender,
+    Session, Settler, Source, Start, Target, Token, Verdict,
 };
 use dunlin_core::{Class, HeaderValues, Result};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::oracle::{Oracle, Tally};
 use crate::random::Random;
-use crate::stand::{Act, Hook, Stand, Wanted};
+use crate::recorder::Recorder;
+use crate::scenario::payload_limit;
+use crate::stand::{Access, Act, Hook, Stand, Wanted};
 use crate::suite::{Checked, Failure, ensure};
 
 /// One scenario's place of work.
@@ -23,6 +26,7 @@ pub(crate) struct Bench<'a> {
     id: &'static str,
     seed: u64,
     patience: Duration,
+    recorder: Recorder,
     counter: std::sync::atomic::AtomicU32,
 }
 
@@ -66,6 +70,7 @@ impl<'a> Bench<'a> {
         id: &'static str,
         seed: u64,
         patience: Duration,
+        recorder: Recorder,
     ) -> Self {
         Self {
             stand,
@@ -73,6 +78,7 @@ impl<'a> Bench<'a> {
             id,
             seed,
             patience,
+            recorder,
             counter: std::sync::atomic::AtomicU32::new(0),
         }
     }
@@ -87,6 +93,32 @@ impl<'a> Bench<'a> {
         self.patience
     }
 
+    /// How long nothing must come before it is believed that nothing will.
+    pub(crate) fn quiet(&self) -> Duration {
+        self.stand.quiet()
+    }
+
+    /// The longest that a connection may be dead before the system notices.
+    pub(crate) fn liveness(&self) -> Duration {
+        self.stand.liveness()
+    }
+
+    /// Whether receivers of a group have different lanes.
+    pub(crate) fn lanes_by_key(&self) -> bool {
+        self.stand.lanes_by_key()
+    }
+
+    /// What was logged so far, where the scenario says that it wants to know.
+    pub(crate) fn logged(&self) -> String {
+        self.recorder.text()
+    }
+
+    /// How this part of a message is carried.
+    pub(crate) fn way(&self, part: Part) -> Option<Way> {
+        let row = self.resolved.carries.iter().find(|(have, _)| *have == part);
+        row.map(|(_, way)| *way)
+    }
+
     /// Whether the stand offers this.
     pub(crate) fn has(&self, hook: Hook) -> bool {
         self.stand.hooks().contains(&hook)
@@ -99,10 +131,14 @@ impl<'a> Bench<'a> {
 
     /// An oracle for this scenario; each call gives one with other ids.
     pub(crate) fn oracle(&self) -> Oracle {
-        Oracle::new(
+        let oracle = Oracle::new(
             self.seed ^ (u64::from(self.count()) << 48),
             self.resolved.capabilities.header_values,
-        )
+        );
+        match self.way(Part::RepeatedHeaders) {
+            Some(Way::Own(_)) => oracle,
+            _ => oracle.without_repeats(),
+        }
     }
 
     /// Chance that is the same in every run with this seed.
@@ -132,8 +168,20 @@ impl<'a> Bench<'a> {
         self.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// The system opened in this way, with a fresh channel behind it.
+    pub(crate) async fn open_by(&self, access: &Access) -> Checked<(Arc<dyn MessagingSystem>, Endpoint)> {
+        let wanted = Wanted::named(self.name());
+        let opened = self.stand.open_by(access, &wanted);
+        Ok(within(self.patience, "the stand to open its system", opened).await??)
+    }
+
     /// A session as a new process would have it.
     pub(crate) async fn connect(&self) -> Checked<Connection> {
+        Ok(self.connect_to(&self.stand.open()?).await??)
+    }
+
+    /// A session of this system, or why there is none.
+    pub(crate) async fn connect_to(&self, system: &Arc<dyn MessagingSystem>) -> Checked<Result<Connection>> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&heard);
         let events = Events::to(move |event| {
@@ -145,14 +193,13 @@ impl<'a> Bench<'a> {
                     .push(event);
             }
         });
-        let system = self.stand.open()?;
-        let session = within(self.patience, "connect", system.connect(events)).await??;
-        Ok(Connection {
+        let connected = within(self.patience, "connect", system.connect(events)).await?;
+        Ok(connected.map(|session| Connection {
             session,
             heard,
             patience: self.patience,
             quiet: self.stand.quiet(),
-        })
+        }))
     }
 
     /// An address that is not routed.
@@ -167,7 +214,8 @@ impl<'a> Bench<'a> {
         bad.ok_or_else(|| Failure::new("expected a message that the channel refuses, found none"))
     }
 
-    /// The cheapest message that a channel refuses of its own accord, if there is one.
+    /// The cheapest message that a channel refuses of its own accord, if there is one: best before the wire, for then nobody has
+    /// to wait for the broker's word.
     pub(crate) fn bad_message(stand: &dyn Stand, resolved: &Resolved) -> Option<Outgoing> {
         match resolved.capabilities.header_values {
             HeaderValues::Text => {
@@ -178,15 +226,13 @@ impl<'a> Bench<'a> {
             // A channel that has no headers at all says so beforehand, and may leave out those that come.
             HeaderValues::None | HeaderValues::Binary => {}
         }
-        // Without confirms nobody says that a message was not routed; what the client itself refuses is told all the same.
-        if resolved.capabilities.confirms
-            && let Some(address) = stand.unroutable()
-        {
-            return Some(Outgoing::new(Message::new("{}")).addressed(address));
+        if let Some(limit) = payload_limit(resolved) {
+            let payload = format!("\"{}\"", "x".repeat(limit));
+            return Some(Outgoing::new(Message::new(payload)));
         }
-        let limit = resolved.limits.payload.filter(|limit| *limit <= 64 << 20)?;
-        let payload = format!("\"{}\"", "x".repeat(limit));
-        Some(Outgoing::new(Message::new(payload)))
+        // Without confirms nobody says that a message was not routed.
+        let address = stand.unroutable().filter(|_| resolved.capabilities.confirms)?;
+        Some(Outgoing::new(Message::new("{}")).addressed(address))
     }
 
     /// The quiet phase and its end: whatever still comes is counted, all obligations are awaited, a fresh message passes.
@@ -212,6 +258,22 @@ impl Connection {
     pub(crate) async fn source(&self, endpoint: &Endpoint, group: &str) -> Checked<SourceEnd> {
         self.source_with(&Source::new(endpoint.clone(), group).starting(Start::Earliest))
             .await
+    }
+
+    /// The same, with no more than this many messages ever out, or fetched beforehand: what a fault may bring again.
+    pub(crate) async fn source_of(
+        &self,
+        endpoint: &Endpoint,
+        group: &str,
+        window: usize,
+    ) -> Checked<SourceEnd> {
+        let wanted = Source::new(endpoint.clone(), group)
+            .starting(Start::Earliest)
+            .with_window(Room {
+                messages: window,
+                bytes: ROOM.bytes,
+            });
+        self.source_with(&wanted).await
     }
 
     /// Receives as this says.
@@ -271,6 +333,14 @@ impl Connection {
         )
         .await??;
         Ok(state.lag)
+    }
+
+    /// The same as far as it is told within the quiet time: while the broker's answers are held, it may not be.
+    pub(crate) async fn lag_if_told(&self, endpoint: &Endpoint, group: &str) -> Checked<Option<u64>> {
+        match timeout(self.quiet, self.session.inspect(endpoint, Some(group))).await {
+            Ok(state) => Ok(state?.lag),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Ends the session.

@@ -8,7 +8,7 @@
 //! ```
 //! use dunlin_conformance::{MemoryStand, Suite};
 //!
-//! // An adapter writes `impl Stand for FileStand` in its `tests/conformance.rs`, and one test:
+//! // An adapter writes `impl Stand for FileStand` in its `tests/it/conformance.rs`, and one test:
 //! let stand = MemoryStand::new(&[("mode", "queue")]);
 //! let report = Suite::new().only(["K1", "K6", "C05"]).run(&stand);
 //! report.at_least(3); // without `only`: dunlin_conformance::run(&stand).at_least(the number that passed when it was written)
@@ -16,22 +16,34 @@
 //!
 //! The judge is an [`Oracle`]: an id is an obligation once its confirm has come, every obligation must arrive with payload
 //! and headers exact, nothing may arrive that was not issued, and duplicates are counted, printed and bounded. Nothing is
-//! deduplicated on the way to it. Two variables of the environment matter: `DUNLIN_SEED` repeats a run, and
-//! `DUNLIN_PATIENCE` multiplies every time limit, for slow machines.
+//! deduplicated on the way to it.
+//!
+//! Scenarios that leave the broker alone run four at a time ([`Suite::at_once`]), those that stop it or break its connections
+//! one by one behind them. How long things take is the stand's to say ([`Stand::quiet`], [`Stand::patience`],
+//! [`Stand::liveness`]); no scenario counts on the speed of memory. Variables of the environment:
+//!
+//! | Variable | Does |
+//! |---|---|
+//! | `DUNLIN_SEED` | repeats a run: every run prints its seed |
+//! | `DUNLIN_PATIENCE` | multiplies every time limit, for slow machines |
+//! | `DUNLIN_CONFORMANCE=full` | kills the broker in twenty runs of C07 and C18 instead of three |
+//! | `DUNLIN_CONFORMANCE_TABLE` | a folder, into which each stand's outcomes are written for a table of all |
 //!
 //! [`hostile`] has the opposite of a well-behaved broker: a seeded system that shows what a broker may do within the
 //! contract, for whoever builds on it.
 //!
-//! Not here: half-open connections, TLS, credentials and processes that are stopped or killed (C19, C25, C27–C29). They
-//! need a socket or a process to harm, and come with the first adapter that has one.
+//! Not here: processes that are frozen or killed in the middle of their work (C25, C27). They need the router's own process.
 
 mod bench;
 mod clock;
+mod descriptors;
 pub mod hostile;
 mod memory;
 mod oracle;
 mod random;
+mod recorder;
 mod report;
+mod scenario;
 mod scenarios;
 mod stand;
 mod suite;

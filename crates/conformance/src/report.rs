@@ -1,6 +1,8 @@
 //! What came out of a run.
 
 use std::fmt;
+use std::fmt::Write;
+use std::path::Path;
 
 use crate::oracle::Tally;
 
@@ -73,6 +75,44 @@ impl Report {
         found.map(|(_, _, outcome)| outcome)
     }
 
+    /// Writes one line for each scenario into a file of this folder, for whoever puts several stands into one table: id, name,
+    /// word, messages, duplicates, bound, and what else there is to say, apart by tabs. The first line names the stand and the
+    /// seed.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write_to(&self, folder: &Path) -> std::io::Result<()> {
+        let plain = |text: &str| text.replace(['\t', '\n', '\r'], " ");
+        let mut text = format!("{}\t{}\n", plain(&self.stand), self.seed);
+        for (id, name, outcome) in &self.outcomes {
+            let (counts, said) = match outcome {
+                Outcome::Passed(tally) => (
+                    [tally.messages, tally.duplicates, tally.bound],
+                    tally.notes.join("; "),
+                ),
+                Outcome::Skipped(reason) | Outcome::Failed(reason) => ([0; 3], reason.clone()),
+            };
+            let [messages, duplicates, bound] = counts;
+            let word = outcome.word().to_lowercase();
+            // Writing to a text cannot fail.
+            let _ = writeln!(
+                text,
+                "{id}\t{name}\t{word}\t{messages}\t{duplicates}\t{bound}\t{}",
+                plain(&said)
+            );
+        }
+        let name: String = (self.stand.chars())
+            .map(|letter| {
+                if letter.is_ascii_alphanumeric() {
+                    letter
+                } else {
+                    '-'
+                }
+            })
+            .collect();
+        std::fs::write(folder.join(format!("{name}.tsv")), text)
+    }
+
     fn count(&self, word: &str) -> usize {
         let like = |(_, _, outcome): &&(_, _, Outcome)| outcome.word() == word;
         self.outcomes.iter().filter(like).count()
@@ -98,7 +138,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "conformance of {} (DUNLIN_SEED={})", self.stand, self.seed)?;
         for (id, name, outcome) in &self.outcomes {
-            writeln!(f, "  {id:<4} {name:<24} {outcome}")?;
+            writeln!(f, "  {id:<4} {name:<26} {outcome}")?;
         }
         let duplicates: usize = (self.outcomes.iter())
             .map(|(_, _, outcome)| match outcome {

@@ -1,7 +1,9 @@
 //! Every scenario, with what it needs. The ids are those of the delivery guarantees in the book.
 
+mod access;
 mod backpressure;
 mod batches;
+mod connection;
 mod contract;
 mod faults;
 mod fidelity;
@@ -12,8 +14,8 @@ mod volume;
 
 use futures_util::FutureExt;
 
+use crate::scenario::{Need, Run, Scenario};
 use crate::stand::Hook;
-use crate::suite::{Need, Run, Scenario};
 
 const CONFIRMS: Need = Need::Capability("confirms", |can| can.confirms);
 const ORDERED_LANES: Need = Need::Capability("ordered_lanes", |can| can.ordered_lanes);
@@ -58,10 +60,14 @@ pub(crate) fn all() -> Vec<Scenario> {
         }),
         scenario("K10", "tokens_never_reused", &[], |bench| {
             contract::tokens_never_reused(bench).boxed_local()
-        }),
+        })
+        // It cuts connections where it can.
+        .alone(),
         scenario("C01", "open_close", &[], |bench| {
             lifecycle::open_close(bench).boxed_local()
-        }),
+        })
+        // It counts what the whole process has open.
+        .alone(),
         scenario("C02", "open_close_isolated", &[], |bench| {
             lifecycle::open_close_isolated(bench).boxed_local()
         }),
@@ -82,7 +88,8 @@ pub(crate) fn all() -> Vec<Scenario> {
             "order_single_partition",
             &[ORDERED_LANES, ORDERED_REDELIVERY, Need::Hook(Hook::Restart)],
             |bench| order::order_single_partition(bench).boxed_local(),
-        ),
+        )
+        .repeated(),
         scenario(
             "C08",
             "order_per_key",
@@ -133,14 +140,18 @@ pub(crate) fn all() -> Vec<Scenario> {
             "broker_kill9_restart",
             &[CONFIRMS, Need::Hook(Hook::Restart)],
             |bench| faults::broker_kill9_restart(bench).boxed_local(),
-        ),
+        )
+        .repeated(),
+        scenario("C19", "half_open", &[Need::Hook(Hook::DropFlow)], |bench| {
+            connection::half_open(bench).boxed_local()
+        }),
         scenario(
             "C20",
             "missing_target",
             &[CONFIRMS, Need::Hook(Hook::Delete)],
             |bench| faults::missing_target(bench).boxed_local(),
         ),
-        scenario("C21", "too_large", &[Need::Hook(Hook::Limit)], |bench| {
+        scenario("C21", "too_large", &[Need::PayloadLimit], |bench| {
             faults::too_large(bench).boxed_local()
         }),
         scenario(
@@ -162,6 +173,16 @@ pub(crate) fn all() -> Vec<Scenario> {
             lifecycle::graceful_drain(bench).boxed_local()
         }),
         scenario(
+            "C28",
+            "auth_failure_and_rotation",
+            &[Need::Hook(Hook::Credentials)],
+            |bench| access::auth_failure_and_rotation(bench).boxed_local(),
+        )
+        .recorded(),
+        scenario("C29", "tls_verify", &[Need::Hook(Hook::Tls)], |bench| {
+            access::tls_verify(bench).boxed_local()
+        }),
+        scenario(
             "C30",
             "gap_detection",
             &[STABLE_POSITION, Need::Hook(Hook::Trim)],
@@ -177,5 +198,5 @@ pub(crate) fn all() -> Vec<Scenario> {
 }
 
 fn scenario(id: &'static str, name: &'static str, needs: &'static [Need], run: Run) -> Scenario {
-    Scenario { id, name, needs, run }
+    Scenario::new(id, name, needs, run)
 }

@@ -29,6 +29,12 @@ pub trait Stand: Send + Sync {
     /// An address that the channels of this stand do not route; none where every address is routed.
     fn unroutable(&self) -> Option<Bytes>;
 
+    /// Whether a channel has as many lanes as [`Wanted::lanes`] says, chosen by key, so that receivers of a group have different
+    /// ones. With one lane, the receivers of a group compete for it, and only what each of them gets is in order.
+    fn lanes_by_key(&self) -> bool {
+        true
+    }
+
     /// The hooks that this stand offers. Only those are asked of [`Stand::act`].
     fn hooks(&self) -> &[Hook];
 
@@ -174,7 +180,9 @@ pub enum Act<'a> {
     /// [`Hook::Credentials`]: this is the password of the stand's user from now on, and connections that were made with another
     /// one are ended.
     Password(&'a str),
-    /// [`Hook::HoldConfirms`]: messages are stored from now on, and nobody is told so.
+    /// [`Hook::HoldConfirms`]: messages are stored from now on, and nobody is told so on the connections that there are. A stand
+    /// that cannot tell confirms from other answers holds everything that the broker says: meanwhile nothing is received, and
+    /// what is asked may wait.
     HoldConfirms,
     /// [`Hook::HoldConfirms`]: let go what was held, and hold no more.
     ReleaseConfirms,

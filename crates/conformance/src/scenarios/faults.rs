@@ -9,21 +9,23 @@ use dunlin_core::{Class, ErrorKind};
 use futures_util::future::{try_join_all, try_join3};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::bench::{Bench, ROOM, SourceEnd};
+use crate::bench::{Bench, ROOM, SourceEnd, within};
 use crate::oracle::{Oracle, Tally};
-use crate::stand::Act;
+use crate::scenario::payload_limit;
+use crate::stand::{Act, Hook};
 use crate::suite::{Checked, Failure, ensure};
 
 /// A hundred producers, ten thousand messages, the broker killed at a third and at the half: nothing is lost, and it goes
-/// on within twenty seconds.
+/// on within twenty seconds, in both directions.
 pub(super) async fn broker_kill9_restart(bench: &Bench<'_>) -> Checked<Tally> {
     const PRODUCERS: usize = 100;
     const FLIGHT: usize = 100;
+    const RECOVERY: Duration = Duration::from_secs(20);
     let endpoint = bench.channel().await?;
     let connection = bench.connect().await?;
     let oracle = bench.oracle();
-    let mut source = connection.source(&endpoint, "restarted").await?;
-    let confirmed = Cell::new(0_usize);
+    let mut source = connection.source_of(&endpoint, "restarted", FLIGHT).await?;
+    let (confirmed, received) = (Cell::new(0_usize), Cell::new(0_usize));
     let total = PRODUCERS * 100;
     let produce = async {
         let producers = (0..PRODUCERS).map(|_| async {
@@ -38,37 +40,56 @@ pub(super) async fn broker_kill9_restart(bench: &Bench<'_>) -> Checked<Tally> {
         try_join_all(producers).await.map(drop)
     };
     let consume = async {
+        let mut last = Instant::now();
         while confirmed.get() < total || oracle.missing() > 0 {
-            consume_some(&oracle, &mut source, FLIGHT).await?;
+            let came = consume_some(&oracle, &mut source, FLIGHT).await?;
+            received.set(received.get() + came);
+            if came > 0 {
+                last = Instant::now();
+            }
+            ensure(last.elapsed() < bench.patience(), || {
+                format!("{} confirmed messages did not come in time", oracle.missing())
+            })?;
         }
         Ok(())
     };
+    let slowest = Cell::new(Duration::ZERO);
     let restart = async {
         for share in [total / 3, total / 2] {
             while confirmed.get() < share {
                 sleep(Duration::from_millis(1)).await;
             }
             bench.act(Act::Restart).await?;
-            let (before, back) = (confirmed.get(), Instant::now());
-            while confirmed.get() == before && confirmed.get() < total {
-                ensure(back.elapsed() < Duration::from_secs(20), || {
-                    "expected confirms again within 20 s of the restart, found none".to_owned()
-                })?;
-                sleep(Duration::from_millis(1)).await;
+            let back = Instant::now();
+            for (what, count) in [("confirms", &confirmed), ("deliveries", &received)] {
+                let before = count.get();
+                while count.get() == before && count.get() < total {
+                    ensure(back.elapsed() < RECOVERY, || {
+                        format!("expected {what} again within {RECOVERY:?} of the restart, found none")
+                    })?;
+                    sleep(Duration::from_millis(1)).await;
+                }
             }
+            slowest.set(slowest.get().max(back.elapsed()));
         }
         Ok(())
     };
     try_join3(produce, consume, restart).await?;
-    let bound = 2 * FLIGHT + oracle.doubts();
+    // At each restart one window was out, and one whose settlements may not have reached the broker.
+    let bound = 2 * 2 * FLIGHT + oracle.doubts();
     let tally = bench
         .conclude(&oracle, &connection, &mut source, &endpoint, bound)
         .await?;
     source.close().await?;
-    Ok(tally.noting(format!("2 restarts, {} in doubt", oracle.doubts())))
+    Ok(tally.noting(format!(
+        "2 restarts, {} in doubt, back after {:.1} s at most",
+        oracle.doubts(),
+        slowest.get().as_secs_f64()
+    )))
 }
 
-async fn consume_some(oracle: &Oracle, source: &mut SourceEnd, flight: usize) -> Checked {
+/// Receives what is there, or waits a moment for it, and settles it; says how much it was.
+async fn consume_some(oracle: &Oracle, source: &mut SourceEnd, flight: usize) -> Checked<usize> {
     let mut batch = Vec::new();
     let room = dunlin_core::messaging::Room {
         messages: flight,
@@ -87,7 +108,8 @@ async fn consume_some(oracle: &Oracle, source: &mut SourceEnd, flight: usize) ->
     oracle.arrived(&batch);
     // A moment between receiving and settling, so that something is in flight when a fault comes.
     tokio::task::yield_now().await;
-    source.done(&batch).await
+    source.done(&batch).await?;
+    Ok(batch.len())
 }
 
 /// A channel that is deleted is an error for its sender, of the class that stops a route, and never a silent success.
@@ -107,7 +129,7 @@ pub(super) async fn missing_target(bench: &Bench<'_>) -> Checked<Tally> {
                 ));
             }
             Ok(Err(error)) => Err(error),
-            Ok(Ok(confirm)) => confirm.await.remove(0),
+            Ok(Ok(confirm)) => within(bench.patience(), "a confirm", confirm).await?.remove(0),
         };
         match answer {
             Ok(_) => {
@@ -132,20 +154,26 @@ pub(super) async fn missing_target(bench: &Bench<'_>) -> Checked<Tally> {
 
 /// A payload above the limit is refused in its own place, before the wire, and the connection lives on.
 pub(super) async fn too_large(bench: &Bench<'_>) -> Checked<Tally> {
-    const LIMIT: usize = 1_024;
-    let endpoint = bench
-        .channel_with(|wanted| wanted.payload_limit = Some(LIMIT))
-        .await?;
+    /// Room in the channel's own limit for what a system adds to a payload.
+    const HEAD: usize = 4_096;
+    let own = payload_limit(bench.resolved()).filter(|_| !bench.has(Hook::Limit));
+    let (limit, fits) = match own {
+        Some(limit) => (limit, limit.saturating_sub(HEAD)),
+        None => (1_024, 1_024),
+    };
+    let endpoint = match own {
+        Some(_) => bench.channel().await?,
+        None => {
+            bench
+                .channel_with(|wanted| wanted.payload_limit = Some(limit))
+                .await?
+        }
+    };
     let connection = bench.connect().await?;
     let mut target = connection.target(&endpoint).await?;
     let mut source = connection.source(&endpoint, "large").await?;
     let of = |length: usize| Outgoing::new(Message::new(format!("\"{}\"", "x".repeat(length - 2))));
-    for (length, passes) in [
-        (LIMIT, true),
-        (LIMIT + 1, false),
-        (10 * LIMIT, false),
-        (LIMIT, true),
-    ] {
+    for (length, passes) in [(fits, true), (limit + 1, false), (2 * limit, false), (fits, true)] {
         let answer = target.send(&[of(length)]).await?.remove(0);
         match answer {
             Ok(_) => ensure(passes, || {
@@ -153,7 +181,7 @@ pub(super) async fn too_large(bench: &Bench<'_>) -> Checked<Tally> {
             })?,
             Err(error) => ensure(
                 !passes && error.kind() == ErrorKind::TooLarge && error.class() == Class::Permanent,
-                || format!("expected {length} bytes to be too large at {LIMIT} only, found {error:?}"),
+                || format!("expected {length} bytes to be too large above {limit} only, found {error:?}"),
             )?,
         }
     }
@@ -163,49 +191,77 @@ pub(super) async fn too_large(bench: &Bench<'_>) -> Checked<Tally> {
     ensure(more.is_empty(), || {
         "expected nothing of what was refused, found a delivery".to_owned()
     })?;
+    let reconnected = |event: &Event| matches!(event, Event::Reconnected);
+    ensure(!connection.heard().iter().any(reconnected), || {
+        "expected the connection to live on, found it made anew".to_owned()
+    })?;
     source.close().await?;
     Ok(Tally {
         messages: 2,
         ..Tally::default()
-    })
+    }
+    .noting(format!("above {limit} bytes")))
 }
 
-/// One receiver, then three, then one, under load: nothing is lost.
+/// One receiver, then three, then one, under load: all three get something, nothing is lost.
 pub(super) async fn consumer_group_scale(bench: &Bench<'_>) -> Checked<Tally> {
     const FLIGHT: usize = 50;
     const TOTAL: usize = 3_000;
+    const VISITORS: usize = 2;
     let endpoint = bench.channel_with(|wanted| wanted.lanes = 6).await?;
     let connection = bench.connect().await?;
     let oracle = bench.oracle();
-    let mut first = connection.source(&endpoint, "scaled").await?;
-    let sent = Cell::new(0_usize);
+    let mut first = connection.source_of(&endpoint, "scaled", FLIGHT).await?;
+    let (sent, left, over) = (Cell::new(0_usize), Cell::new(0), Cell::new(false));
     let produce = async {
         let mut target = connection.target(&endpoint).await?;
-        for batch in 0..TOTAL / 30 {
-            target
-                .put(&oracle, &oracle.issue_keyed(&format!("key-{}", batch % 17), 30))
-                .await?;
+        let mut batch = 0;
+        // Until the visitors have come and gone, however long the broker takes to let them in, and a share more.
+        while left.get() < VISITORS || sent.get() < TOTAL {
+            let key = format!("key-{}", batch % 17);
+            target.put(&oracle, &oracle.issue_keyed(&key, 30)).await?;
+            batch += 1;
             sent.set(sent.get() + 30);
-            sleep(Duration::from_millis(1)).await;
+            sleep(Duration::from_millis(if sent.get() < TOTAL { 1 } else { 20 })).await;
         }
+        over.set(true);
         target.close().await
     };
     let steady = async {
-        while sent.get() < TOTAL || oracle.missing() > 0 {
-            consume_some(&oracle, &mut first, FLIGHT).await?;
+        let mut last = Instant::now();
+        while !over.get() || oracle.missing() > 0 {
+            if consume_some(&oracle, &mut first, FLIGHT).await? > 0 {
+                last = Instant::now();
+                if left.get() < VISITORS && sent.get() >= TOTAL / 3 {
+                    // A receiver that is always the first to ask leaves nothing to those who compete with it.
+                    sleep(Duration::from_millis(30)).await;
+                }
+            }
+            ensure(!over.get() || last.elapsed() < bench.patience(), || {
+                format!(
+                    "{} messages did not come to the last receiver in time",
+                    oracle.missing()
+                )
+            })?;
         }
         Ok(())
     };
     let visiting = async {
-        let visitors = (0..2).map(|_| async {
+        let visitors = (0..VISITORS).map(|_| async {
             while sent.get() < TOTAL / 3 {
                 sleep(Duration::from_millis(1)).await;
             }
-            let mut source = connection.source(&endpoint, "scaled").await?;
-            while sent.get() < TOTAL * 2 / 3 {
-                consume_some(&oracle, &mut source, FLIGHT).await?;
+            let mut source = connection.source_of(&endpoint, "scaled", FLIGHT).await?;
+            let (mut got, since) = (0, Instant::now());
+            while got == 0 || sent.get() < TOTAL * 2 / 3 {
+                got += consume_some(&oracle, &mut source, FLIGHT).await?;
+                ensure(got > 0 || since.elapsed() < bench.patience(), || {
+                    "expected a receiver that joined to get its share, found it without any".to_owned()
+                })?;
             }
-            source.close().await
+            source.close().await?;
+            left.set(left.get() + 1);
+            Ok(())
         });
         try_join_all(visitors).await.map(drop)
     };

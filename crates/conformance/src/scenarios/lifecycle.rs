@@ -3,47 +3,47 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use dunlin_core::messaging::Verdict;
+use dunlin_core::messaging::{Endpoint, Verdict};
 use tokio::time::Instant;
 
 use crate::bench::{Bench, within};
-use crate::oracle::Tally;
+use crate::descriptors;
+use crate::oracle::{Oracle, Tally};
 use crate::suite::{Checked, ensure};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Starting and stopping, idle and under load, is quick and leaves nothing running.
+/// Starting and stopping, idle and under load, is quick and leaves neither a task running nor a descriptor open.
 pub(super) async fn open_close(bench: &Bench<'_>) -> Checked<Tally> {
+    const ROUNDS: usize = 10;
     let endpoint = bench.channel().await?;
     let oracle = bench.oracle();
-    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let before = alive();
-    for round in 0..10 {
-        within(LIMIT, "opening and closing", async {
-            let connection = bench.connect().await?;
-            let mut source = connection.source(&endpoint, "open-close").await?;
-            let mut target = connection.target(&endpoint).await?;
-            if round % 2 == 1 {
-                target.put(&oracle, &oracle.issue(50)).await?;
-                let batch = source.take_sorted(&oracle, 30).await?;
-                oracle.arrived(&batch);
-                source.done(&batch[..20]).await?;
-            }
-            source.close().await?;
-            target.close().await?;
-            connection.close().await
-        })
-        .await??;
+    // The first round opens what a process opens once.
+    open_and_close(bench, &endpoint, &oracle, 0).await?;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let (tasks_before, open_before) = (tasks(), descriptors::open());
+    for round in 1..=ROUNDS {
+        open_and_close(bench, &endpoint, &oracle, round).await?;
     }
+    // Another test of this process may open something meanwhile; a leak leaves something behind in every round.
+    let left_open = || {
+        let (before, now) = open_before.as_ref().zip(descriptors::open())?;
+        Some(now.difference(before).count())
+    };
+    let is_clean = || tasks() <= tasks_before && left_open().is_none_or(|count| count < ROUNDS);
     let end = Instant::now() + LIMIT;
-    while alive() > before && Instant::now() < end {
+    while !is_clean() && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    ensure(alive() <= before, || {
+    ensure(tasks() <= tasks_before, || {
         format!(
-            "expected {before} tasks after everything was closed, found {}",
-            alive()
+            "expected {tasks_before} tasks after everything was closed, found {}",
+            tasks()
         )
+    })?;
+    let left = left_open();
+    ensure(left.is_none_or(|count| count < ROUNDS), || {
+        format!("expected every socket and file to be closed, found {left:?} left over from {ROUNDS} rounds")
     })?;
     let connection = bench.connect().await?;
     let mut source = connection.source(&endpoint, "open-close").await?;
@@ -52,7 +52,28 @@ pub(super) async fn open_close(bench: &Bench<'_>) -> Checked<Tally> {
         .await?;
     source.close().await?;
     connection.close().await?;
-    Ok(tally)
+    Ok(match left {
+        Some(_) => tally,
+        None => tally.noting("descriptors not counted: there is no /proc"),
+    })
+}
+
+async fn open_and_close(bench: &Bench<'_>, endpoint: &Endpoint, oracle: &Oracle, round: usize) -> Checked {
+    within(LIMIT, "opening and closing", async {
+        let connection = bench.connect().await?;
+        let mut source = connection.source(endpoint, "open-close").await?;
+        let mut target = connection.target(endpoint).await?;
+        if round % 2 == 1 {
+            target.put(oracle, &oracle.issue(50)).await?;
+            let batch = source.take_sorted(oracle, 30).await?;
+            oracle.arrived(&batch);
+            source.done(&batch[..20]).await?;
+        }
+        source.close().await?;
+        target.close().await?;
+        connection.close().await
+    })
+    .await?
 }
 
 /// A target writes and closes; a source that opens later gets everything.
