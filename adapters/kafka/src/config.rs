@@ -1,0 +1,409 @@
+//! What was typed: the brokers, the settings, and the names of topics.
+//!
+//! All of it is judged here, without a network. Whether the brokers are there, and the topic on them, is asked later.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dunlin_core::messaging::{Endpoint, Resolved};
+use dunlin_core::registry::{Facts, Opening};
+use dunlin_core::settings::{SettingFact, Settings};
+use dunlin_core::{Capabilities, HeaderValues, Limits, Result};
+use regex::Regex;
+
+use crate::error::invalid;
+use crate::headers::CARRIES;
+use crate::options;
+
+/// What people are told about this system.
+pub(crate) static FACTS: Facts = Facts {
+    title: "Kafka",
+    example: "kafka://broker-1:9092,broker-2:9092",
+    channel: "a topic; to receive also a pattern of topics that begins with `^`",
+    capabilities: CAPABILITIES,
+    conditions: &[],
+    carries: CARRIES,
+    settings: SETTINGS,
+};
+
+/// What every topic can do.
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    header_values: HeaderValues::Binary,
+    ordered_lanes: true,
+    ordered_redelivery: true,
+    ordered_batches: false,
+    delayed_retry: false,
+    broker_reject: false,
+    confirms: true,
+    dedup_by_id: false,
+    stable_position: true,
+    settling_deletes: false,
+};
+
+const SETTINGS: &[SettingFact] = &joined();
+
+const OWN: &[SettingFact] = &[
+    system("user", "none", "The name to log in with, by SASL."),
+    system("password", "none", "The password of `user`; a reference to a secret, read again at each connection."),
+    system(
+        "sasl_mechanism",
+        "SCRAM-SHA-512",
+        "How `user` and `password` are shown: `SCRAM-SHA-512`, `SCRAM-SHA-256`, or `PLAIN`, which sends the password itself.",
+    ),
+    system(
+        "tls_ca",
+        "the system's authorities",
+        "A PEM file with the authorities that the brokers' certificates are checked against.",
+    ),
+    system("tls_certificate", "none", "A PEM file with this client's own certificate."),
+    system("tls_key", "none", "The PEM file of its key."),
+    system("connect_timeout_ms", "10000", "How many milliseconds a connection, or a question to the brokers, may take."),
+    system(
+        "liveness_timeout_ms",
+        "15000",
+        "After how many milliseconds a connection on which nothing comes any more counts as dead.",
+    ),
+    system(
+        "identity",
+        "the cluster's id",
+        "What names this cluster in positions and deduplication ids; set it to keep them when the cluster moves.",
+    ),
+    end(
+        "confirm_timeout_ms",
+        "10000",
+        "After how many milliseconds a message that the brokers have not confirmed is in doubt.",
+    ),
+    end("topology", "verify", "`verify` expects the topic to be there, `create` makes it where it is missing."),
+    end("partitions", "1", "With `topology: create`, how many partitions the topic gets."),
+    end("replication", "the broker's default", "With `topology: create`, on how many brokers each partition is kept."),
+    end(
+        "headers",
+        "refuse",
+        "What becomes of a header whose name has a NUL in it: `refuse` the message, or `escape` the header.",
+    ),
+];
+
+const fn system(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
+    SettingFact {
+        name,
+        default,
+        meaning,
+        at_end: false,
+    }
+}
+
+const fn end(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
+    SettingFact {
+        name,
+        default,
+        meaning,
+        at_end: true,
+    }
+}
+
+const COUNT: usize = OWN.len() + options::CONSUMER.len() + options::PRODUCER.len() + options::BOTH.len();
+
+/// The adapter's own settings, and behind them the client's options that may be set.
+const fn joined() -> [SettingFact; COUNT] {
+    let mut all = [OWN[0]; COUNT];
+    let lists = [OWN, options::CONSUMER, options::PRODUCER, options::BOTH];
+    let (mut list, mut place) = (0, 0);
+    while list < lists.len() {
+        let mut item = 0;
+        while item < lists[list].len() {
+            all[place] = lists[list][item];
+            place += 1;
+            item += 1;
+        }
+        list += 1;
+    }
+    all
+}
+
+/// A cluster as it was typed.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Hosts and ports, separated by commas.
+    pub(crate) bootstrap: String,
+    /// Whether connections are over TLS.
+    pub(crate) secure: bool,
+    /// The folder to which the certificates' files are relative.
+    pub(crate) base: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) sasl: Option<&'static str>,
+    pub(crate) identity: Option<String>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) liveness_timeout: Duration,
+}
+
+/// One end as it was typed, with what it takes over from its system.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) channel: Channel,
+    /// Whether the topic is made where it is missing.
+    pub(crate) creates: bool,
+    pub(crate) partitions: i32,
+    /// How many replicas a new topic gets; -1 leaves it to the broker.
+    pub(crate) replication: i32,
+    pub(crate) escape: bool,
+    pub(crate) confirm_timeout: Duration,
+    /// The client's options with their values, as they were typed.
+    pub(crate) options: Settings,
+}
+
+/// What an end names.
+#[derive(Clone, Debug)]
+pub(crate) enum Channel {
+    Topic(String),
+    /// Every topic that matches; the text begins with `^`.
+    Pattern(String, Regex),
+}
+
+impl Config {
+    pub(crate) fn new(opening: &Opening<'_>) -> Result<Self> {
+        known(opening.settings)?;
+        let secure = opening.url.starts_with("kafka+tls:");
+        let bootstrap = brokers(opening.rest())?;
+        let settings = opening.settings.clone();
+        let sasl = mechanism(&settings, secure, &bootstrap)?;
+        for name in ["tls_ca", "tls_certificate", "tls_key"] {
+            if !secure && settings.names().any(|set| set == name) {
+                return Err(
+                    invalid("expected `kafka+tls://` with a certificate, found `kafka://`, which uses none")
+                        .with("setting", name),
+                );
+            }
+        }
+        let has = |name| settings.names().any(|set| set == name);
+        if has("tls_certificate") != has("tls_key") {
+            return Err(invalid(
+                "expected `tls_certificate` and `tls_key` together, found one of them alone",
+            ));
+        }
+        if (secure || sasl.is_some_and(|mechanism| mechanism != "PLAIN")) && !cfg!(feature = "ssl") {
+            return Err(invalid(
+                "this build speaks no TLS and no SCRAM with Kafka; build it with the feature `kafka-ssl`",
+            ));
+        }
+        let identity = settings.get("identity")?;
+        if identity.as_ref().is_some_and(String::is_empty) {
+            return Err(invalid("expected a name, found none").with("setting", "identity"));
+        }
+        let config = Self {
+            bootstrap,
+            secure,
+            base: PathBuf::from(opening.base),
+            sasl,
+            identity,
+            connect_timeout: millis(&settings, "connect_timeout_ms", 10_000)?,
+            liveness_timeout: millis(&settings, "liveness_timeout_ms", 15_000)?,
+            settings,
+        };
+        config.read(&Settings::new(), Channel::Topic(String::new()))?;
+        Ok(config)
+    }
+
+    /// This end of the cluster.
+    pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
+        known(&endpoint.settings)?;
+        let misplaced = SETTINGS
+            .iter()
+            .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name));
+        if let Some(fact) = misplaced {
+            return Err(
+                invalid("expected this setting at the system, found it at one end").with("setting", fact.name)
+            );
+        }
+        let channel = channel(&endpoint.channel).map_err(|error| error.with("channel", &endpoint.channel))?;
+        self.read(&endpoint.settings, channel)
+    }
+
+    fn read(&self, settings: &Settings, channel: Channel) -> Result<End> {
+        let settings = self.settings.overridden_by(settings);
+        let count = |name, default: i32| match settings.number(name)? {
+            None => Ok(default),
+            Some(number) => i32::try_from(number)
+                .ok()
+                .filter(|number| *number > 0)
+                .ok_or_else(|| invalid("expected a whole number above 0").with("setting", name)),
+        };
+        let mut options = Settings::new();
+        for fact in [options::CONSUMER, options::PRODUCER, options::BOTH].concat() {
+            if let Some(value) = settings.get(fact.name)? {
+                options = options.with(fact.name, value);
+            }
+        }
+        let end = End {
+            channel,
+            creates: settings
+                .choice("topology", &[("verify", false), ("create", true)])?
+                .unwrap_or(false),
+            partitions: count("partitions", 1)?,
+            replication: count("replication", -1)?,
+            escape: settings
+                .choice("headers", &[("refuse", false), ("escape", true)])?
+                .unwrap_or(false),
+            confirm_timeout: millis(&settings, "confirm_timeout_ms", 10_000)?,
+            options,
+        };
+        crate::client::judge(&end)?;
+        Ok(end)
+    }
+
+    /// What the cluster is called before anybody has asked it.
+    pub(crate) fn identity_offline(&self) -> String {
+        self.identity.clone().unwrap_or_else(|| "kafka".to_owned())
+    }
+
+    /// The path of a certificate's file.
+    pub(crate) fn file(&self, name: &str) -> Result<Option<PathBuf>> {
+        Ok(self.settings.get(name)?.map(|path| self.base.join(Path::new(&path))))
+    }
+}
+
+impl End {
+    /// What this end can do. `cluster` names where it is, and `payload` is the topic's own limit once it is known.
+    pub(crate) fn resolved(&self, identity: &str, cluster: &str, payload: Option<usize>) -> Resolved {
+        let limit = payload.unwrap_or_else(|| self.message_max());
+        Resolved::new(
+            CAPABILITIES,
+            Limits::default().payload(limit.saturating_sub(HEADER_ROOM)),
+            identity,
+            format!("kafka:{cluster}/{}", self.channel.name()),
+            CARRIES,
+        )
+    }
+
+    /// The most bytes of a message where the topic does not tell.
+    pub(crate) fn message_max(&self) -> usize {
+        let set = self.options.number("message.max.bytes").ok().flatten();
+        set.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(1_000_000)
+    }
+}
+
+/// What is left for key and headers below the largest message when a payload's limit is told; the sender itself counts
+/// each message exactly.
+const HEADER_ROOM: usize = 16 << 10;
+
+impl Channel {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Topic(name) | Self::Pattern(name, _) => name,
+        }
+    }
+}
+
+/// Refuses what is no setting: first what would break the contract, with the reason, then what is unknown.
+fn known(settings: &Settings) -> Result<()> {
+    for name in settings.names() {
+        if let Some(reason) = options::refused(name) {
+            return Err(invalid(format!("the option `{name}` cannot be set: {reason}")).with("setting", name));
+        }
+    }
+    settings.only(SETTINGS)
+}
+
+fn millis(settings: &Settings, name: &'static str, default: u64) -> Result<Duration> {
+    match settings.number(name)? {
+        Some(0) => Err(invalid("expected a number of milliseconds above 0").with("setting", name)),
+        found => Ok(Duration::from_millis(found.unwrap_or(default))),
+    }
+}
+
+/// The brokers of an address, each with its port.
+fn brokers(rest: &str) -> Result<String> {
+    let shape = "expected `kafka://host:port`, several with commas between them";
+    let Some(list) = rest.strip_prefix("//") else {
+        return Err(invalid(format!("{shape}, found an address without `//`")));
+    };
+    if list.contains('@') {
+        return Err(invalid(
+            "expected an address without credentials, since it is printed; set `user` and `password` instead",
+        ));
+    }
+    let list = list.strip_suffix('/').unwrap_or(list);
+    let mut brokers = Vec::new();
+    for broker in list.split(',') {
+        let (host, port) = match broker.rsplit_once(':') {
+            // An address of IPv6 has colons of its own, and stands in brackets.
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (broker, "9092"),
+        };
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if host.is_empty() || !(bracketed || host.chars().all(plain)) {
+            return Err(invalid(format!("{shape}, found a host that cannot be one")).with("host", host));
+        }
+        if port.parse::<u16>().ok().is_none_or(|port| port == 0) {
+            return Err(invalid(format!("{shape}, found a port that is no number from 1 to 65535"))
+                .with("host", host)
+                .with("port", port));
+        }
+        brokers.push(format!("{host}:{port}"));
+    }
+    // Two addresses of one cluster are one, in whatever order its brokers are named.
+    brokers.sort();
+    brokers.dedup();
+    Ok(brokers.join(","))
+}
+
+/// How the client logs in; none where it does not.
+fn mechanism(settings: &Settings, secure: bool, bootstrap: &str) -> Result<Option<&'static str>> {
+    let has = |name| settings.names().any(|set| set == name);
+    if has("user") != has("password") {
+        return Err(invalid("expected `user` and `password` together, found one of them alone"));
+    }
+    let words = [
+        ("SCRAM-SHA-512", "SCRAM-SHA-512"),
+        ("SCRAM-SHA-256", "SCRAM-SHA-256"),
+        ("PLAIN", "PLAIN"),
+    ];
+    let chosen = settings.choice("sasl_mechanism", &words)?;
+    if !has("user") {
+        return match chosen {
+            None => Ok(None),
+            Some(_) => Err(invalid("expected `user` and `password` with `sasl_mechanism`, found neither")),
+        };
+    }
+    let mechanism = chosen.unwrap_or("SCRAM-SHA-512");
+    let local = |broker: &str| {
+        let host = broker.rsplit_once(':').map_or(broker, |(host, _)| host);
+        host == "localhost" || host == "[::1]" || host.starts_with("127.")
+    };
+    if mechanism == "PLAIN" && !secure && !bootstrap.split(',').all(local) {
+        return Err(invalid(
+            "`sasl_mechanism: PLAIN` sends the password as it is; use `kafka+tls://`, or a SCRAM mechanism",
+        ));
+    }
+    Ok(Some(mechanism))
+}
+
+/// A topic's name, or a pattern of names.
+fn channel(name: &str) -> Result<Channel> {
+    if name.starts_with('^') {
+        if name.len() > 1024 || name.contains('\0') {
+            return Err(invalid("expected a pattern of at most 1,024 bytes without a NUL"));
+        }
+        return regex::RegexBuilder::new(name)
+            .size_limit(1 << 20)
+            .build()
+            .map(|pattern| Channel::Pattern(name.to_owned(), pattern))
+            .map_err(|cause| invalid("expected a regular expression behind `^`").caused_by(cause));
+    }
+    topic(name)?;
+    Ok(Channel::Topic(name.to_owned()))
+}
+
+/// Whether a topic can have this name.
+pub(crate) fn topic(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.chars().all(plain) {
+        return Err(invalid(
+            "expected a topic's name of 1 to 249 letters, digits, `.`, `_` and `-`, or a pattern that begins with `^`",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! A message as a record, and back: key, value and headers are bytes in both, and the time is a record's own.
+//!
+//! A record's header may have any value and any name, with one exception on this side: the client reads and writes names
+//! as C strings, so a NUL in one cannot pass.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use dunlin_core::carried::{self, Part, Table, Way};
+use dunlin_core::message::{Headers, Message};
+use dunlin_core::messaging::Outgoing;
+use dunlin_core::{Error, ErrorKind, HeaderValues, Result};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, Timestamp};
+
+/// Where a record has the parts of a message.
+pub(crate) const CARRIES: &Table = &[
+    (Part::Tombstone, Way::Own("no value")),
+    (Part::Key, Way::Own("record key")),
+    (Part::Id, Way::Header),
+    (Part::Time, Way::Own("record time, in milliseconds")),
+    (Part::ContentType, Way::Header),
+    (Part::ContentEncoding, Way::Header),
+    (Part::Kind, Way::Header),
+    (Part::CorrelationId, Way::Header),
+    (Part::ReplyTo, Way::Header),
+    (Part::Priority, Way::Header),
+    (Part::Expiry, Way::Header),
+    (Part::Address, Way::Own("topic")),
+    (Part::Dedup, Way::Header),
+    (Part::Headers, Way::Own("record headers")),
+    (Part::BinaryHeaders, Way::Own("record headers")),
+    (Part::RepeatedHeaders, Way::Own("record headers")),
+];
+
+const OWN: &[Part] = &[Part::Tombstone, Part::Key, Part::Address, Part::Time];
+/// A time that a record cannot hold exactly goes as a header beside it.
+const OWN_BUT_TIME: &[Part] = &[Part::Tombstone, Part::Key, Part::Address];
+
+/// What of a message goes into a record beside key and value.
+pub(crate) struct Record {
+    /// Milliseconds since 1970; none lets the client set the time of sending.
+    pub(crate) time: Option<i64>,
+    pub(crate) headers: Headers,
+}
+
+/// The record of a message.
+///
+/// # Errors
+/// A header's name with a NUL in it, unless it may be escaped.
+pub(crate) fn record(outgoing: &Outgoing, escape: bool) -> Result<Record> {
+    let time = outgoing.message.timestamp.and_then(milliseconds);
+    let exact = outgoing.message.timestamp.is_none() || time.is_some_and(|(_, exact)| exact);
+    let own = if exact { OWN } else { OWN_BUT_TIME };
+    let mut headers = carried::pack(outgoing, own, HeaderValues::Binary);
+    if headers.iter().any(|(name, _)| !fits(name)) {
+        if !escape && !outgoing.escape {
+            return Err(Error::new(
+                ErrorKind::HeaderNotRepresentable,
+                "send",
+                "expected header names without a NUL, found one; set `headers: escape` at this end to carry it encoded",
+            ));
+        }
+        headers = carried::escape(&headers, |name, _, _| fits(name));
+    }
+    Ok(Record {
+        time: time.map(|(milliseconds, _)| milliseconds),
+        headers,
+    })
+}
+
+fn fits(name: &str) -> bool {
+    !name.contains('\0')
+}
+
+/// A time as a record has it, and whether nothing of it is lost. The client takes 0 for the moment of sending, and a
+/// broker none from before 1970.
+fn milliseconds(time: SystemTime) -> Option<(i64, bool)> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    let whole = i64::try_from(since.as_millis()).ok().filter(|whole| *whole > 0)?;
+    Some((whole, since.subsec_nanos() % 1_000_000 == 0))
+}
+
+/// The client's own form of headers; none where there are none, which spares the record its list.
+pub(crate) fn owned(headers: &Headers) -> Option<OwnedHeaders> {
+    if headers.is_empty() {
+        return None;
+    }
+    let list = OwnedHeaders::new_with_capacity(headers.len());
+    Some(headers.iter().fold(list, |list, (name, value)| {
+        list.insert(Header {
+            key: name,
+            value: Some(&**value),
+        })
+    }))
+}
+
+/// The message of a record that was fetched.
+///
+/// A header without a value becomes one of zero bytes.
+///
+/// # Errors
+/// A header's name that is not UTF-8: the client cannot hand it out, and leaving the header out would change the message.
+pub(crate) fn message(record: &BorrowedMessage<'_>) -> Result<Message> {
+    let mut message = Message::default();
+    message.payload = record.payload().map(Bytes::copy_from_slice);
+    message.key = record.key().map(Bytes::copy_from_slice);
+    message.timestamp = match record.timestamp() {
+        Timestamp::NotAvailable => None,
+        Timestamp::CreateTime(time) | Timestamp::LogAppendTime(time) => u64::try_from(time)
+            .ok()
+            .map(|time| UNIX_EPOCH + Duration::from_millis(time)),
+    };
+    if let Some(headers) = record.headers() {
+        // The client's binding panics at a name that is not UTF-8, and offers no other way to read it.
+        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            (0..headers.count())
+                .map(|place| {
+                    let header = headers.get(place);
+                    (header.key, header.value.map_or_else(Bytes::new, Bytes::copy_from_slice))
+                })
+                .collect::<Headers>()
+        }));
+        message.headers = read.map_err(|_| {
+            Error::new(
+                ErrorKind::Damaged,
+                "receive",
+                "expected header names in UTF-8, found a record with another; move the group behind it to go on",
+            )
+            .with("topic", record.topic())
+            .with("partition", record.partition())
+            .with("offset", record.offset())
+        })?;
+        carried::unpack(&mut message, OWN_BUT_TIME);
+    }
+    Ok(message)
+}
+
+/// How many bytes a batch of this one record has, as the broker counts them against `max.message.bytes`.
+pub(crate) fn batch_size(message: &Message, headers: &Headers) -> usize {
+    let field = |length: Option<usize>| match length {
+        Some(length) => varint(length) + length,
+        None => 1,
+    };
+    let list: usize = headers
+        .iter()
+        .map(|(name, value)| field(Some(name.len())) + field(Some(value.len())))
+        .sum();
+    // Attributes, the difference of the time and of the offset are a byte each in the first record of a batch.
+    let record = 3
+        + field(message.key.as_ref().map(Bytes::len))
+        + field(message.payload.as_ref().map(Bytes::len))
+        + varint(headers.len())
+        + list;
+    BATCH_HEADER + varint(record) + record
+}
+
+/// The bytes in front of the records of a batch of format 2.
+const BATCH_HEADER: usize = 61;
+
+/// The bytes of a number in zigzag encoding.
+fn varint(number: usize) -> usize {
+    let bits = usize::BITS - number.leading_zeros() + 1;
+    bits.div_ceil(7).max(1) as usize
+}
+
+#[cfg(test)]
+mod tests;
