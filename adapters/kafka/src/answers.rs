@@ -129,10 +129,12 @@ impl ProducerContext for Reports {
         let answer = match result {
             Ok(stored) => {
                 self.listener.trouble.over();
-                Ok(match self.position(stored.topic(), stored.partition(), stored.offset()) {
-                    Some(position) => Receipt::at(position),
-                    None => Receipt::stored(),
-                })
+                Ok(
+                    match self.position(stored.topic(), stored.partition(), stored.offset()) {
+                        Some(position) => Receipt::at(position),
+                        None => Receipt::stored(),
+                    },
+                )
             }
             Err((error, message)) => Err(self.refused(error).with("topic", message.topic())),
         };

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::client::{self, Listener};
 use crate::config::{Channel, End};
-use crate::error::{classify, invalid, of_code, code};
+use crate::error::{classify, code, invalid, of_code};
 use crate::headers;
 use crate::lane::{LaneState, Partition};
 use crate::offsets;
@@ -73,14 +73,20 @@ pub(crate) fn look(
         ends: (!follow).then_some(ends),
         token: 0,
     };
-    let spawned = thread::Builder::new().name("dunlin-kafka-browse".to_owned()).spawn(move || eye.run());
+    let spawned = thread::Builder::new()
+        .name("dunlin-kafka-browse".to_owned())
+        .spawn(move || eye.run());
     match spawned {
         Ok(_) => Ok(Onlooker {
             messages: receiver,
             closed,
         }),
-        Err(cause) => Err(Error::new(ErrorKind::Io, "browse", "expected a thread to look with, the system gives none")
-            .caused_by(cause)),
+        Err(cause) => Err(Error::new(
+            ErrorKind::Io,
+            "browse",
+            "expected a thread to look with, the system gives none",
+        )
+        .caused_by(cause)),
     }
 }
 

@@ -23,7 +23,10 @@ use crate::options;
 fn basic(config: &Config, end: Option<&End>) -> Result<ClientConfig> {
     let mut client = ClientConfig::new();
     // Only half-open connections wait for this long. A fetch adds the half second that the broker may collect.
-    let socket = config.liveness_timeout.mul_f32(0.6).max(Duration::from_millis(1_000));
+    let socket = config
+        .liveness_timeout
+        .mul_f32(0.6)
+        .max(Duration::from_millis(1_000));
     client
         .set("bootstrap.servers", &config.bootstrap)
         .set("client.id", "dunlin")
@@ -33,7 +36,11 @@ fn basic(config: &Config, end: Option<&End>) -> Result<ClientConfig> {
         .set("socket.nagle.disable", "true")
         .set(
             "socket.connection.setup.timeout.ms",
-            config.connect_timeout.max(Duration::from_secs(1)).as_millis().to_string(),
+            config
+                .connect_timeout
+                .max(Duration::from_secs(1))
+                .as_millis()
+                .to_string(),
         )
         .set("reconnect.backoff.max.ms", "2000")
         // A broker that closes an idle connection is no news.
@@ -137,7 +144,9 @@ pub(crate) fn producer(config: &Config, end: &End, limit: usize) -> Result<Clien
     producing(&mut client, end)?;
     // A batch above the topic's limit is refused as a whole, and the client does not divide it.
     let batch = end.options.number("batch.size")?.unwrap_or(1_000_000);
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX).clamp(1_000, 1_000_000_000);
+    let limit = u64::try_from(limit)
+        .unwrap_or(u64::MAX)
+        .clamp(1_000, 1_000_000_000);
     client
         .set("message.max.bytes", limit.to_string())
         .set("batch.size", batch.min(limit).to_string());
@@ -242,7 +251,9 @@ impl Asker {
     /// # Errors
     /// There is no such topic, or nobody answers.
     pub(crate) fn partitions(&self, operation: &'static str, topic: &str) -> Result<Vec<i32>> {
-        let metadata = self.ask(operation, |client, limit| client.fetch_metadata(Some(topic), limit))?;
+        let metadata = self.ask(operation, |client, limit| {
+            client.fetch_metadata(Some(topic), limit)
+        })?;
         let found = partitions(&metadata, topic);
         found
             .map_err(|code| crate::error::of_code(operation, code))?
@@ -258,7 +269,11 @@ impl Asker {
             .iter()
             .filter(|topic| topic.error().is_none())
             .map(|topic| {
-                let partitions = topic.partitions().iter().map(|partition| partition.id()).collect();
+                let partitions = topic
+                    .partitions()
+                    .iter()
+                    .map(|partition| partition.id())
+                    .collect();
                 (topic.name().to_owned(), partitions)
             })
             .collect();
@@ -340,7 +355,11 @@ fn partitions(
     if let Some(error) = topic.error() {
         return Err(error.into());
     }
-    let mut partitions: Vec<_> = topic.partitions().iter().map(|partition| partition.id()).collect();
+    let mut partitions: Vec<_> = topic
+        .partitions()
+        .iter()
+        .map(|partition| partition.id())
+        .collect();
     partitions.sort_unstable();
     Ok((!partitions.is_empty()).then_some(partitions))
 }

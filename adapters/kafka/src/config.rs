@@ -12,7 +12,7 @@ use dunlin_core::{Capabilities, HeaderValues, Limits, Result};
 use regex::Regex;
 
 use crate::error::invalid;
-use crate::headers::CARRIES;
+use crate::headers::{CARRIES, largest_payload};
 use crate::options;
 
 /// What people are told about this system.
@@ -44,7 +44,11 @@ const SETTINGS: &[SettingFact] = &joined();
 
 const OWN: &[SettingFact] = &[
     system("user", "none", "The name to log in with, by SASL."),
-    system("password", "none", "The password of `user`; a reference to a secret, read again at each connection."),
+    system(
+        "password",
+        "none",
+        "The password of `user`; a reference to a secret, read again at each connection.",
+    ),
     system(
         "sasl_mechanism",
         "SCRAM-SHA-512",
@@ -55,9 +59,17 @@ const OWN: &[SettingFact] = &[
         "the system's authorities",
         "A PEM file with the authorities that the brokers' certificates are checked against.",
     ),
-    system("tls_certificate", "none", "A PEM file with this client's own certificate."),
+    system(
+        "tls_certificate",
+        "none",
+        "A PEM file with this client's own certificate.",
+    ),
     system("tls_key", "none", "The PEM file of its key."),
-    system("connect_timeout_ms", "10000", "How many milliseconds a connection, or a question to the brokers, may take."),
+    system(
+        "connect_timeout_ms",
+        "10000",
+        "How many milliseconds a connection, or a question to the brokers, may take.",
+    ),
     system(
         "liveness_timeout_ms",
         "15000",
@@ -73,9 +85,21 @@ const OWN: &[SettingFact] = &[
         "10000",
         "After how many milliseconds a message that the brokers have not confirmed is in doubt.",
     ),
-    end("topology", "verify", "`verify` expects the topic to be there, `create` makes it where it is missing."),
-    end("partitions", "1", "With `topology: create`, how many partitions the topic gets."),
-    end("replication", "the broker's default", "With `topology: create`, on how many brokers each partition is kept."),
+    end(
+        "topology",
+        "verify",
+        "`verify` expects the topic to be there, `create` makes it where it is missing.",
+    ),
+    end(
+        "partitions",
+        "1",
+        "With `topology: create`, how many partitions the topic gets.",
+    ),
+    end(
+        "replication",
+        "the broker's default",
+        "With `topology: create`, on how many brokers each partition is kept.",
+    ),
     end(
         "headers",
         "refuse",
@@ -168,10 +192,10 @@ impl Config {
         let sasl = mechanism(&settings, secure, &bootstrap)?;
         for name in ["tls_ca", "tls_certificate", "tls_key"] {
             if !secure && settings.names().any(|set| set == name) {
-                return Err(
-                    invalid("expected `kafka+tls://` with a certificate, found `kafka://`, which uses none")
-                        .with("setting", name),
-                );
+                return Err(invalid(
+                    "expected `kafka+tls://` with a certificate, found `kafka://`, which uses none",
+                )
+                .with("setting", name));
             }
         }
         let has = |name| settings.names().any(|set| set == name);
@@ -211,7 +235,8 @@ impl Config {
             .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name));
         if let Some(fact) = misplaced {
             return Err(
-                invalid("expected this setting at the system, found it at one end").with("setting", fact.name)
+                invalid("expected this setting at the system, found it at one end")
+                    .with("setting", fact.name),
             );
         }
         let channel = channel(&endpoint.channel).map_err(|error| error.with("channel", &endpoint.channel))?;
@@ -257,7 +282,10 @@ impl Config {
 
     /// The path of a certificate's file.
     pub(crate) fn file(&self, name: &str) -> Result<Option<PathBuf>> {
-        Ok(self.settings.get(name)?.map(|path| self.base.join(Path::new(&path))))
+        Ok(self
+            .settings
+            .get(name)?
+            .map(|path| self.base.join(Path::new(&path))))
     }
 }
 
@@ -267,7 +295,7 @@ impl End {
         let limit = payload.unwrap_or_else(|| self.message_max());
         Resolved::new(
             CAPABILITIES,
-            Limits::default().payload(limit.saturating_sub(HEADER_ROOM)),
+            Limits::default().payload(largest_payload(limit)),
             identity,
             format!("kafka:{cluster}/{}", self.channel.name()),
             CARRIES,
@@ -277,13 +305,10 @@ impl End {
     /// The most bytes of a message where the topic does not tell.
     pub(crate) fn message_max(&self) -> usize {
         let set = self.options.number("message.max.bytes").ok().flatten();
-        set.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(1_000_000)
+        set.and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(1_000_000)
     }
 }
-
-/// What is left for key and headers below the largest message when a payload's limit is told; the sender itself counts
-/// each message exactly.
-const HEADER_ROOM: usize = 16 << 10;
 
 impl Channel {
     pub(crate) fn name(&self) -> &str {
@@ -335,9 +360,11 @@ fn brokers(rest: &str) -> Result<String> {
             return Err(invalid(format!("{shape}, found a host that cannot be one")).with("host", host));
         }
         if port.parse::<u16>().ok().is_none_or(|port| port == 0) {
-            return Err(invalid(format!("{shape}, found a port that is no number from 1 to 65535"))
-                .with("host", host)
-                .with("port", port));
+            return Err(
+                invalid(format!("{shape}, found a port that is no number from 1 to 65535"))
+                    .with("host", host)
+                    .with("port", port),
+            );
         }
         brokers.push(format!("{host}:{port}"));
     }
@@ -351,7 +378,9 @@ fn brokers(rest: &str) -> Result<String> {
 fn mechanism(settings: &Settings, secure: bool, bootstrap: &str) -> Result<Option<&'static str>> {
     let has = |name| settings.names().any(|set| set == name);
     if has("user") != has("password") {
-        return Err(invalid("expected `user` and `password` together, found one of them alone"));
+        return Err(invalid(
+            "expected `user` and `password` together, found one of them alone",
+        ));
     }
     let words = [
         ("SCRAM-SHA-512", "SCRAM-SHA-512"),
@@ -362,7 +391,9 @@ fn mechanism(settings: &Settings, secure: bool, bootstrap: &str) -> Result<Optio
     if !has("user") {
         return match chosen {
             None => Ok(None),
-            Some(_) => Err(invalid("expected `user` and `password` with `sasl_mechanism`, found neither")),
+            Some(_) => Err(invalid(
+                "expected `user` and `password` with `sasl_mechanism`, found neither",
+            )),
         };
     }
     let mechanism = chosen.unwrap_or("SCRAM-SHA-512");

@@ -57,7 +57,9 @@ pub(crate) fn classify(operation: &'static str, error: &KafkaError) -> Error {
         (None, KafkaError::Subscription(reason)) => Error::new(
             ErrorKind::InvalidSetting,
             operation,
-            format!("expected the name of a topic or a pattern that begins with `^`, the client says: {reason}"),
+            format!(
+                "expected the name of a topic or a pattern that begins with `^`, the client says: {reason}"
+            ),
         ),
         (None, other) => Error::new(
             ErrorKind::Internal,
@@ -122,7 +124,9 @@ fn sentence(code: Code) -> (ErrorKind, &'static str) {
             ErrorKind::AccessDenied,
             "this `user` may not join the group; grant Read on it, or choose another `group`",
         ),
-        Code::ClusterAuthorizationFailed | Code::TransactionalIdAuthorizationFailed | Code::PolicyViolation => (
+        Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed
+        | Code::PolicyViolation => (
             ErrorKind::AccessDenied,
             "this `user` lacks a right on the cluster (IdempotentWrite to send to a broker before 2.8, Create to make topics)",
         ),

@@ -49,9 +49,14 @@ pub(crate) enum Pushed {
     /// Its partition is not this consumer's any more; whoever has it now reads the record.
     Stray,
     /// Records between the one expected and this one are not there: deleted, compacted away, or no messages.
-    Jumped { expected: i64, lane: Lane },
+    Jumped {
+        expected: i64,
+        lane: Lane,
+    },
     /// The log goes back: it was cut, or made anew. The old lane is lost, this record begins a new one.
-    Restarted { lost: Lane },
+    Restarted {
+        lost: Lane,
+    },
 }
 
 /// What there is to hand out.
@@ -70,7 +75,10 @@ impl Flight {
             lanes: BTreeMap::new(),
             places: HashMap::new(),
             out: HashMap::new(),
-            waiting: Room { messages: 0, bytes: 0 },
+            waiting: Room {
+                messages: 0,
+                bytes: 0,
+            },
             turn: 0,
         }
     }
@@ -79,7 +87,8 @@ impl Flight {
     pub(crate) fn begin(&mut self, partition: Partition) -> Lane {
         let number = LANES.fetch_add(1, Ordering::Relaxed);
         self.places.insert(partition.clone(), number);
-        self.lanes.insert(number, LaneState::new(partition, &self.cluster));
+        self.lanes
+            .insert(number, LaneState::new(partition, &self.cluster));
         Lane(number)
     }
 
@@ -90,7 +99,9 @@ impl Flight {
     }
 
     pub(crate) fn lanes(&mut self) -> impl Iterator<Item = (Lane, &mut LaneState)> {
-        self.lanes.iter_mut().map(|(number, state)| (Lane(*number), state))
+        self.lanes
+            .iter_mut()
+            .map(|(number, state)| (Lane(*number), state))
     }
 
     /// Stops handing out from these partitions, and says which lanes they are. What was not handed out is let go.
@@ -114,7 +125,10 @@ impl Flight {
 
     /// How many deliveries of these lanes are out.
     pub(crate) fn unsettled(&self, lanes: &[Lane]) -> usize {
-        self.out.values().filter(|held| lanes.contains(&Lane(held.lane))).count()
+        self.out
+            .values()
+            .filter(|held| lanes.contains(&Lane(held.lane)))
+            .count()
     }
 
     /// Forgets these lanes, and every token of theirs.

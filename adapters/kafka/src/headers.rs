@@ -116,7 +116,10 @@ pub(crate) fn message(record: &BorrowedMessage<'_>) -> Result<Message> {
             (0..headers.count())
                 .map(|place| {
                     let header = headers.get(place);
-                    (header.key, header.value.map_or_else(Bytes::new, Bytes::copy_from_slice))
+                    (
+                        header.key,
+                        header.value.map_or_else(Bytes::new, Bytes::copy_from_slice),
+                    )
                 })
                 .collect::<Headers>()
         }));
@@ -152,6 +155,19 @@ pub(crate) fn batch_size(message: &Message, headers: &Headers) -> usize {
         + varint(headers.len())
         + list;
     BATCH_HEADER + varint(record) + record
+}
+
+/// The most bytes a payload may have, alone in its message, so that its batch has at most `limit`.
+pub(crate) fn largest_payload(limit: usize) -> usize {
+    let mut payload = limit.saturating_sub(BATCH_HEADER + 5);
+    let size = |payload: usize| {
+        let record = 5 + varint(payload) + payload;
+        BATCH_HEADER + varint(record) + record
+    };
+    while payload > 0 && size(payload) > limit {
+        payload -= 1;
+    }
+    payload
 }
 
 /// The bytes in front of the records of a batch of format 2.

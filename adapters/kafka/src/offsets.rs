@@ -33,7 +33,9 @@ pub(crate) fn begin<C: ConsumerContext>(
         return Ok(());
     }
     let failed = |error: KafkaError| classify("receiver", &error);
-    let known = consumer.committed_offsets(list(partitions, Offset::Invalid)?, limit).map_err(failed)?;
+    let known = consumer
+        .committed_offsets(list(partitions, Offset::Invalid)?, limit)
+        .map_err(failed)?;
     let new: Vec<Partition> = known
         .elements()
         .iter()
@@ -48,13 +50,20 @@ pub(crate) fn begin<C: ConsumerContext>(
     }
     let places = match start {
         Start::Earliest => return Ok(()),
-        Start::Latest => consumer.offsets_for_times(list(&new, Offset::End)?, limit).map_err(failed)?,
+        Start::Latest => consumer
+            .offsets_for_times(list(&new, Offset::End)?, limit)
+            .map_err(failed)?,
         Start::Time(time) => of_time(consumer, &new, *time, limit)?,
         Start::Position(position) => of_position(&new, position, cluster)?,
     };
     match consumer.commit(&places, CommitMode::Sync) {
         Ok(()) => Ok(()),
-        Err(error) if matches!(code(&error), Some(Code::UnknownMemberId | Code::RebalanceInProgress | Code::IllegalGeneration)) => {
+        Err(error)
+            if matches!(
+                code(&error),
+                Some(Code::UnknownMemberId | Code::RebalanceInProgress | Code::IllegalGeneration)
+            ) =>
+        {
             tracing::info!("the group has members already; it begins where they do");
             Ok(())
         }
@@ -84,7 +93,9 @@ pub(crate) fn of_time<C: ConsumerContext>(
         .cloned()
         .collect();
     if !later.is_empty() {
-        let ends = consumer.offsets_for_times(list(&later, Offset::End)?, limit).map_err(failed)?;
+        let ends = consumer
+            .offsets_for_times(list(&later, Offset::End)?, limit)
+            .map_err(failed)?;
         for element in ends.elements() {
             found
                 .set_partition_offset(element.topic(), element.partition(), element.offset())
@@ -95,7 +106,11 @@ pub(crate) fn of_time<C: ConsumerContext>(
 }
 
 /// One partition begins at the position; the others, which it says nothing about, at their start.
-pub(crate) fn of_position(partitions: &[Partition], position: &Position, cluster: &str) -> Result<TopicPartitionList> {
+pub(crate) fn of_position(
+    partitions: &[Partition],
+    position: &Position,
+    cluster: &str,
+) -> Result<TopicPartitionList> {
     let mut places = TopicPartitionList::new();
     for partition in partitions {
         if *log_name(cluster, &partition.topic, partition.number) == *position.log {
@@ -118,9 +133,16 @@ pub(crate) fn of_position(partitions: &[Partition], position: &Position, cluster
 }
 
 /// Learns where the group stands in partitions that were just assigned, and tells what was deleted before it was read.
-pub(crate) fn look<C: ConsumerContext>(consumer: &BaseConsumer<C>, shared: &Shared, partitions: &[Partition]) {
-    let committed = list(partitions, Offset::Invalid)
-        .and_then(|list| consumer.committed_offsets(list, SHORT).map_err(|error| classify("receive", &error)));
+pub(crate) fn look<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    shared: &Shared,
+    partitions: &[Partition],
+) {
+    let committed = list(partitions, Offset::Invalid).and_then(|list| {
+        consumer
+            .committed_offsets(list, SHORT)
+            .map_err(|error| classify("receive", &error))
+    });
     let committed = match committed {
         Ok(committed) => committed,
         Err(error) => {
@@ -156,8 +178,11 @@ pub(crate) fn tell_gaps<C: ConsumerContext>(
         return;
     }
     let partitions: Vec<_> = places.iter().map(|(partition, _)| partition.clone()).collect();
-    let starts = list(&partitions, Offset::Beginning)
-        .and_then(|list| consumer.offsets_for_times(list, SHORT).map_err(|error| classify("receive", &error)));
+    let starts = list(&partitions, Offset::Beginning).and_then(|list| {
+        consumer
+            .offsets_for_times(list, SHORT)
+            .map_err(|error| classify("receive", &error))
+    });
     let starts = match starts {
         Ok(starts) => starts,
         Err(error) => {
@@ -170,8 +195,13 @@ pub(crate) fn tell_gaps<C: ConsumerContext>(
         if let Some(Offset::Offset(first)) = start.map(|element| element.offset())
             && first > *place
         {
-            tracing::warn!(topic = &*partition.topic, partition = partition.number, from = place, to = first,
-                "records were deleted before they were read");
+            tracing::warn!(
+                topic = &*partition.topic,
+                partition = partition.number,
+                from = place,
+                to = first,
+                "records were deleted before they were read"
+            );
             let mut flight = shared.flight();
             if let Some((_, state)) = flight.lane(partition) {
                 // What is told is not told again when the first record behind the gap comes.

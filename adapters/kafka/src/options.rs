@@ -175,9 +175,7 @@ pub(crate) fn refused(name: &str) -> Option<&'static str> {
         "enable.ssl.certificate.verification" | "ssl.endpoint.identification.algorithm" => {
             "the broker's certificate is always checked; name its authority with `tls_ca`"
         }
-        "socket.timeout.ms" | "socket.keepalive.enable" | "socket.max.fails" => {
-            "set `liveness_timeout_ms`"
-        }
+        "socket.timeout.ms" | "socket.keepalive.enable" | "socket.max.fails" => "set `liveness_timeout_ms`",
         "socket.connection.setup.timeout.ms" => "set `connect_timeout_ms`",
         _ => return None,
     })

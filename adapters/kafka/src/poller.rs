@@ -58,6 +58,7 @@ impl Recipe {
             shared: Arc::clone(&self.shared),
             listener: Listener::default(),
             changed: AtomicBool::new(false),
+            expelled: AtomicBool::new(false),
         };
         settings
             .create_with_context(context)
@@ -123,7 +124,8 @@ fn run(recipe: &Recipe, first: GroupConsumer) {
 
 /// The same error once more, for a second listener.
 fn classify_again(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
+    let mut copy =
+        Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
     for (_, value) in error.context() {
         copy = copy.with("client", value);
     }
@@ -142,8 +144,13 @@ fn tell(shared: &Shared, error: &dyn Fn() -> Error) {
 fn pause(shared: &Shared, failures: &mut u32) {
     use std::hash::{BuildHasher, Hasher};
     *failures = failures.saturating_add(1);
-    let longest = Duration::from_millis(250).saturating_mul(1 << (*failures).min(6)).min(PAUSE);
-    let chance = std::collections::hash_map::RandomState::new().build_hasher().finish() % 50;
+    let longest = Duration::from_millis(250)
+        .saturating_mul(1 << (*failures).min(6))
+        .min(PAUSE);
+    let chance = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+        % 50;
     let percent = u32::try_from(chance).unwrap_or(0) + 50;
     let end = Instant::now() + longest * percent / 100;
     while !shared.is_closing() && Instant::now() < end {
@@ -197,10 +204,6 @@ impl<'a> Polling<'a> {
             let mut idle = self.poll_group()?;
             if self.consumer.context().changed.swap(false, Ordering::AcqRel) {
                 self.follow_assignment();
-                if std::mem::take(&mut self.returning) {
-                    self.shared().events.tell(Event::Reconnected);
-                    self.unwell = true;
-                }
                 idle = false;
             }
             match self.read()? {
@@ -298,15 +301,22 @@ impl<'a> Polling<'a> {
     fn take_in(&mut self, partition: &Partition, record: &BorrowedMessage<'_>) -> Result<()> {
         let message = headers::message(record)?;
         let offset = record.offset();
-        let pushed = self.shared().flight().push(partition, Fetched { offset, message });
+        let pushed = self
+            .shared()
+            .flight()
+            .push(partition, Fetched { offset, message });
         match pushed {
             Pushed::Taken | Pushed::Stray => {}
             Pushed::Jumped { expected, .. } => {
                 self.jumps.entry(partition.clone()).or_insert(expected);
             }
             Pushed::Restarted { lost } => {
-                tracing::warn!(topic = &*partition.topic, partition = partition.number, offset,
-                    "the log of a partition goes back: it was cut, or the topic was made anew");
+                tracing::warn!(
+                    topic = &*partition.topic,
+                    partition = partition.number,
+                    offset,
+                    "the log of a partition goes back: it was cut, or the topic was made anew"
+                );
                 self.shared().events.tell(Event::LanesLost { lanes: vec![lost] });
                 self.shared().events.tell(Event::Gap {
                     channel: partition.topic.to_string(),
@@ -338,7 +348,9 @@ impl<'a> Polling<'a> {
             }
             _ => {
                 self.unwell = true;
-                tell(self.shared(), &|| crate::error::of_code("receive", code).with("channel", self.recipe.end.channel.name()));
+                tell(self.shared(), &|| {
+                    crate::error::of_code("receive", code).with("channel", self.recipe.end.channel.name())
+                });
             }
         }
         Ok(())
@@ -362,7 +374,9 @@ impl<'a> Polling<'a> {
             if self.queues.contains_key(&partition) {
                 continue;
             }
-            let queue = self.consumer.split_partition_queue(&partition.topic, partition.number);
+            let queue = self
+                .consumer
+                .split_partition_queue(&partition.topic, partition.number);
             if let Some(mut queue) = queue {
                 let thread = thread::current();
                 queue.set_nonempty_callback(move || thread.unpark());
@@ -372,6 +386,12 @@ impl<'a> Polling<'a> {
         }
         if !new.is_empty() {
             offsets::look(&self.consumer, self.shared(), &new);
+        }
+        let expelled = &self.consumer.context().expelled;
+        if !self.queues.is_empty()
+            && (expelled.swap(false, Ordering::AcqRel) | std::mem::take(&mut self.returning))
+        {
+            self.shared().events.tell(Event::Reconnected);
         }
         self.well();
         self.shared().news.notify_waiters();

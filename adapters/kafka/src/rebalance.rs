@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use dunlin_core::messaging::{Event, Events, Lane, Revoked};
 use dunlin_core::Error;
+use dunlin_core::messaging::{Event, Events, Lane, Revoked};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
@@ -81,7 +81,10 @@ impl Shared {
     }
 
     pub(crate) fn commit_failure(&self) -> Option<Error> {
-        self.commit_failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.commit_failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     pub(crate) fn polled_by(&self, thread: Thread) {
@@ -122,6 +125,8 @@ pub(crate) struct GroupContext {
     pub(crate) listener: Listener,
     /// Partitions have come or gone since the last look.
     pub(crate) changed: AtomicBool,
+    /// The membership was lost, and is not back yet.
+    pub(crate) expelled: AtomicBool,
 }
 
 impl ClientContext for GroupContext {
@@ -187,8 +192,10 @@ impl GroupContext {
         if lanes.is_empty() {
             return;
         }
+        let lost = consumer.assignment_lost();
+        self.expelled.fetch_or(lost, Ordering::AcqRel);
         // Lost partitions have an owner already, and a receiver that closes settles nothing any more.
-        if !consumer.assignment_lost() && !self.shared.is_closing() && self.shared.flight().unsettled(&lanes) > 0 {
+        if !lost && !self.shared.is_closing() && self.shared.flight().unsettled(&lanes) > 0 {
             self.await_settlement(&lanes);
         }
         self.shared.store(consumer);

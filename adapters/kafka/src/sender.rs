@@ -89,7 +89,11 @@ impl KafkaSender {
         tokio::task::spawn_blocking(move || asker.partitions("send", &name))
             .await
             .map_err(|cause| lost("send", cause))??;
-        let limit = self.session.topic_limit(topic).await.unwrap_or_else(|| self.end.message_max());
+        let limit = self
+            .session
+            .topic_limit(topic)
+            .await
+            .unwrap_or_else(|| self.end.message_max());
         self.topics.insert(topic.to_owned(), limit);
         Ok(limit)
     }
@@ -224,7 +228,10 @@ impl Sender for KafkaSender {
                     if lines.iter().all(|known| !Arc::ptr_eq(&known.spent, &line.spent)) {
                         lines.push(line);
                     }
-                    if handed.as_ref().is_err_and(|error| error.kind() == ErrorKind::ChannelMissing) {
+                    if handed
+                        .as_ref()
+                        .is_err_and(|error| error.kind() == ErrorKind::ChannelMissing)
+                    {
                         self.topics.remove(&topic);
                     }
                     handed

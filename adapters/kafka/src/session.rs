@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dunlin_core::messaging::{
-    Browse, ChannelState, Declare, Endpoint, Events, Purpose, Receiver, Resolved, Sender, Session, Settler, Source,
-    Start, Target,
+    Browse, ChannelState, Declare, Endpoint, Events, Purpose, Receiver, Resolved, Sender, Session, Settler,
+    Source, Start, Target,
 };
 use dunlin_core::{Error, ErrorKind, Result};
 use rdkafka::consumer::Consumer;
@@ -160,10 +160,12 @@ impl KafkaSession {
         let found = consumer.committed_offsets(list, limit).map_err(failed)?;
         Ok(partitions
             .iter()
-            .map(|partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
-                Offset::Offset(next) => Some(next),
-                _ => None,
-            })
+            .map(
+                |partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
+                    Offset::Offset(next) => Some(next),
+                    _ => None,
+                },
+            )
             .collect())
     }
 
@@ -196,7 +198,8 @@ impl Session for KafkaSession {
             return Err(invalid("expected a topic to send to, found a pattern"));
         }
         let asked = end.clone();
-        self.blocking("verify", move |session| session.partitions("verify", &asked)).await?;
+        self.blocking("verify", move |session| session.partitions("verify", &asked))
+            .await?;
         let limit = match &end.channel {
             Channel::Topic(name) => self.topic_limit(name).await,
             Channel::Pattern(..) => None,
@@ -210,7 +213,8 @@ impl Session for KafkaSession {
             return Err(invalid("expected the name of a group, found none").with("setting", "group"));
         }
         let source = source.clone();
-        self.blocking("receiver", move |session| session.join(&source, end)).await
+        self.blocking("receiver", move |session| session.join(&source, end))
+            .await
     }
 
     async fn sender(&self, target: &Target) -> Result<Box<dyn Sender>> {
@@ -221,7 +225,8 @@ impl Session for KafkaSession {
     async fn inspect(&self, endpoint: &Endpoint, group: Option<&str>) -> Result<ChannelState> {
         let end = self.system.config.end(endpoint)?;
         let group = group.map(ToOwned::to_owned);
-        self.blocking("inspect", move |session| session.count(&end, group.as_deref())).await
+        self.blocking("inspect", move |session| session.count(&end, group.as_deref()))
+            .await
     }
 
     fn browse(&self) -> Option<&dyn Browse> {

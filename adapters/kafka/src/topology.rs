@@ -53,7 +53,9 @@ impl KafkaSession {
 
     fn options(&self) -> AdminOptions {
         let limit = self.system.config.connect_timeout;
-        AdminOptions::new().request_timeout(Some(limit)).operation_timeout(Some(limit))
+        AdminOptions::new()
+            .request_timeout(Some(limit))
+            .operation_timeout(Some(limit))
     }
 
     /// The largest batch that a topic takes, if its settings may be read.
@@ -83,11 +85,15 @@ impl Declare for KafkaSession {
             return Ok(Vec::new());
         }
         let Channel::Topic(name) = &end.channel else {
-            return Err(invalid("expected a topic to make, found a pattern; leave out `topology: create`"));
+            return Err(invalid(
+                "expected a topic to make, found a pattern; leave out `topology: create`",
+            ));
         };
         let asked = name.clone();
         let there = self
-            .blocking("topology", move |session| session.asker.partitions("topology", &asked))
+            .blocking("topology", move |session| {
+                session.asker.partitions("topology", &asked)
+            })
             .await;
         match there {
             Ok(_) => return Ok(Vec::new()),
@@ -96,14 +102,18 @@ impl Declare for KafkaSession {
         }
         let new = NewTopic::new(name, end.partitions, TopicReplication::Fixed(end.replication));
         let options = self.options();
-        let made = self.within("topology", self.admin()?.create_topics([&new], &options)).await?;
+        let made = self
+            .within("topology", self.admin()?.create_topics([&new], &options))
+            .await?;
         for result in made {
             match result {
                 Ok(_) => {}
                 // Two routes that begin at the same moment both find it missing.
                 Err((_, Code::TopicAlreadyExists)) => return Ok(Vec::new()),
                 Err((_, Code::InvalidReplicationFactor)) => {
-                    return Err(invalid("there are fewer brokers than `replication` asks for").with("topic", name));
+                    return Err(
+                        invalid("there are fewer brokers than `replication` asks for").with("topic", name)
+                    );
                 }
                 Err((_, code)) => return Err(of_code("topology", code).with("topic", name)),
             }
@@ -129,7 +139,9 @@ impl KafkaSession {
         loop {
             let asked = name.to_owned();
             let found = self
-                .blocking("topology", move |session| session.asker.partitions("topology", &asked))
+                .blocking("topology", move |session| {
+                    session.asker.partitions("topology", &asked)
+                })
                 .await;
             match found {
                 Ok(_) => return Ok(()),
