@@ -13,7 +13,8 @@ mod source_text;
 
 use std::fmt;
 
-pub use nearest::{did_you_mean, nearest};
+pub(crate) use nearest::suggestion;
+pub use nearest::{did_you_mean, meant, nearest};
 pub use source_text::{Place, SourceText, Span};
 
 /// How many findings are kept in full; those beyond it are only counted.

@@ -12,6 +12,7 @@ mod budget;
 mod functions;
 mod guard;
 mod rewrite;
+mod syntax;
 mod uses;
 mod values;
 

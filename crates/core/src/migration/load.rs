@@ -26,8 +26,9 @@ pub use name::{MOST_ID_BYTES, is_migration_name, natural_order};
 pub use resolver::{MemoryResolver, ResolveError, Resolver};
 pub use schema::json_schema;
 
-use crate::finding::{Finding, Findings, Place};
+use crate::finding::{Finding, Findings, Place, meant, nearest};
 use crate::migration::document::DuplicateNames;
+use crate::migration::op::is_operation;
 use crate::source::{self, Format, Node};
 
 /// Reads a migration, or a bare transformation file as one, with all files that it points to.
@@ -38,6 +39,35 @@ pub(crate) fn draft(entry: &str, resolver: &dyn Resolver, findings: &mut Finding
     let errors = findings.errors();
     let draft = Loader::new(resolver, findings).migration(entry, None, true);
     if findings.errors() == errors { draft } else { None }
+}
+
+/// Whether a file that was read is meant as a migration or as a file of transformations, misspelt or not.
+///
+/// One known field is enough, or a field that is near to one, or a bare list of transformations. A field of `others`, or one
+/// that is nearer to them, says that it is something else.
+pub fn is_meant_as_migration(node: &Node, others: &[&str]) -> bool {
+    if let Some(elements) = node.elements() {
+        let is_entry = |node: &Node| {
+            let names = || {
+                node.members()
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|member| member.name.text())
+            };
+            names().any(|name| is_operation(name) || ["file", "directory"].contains(&name))
+        };
+        return elements.iter().any(is_entry);
+    }
+    const FIELDS: [&str; 2] = ["migration", "transformations"];
+    let names = || {
+        let members = node.members().unwrap_or_default();
+        members.iter().filter_map(|member| member.name.text())
+    };
+    if FIELDS.iter().any(|field| node.member(field).is_some()) {
+        return true;
+    }
+    let is_something_else = names().any(|name| nearest(name, others.iter().copied()).is_some());
+    !is_something_else && names().any(|name| !meant(name, FIELDS).is_empty())
 }
 
 /// The state of one loading: what was seen so far.
@@ -66,6 +96,13 @@ impl<'resolver, 'findings> Loader<'resolver, 'findings> {
     /// Reads a migration file, or a bare transformation file as a migration.
     fn migration(&mut self, file: &str, pointer: Option<&Place>, may_lead_down: bool) -> Option<Draft> {
         let node = self.tree(file, pointer)?;
+        if node.elements().is_some() {
+            let message = "expected an object with `transformations`, found a list";
+            let help = "write `transformations:` into a line above it";
+            self.findings
+                .push(Finding::error(&node.place, message).help(help));
+            return None;
+        }
         if !may_lead_down && node.member("direction").and_then(Node::text) == Some("down") {
             let place = pointer.unwrap_or(&node.place);
             self.findings.error(

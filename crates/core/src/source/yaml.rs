@@ -3,10 +3,13 @@
 //! Only what JSON can hold comes out. Everything else that YAML offers is refused with a finding that says what to
 //! write instead, and the reading goes on; a fault of the grammar ends it.
 
+mod fault;
+
 use std::collections::HashMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as ParserSpan, Tag};
 
+use self::fault::Fault;
 use super::core_schema::resolve;
 use super::{Content, MOST_COPIED_BYTES, MOST_DEPTH, Member, Node, report_duplicates};
 use crate::finding::{Finding, Findings, Place, SourceText, Span};
@@ -260,39 +263,26 @@ impl Builder<'_, '_> {
 
     /// Reports a fault of the grammar, and gives up.
     fn refuse(&mut self, error: &ScanError) -> Option<Node> {
-        let offset = error
-            .marker()
-            .byte_offset()
-            .unwrap_or(0)
-            .min(self.source.text().len());
-        let length = self
-            .source
-            .text()
-            .get(offset..)
+        let text = self.source.text();
+        let mut offset = error.marker().byte_offset().unwrap_or(0).min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let fault = Fault::of(error.kind(), text, offset);
+        let length = text
+            .get(fault.offset..)
             .and_then(|rest| rest.chars().next())
             .map_or(0, char::len_utf8);
-        let place = self.source.place(Span::new(offset, offset + length));
+        let place = self.source.place(Span::new(fault.offset, fault.offset + length));
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
             self.too_deep(&place);
             return None;
         }
-        let message = match error.kind() {
-            ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
-                format!("no text has the character U+{:04X}", u32::from(*character))
-            }
-            ErrorKind::UnexpectedCharacter { character } => {
-                format!("an unquoted string cannot begin with `{character}`")
-            }
-            kind => kind.to_string(),
-        };
-        let finding = Finding::error(&place, format!("not valid YAML: {message}"));
+        let finding = Finding::error(&place, format!("not valid YAML: {}", fault.message));
         let help = match error.kind() {
             ErrorKind::UnexpectedCharacter { character: '@' } => Some(QUOTING),
             _ if looks_like_a_path(self.source, offset) => Some(QUOTING),
-            ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation | ErrorKind::TabNotAllowed => {
-                Some("indent with spaces; YAML takes no tabs")
-            }
-            _ => None,
+            _ => fault.help,
         };
         self.findings.push(match help {
             Some(help) => finding.help(help),

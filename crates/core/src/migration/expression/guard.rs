@@ -4,6 +4,7 @@ use cel::Env;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, operators};
 
 use super::rewrite::rewrite;
+use super::syntax::in_words;
 use super::{CompileError, MAX_LENGTH, MAX_NESTING, VARIABLES};
 
 /// The deepest tree: a chain of 4 KiB such as `1+1+1…` nests one level for each operator, and is evaluated recursively.
@@ -71,7 +72,7 @@ pub(super) fn compile(env: &Env, text: &str) -> Result<IdedExpr, Vec<CompileErro
             .errors
             .iter()
             .map(|error| CompileError {
-                message: format!("expected a CEL expression: {}", error.msg.replace('\n', " ")),
+                message: in_words(&error.msg),
                 offset: offset(text, error.pos),
             })
             .collect();

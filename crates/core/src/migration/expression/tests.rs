@@ -169,7 +169,7 @@ fn a_condition_must_be_a_boolean() {
 #[test]
 fn what_cannot_be_an_expression_is_refused_with_its_place() {
     for (text, offset, part) in [
-        ("payload.a +", Some(11), "CEL"),
+        ("payload.a +", Some(11), "expected a value"),
         ("payloat.a", Some(0), "did you mean `payload`"),
         ("payload.a.frobnicate()", None, "frobnicate"),
         ("now()", None, "now"),

@@ -38,7 +38,7 @@ mod tests;
 
 pub(super) use asked::{Asked, Asking, ask_with};
 
-use crate::finding::{Finding, Findings, Place, did_you_mean, nearest};
+use crate::finding::{Finding, Findings, Place, did_you_mean, meant, suggestion};
 use crate::source::{Content, Member, Node};
 
 /// Where an object of fields stands, since not everything is allowed everywhere.
@@ -153,7 +153,7 @@ impl<'node, 'findings> Fields<'node, 'findings> {
                 .filter_map(|member| Some((member.name.text()?, &member.name.place)))
                 .filter(|(name, _)| !beside.contains(name))
         };
-        let near = candidates().find(|(name, _)| nearest(name, operations()).is_some());
+        let near = candidates().find(|(name, _)| !meant(name, operations()).is_empty());
         let finding = match near.or_else(|| candidates().next()) {
             Some((name, place)) => {
                 let meant = did_you_mean(name, operations());
@@ -180,14 +180,12 @@ impl<'node, 'findings> Fields<'node, 'findings> {
                     None if member.name.is_faulty() => continue,
                     None => "",
                 };
-                let meant = nearest(name, self.known.iter().copied());
-                self.missing.retain(|missing| Some(*missing) != meant);
-                let suggestion = meant
-                    .map(|meant| format!(", did you mean `{meant}`?"))
-                    .unwrap_or_default();
+                let meant = meant(name, self.known.iter().copied());
+                self.missing.retain(|missing| !meant.contains(missing));
+                let suggestion = suggestion(&meant);
                 let message = format!("unknown field `{name}` of {}{suggestion}", self.subject);
                 let finding = Finding::error(&member.name.place, message);
-                self.findings.push(if meant.is_none() && !self.known.is_empty() {
+                self.findings.push(if meant.is_empty() && !self.known.is_empty() {
                     finding.help(format!("the fields are {}", self.known.join(", ")))
                 } else {
                     finding

@@ -144,7 +144,7 @@ fn a_chain_may_be_empty() {
 fn what_a_file_is_meant_to_be_is_said_once() {
     assert_eq!(
         lines("[1]"),
-        ["m.yaml:1:1: error: expected a transformation file, found a list"]
+        ["m.yaml:1:1: error: expected an object with `transformations`, found a list"]
     );
     assert_eq!(
         lines("{}"),

@@ -268,15 +268,7 @@ impl<'node> Fields<'node, '_> {
             None => node.place.clone(),
         };
         let finding = Finding::error(&place, format!("not an expression: {}", defect.message));
-        let is_assignment = defect
-            .offset
-            .and_then(|at| text.get(at..))
-            .is_some_and(|rest| rest.starts_with("= "));
-        self.findings.push(if is_assignment {
-            finding.help("equality is written `==`")
-        } else {
-            finding
-        });
+        self.findings.push(finding);
         None
     }
 
