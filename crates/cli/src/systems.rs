@@ -23,3 +23,8 @@ pub(crate) fn registry() -> Result<Registry> {
 pub(crate) fn is_standard_output(end: &Resolved) -> bool {
     end.canonical.starts_with("file:-#")
 }
+
+/// Whether an end is a file, which can be looked at without a network.
+pub(crate) fn is_file(end: &Resolved) -> bool {
+    end.canonical.starts_with("file:") && !end.canonical.starts_with("file:-")
+}

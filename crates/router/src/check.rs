@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use dunlin_core::capability::Capabilities;
 use dunlin_core::clock::Clock;
-use dunlin_core::finding::Findings;
-use dunlin_core::messaging::{Resolved, Start};
+use dunlin_core::finding::{Finding, Findings, Place};
+use dunlin_core::messaging::{Purpose, Resolved, Start};
 use dunlin_core::registry::Registry;
 use serde_json::{Value, json};
 
 use crate::config::{Loaded, Sources};
 use crate::plan::{EndPlan, Guarantee, Order, Plan, RoutePlan};
+use crate::sessions::Sessions;
 
 /// What was found.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct RouteReport {
     pub migrations: Vec<(String, Option<String>)>,
     /// Where a group that has no place yet begins.
     pub start: String,
+    /// Where the configuration names its source.
+    pub source_place: Place,
     /// What else people should know, one sentence each.
     pub notes: Vec<String>,
 }
@@ -72,7 +75,12 @@ pub fn check(sources: &Sources, registry: &Registry, clock: &Arc<dyn Clock>) -> 
         routes: plan
             .iter()
             .flat_map(|plan| &plan.routes)
-            .map(RouteReport::of)
+            .map(|route| {
+                let place = loaded
+                    .as_ref()
+                    .map(|loaded| loaded.place(&["routes", &route.name, "from"]));
+                RouteReport::of(route, place.unwrap_or_else(|| route.place.clone()))
+            })
             .collect(),
         resolved: loaded.map(|loaded| loaded.shown()),
         findings,
@@ -80,8 +88,42 @@ pub fn check(sources: &Sources, registry: &Registry, clock: &Arc<dyn Clock>) -> 
     }
 }
 
+/// Warns of sources that a run would refuse, as far as that can be seen without a network: those for which `is_at_hand`
+/// holds, such as files.
+pub async fn warn_of_missing_sources(
+    report: &mut Report,
+    clock: &Arc<dyn Clock>,
+    is_at_hand: impl Fn(&Resolved) -> bool,
+) {
+    let Some(plan) = &report.plan else { return };
+    let sessions = Sessions::new(plan.systems.values());
+    for (route, told) in plan.routes.iter().zip(&report.routes) {
+        let (from, endpoint) = (&route.from, &route.from.source.endpoint);
+        if !is_at_hand(&from.resolved) {
+            continue;
+        }
+        let verified = match sessions.get(&from.system).await {
+            Ok(session) => session.verify(endpoint, Purpose::Receive).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = verified {
+            let message = format!(
+                "the source `{}/{}` cannot be used: {error}",
+                from.system, from.channel
+            );
+            let help = "`run` refuses it as long as that is so";
+            report
+                .findings
+                .push(Finding::warning(&told.source_place, message).help(help));
+        }
+    }
+    for (system, error) in sessions.close(&**clock).await {
+        tracing::warn!(system, %error, "a session did not close as it should");
+    }
+}
+
 impl RouteReport {
-    fn of(route: &RoutePlan) -> Self {
+    fn of(route: &RoutePlan, source_place: Place) -> Self {
         let end = |key, system: &str, channel: &str, resolved: &Resolved| EndReport {
             key,
             channel: match channel {
@@ -120,6 +162,7 @@ impl RouteReport {
                     .map_or_else(|_| "a time".to_owned(), |time| time.to_string()),
                 Start::Position(position) => position.to_string(),
             },
+            source_place,
             notes: route.notes.clone(),
         }
     }

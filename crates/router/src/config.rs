@@ -26,6 +26,12 @@ pub use choice::{AppliedRecord, Drops, EmptyPayload, OnError, Order, ReportDetai
 pub use describe::{json_schema, markdown_table};
 pub use interpolate::{MASK, Text};
 pub use sources::{DEFAULT_FILE, PREFIX, Sources};
+
+/// The keys at the top of a configuration.
+pub fn top_keys() -> Vec<&'static str> {
+    keys::below("").map(|(name, _)| name).collect()
+}
+
 pub use values::{CountOrOff, Pause, ShareOrOff, Size, Start};
 
 use keys::{KEYS, Kind};

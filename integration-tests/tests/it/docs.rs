@@ -5,7 +5,7 @@
 //! - A `console` block holds commands, each behind `$ `, and what they print. `[..]` stands for any text within a line,
 //!   a line `...` for any number of lines, and `? 1` right below a command for its exit status, which is 0 otherwise.
 //! - A block that says `file=NAME` behind its language is written to that file.
-//! - Any other `yaml` block is a whole file that `dunlin check` must accept; a `yaml fragment` is for the eye.
+//! - Any other `yaml` block is a whole file in which `dunlin check` must find no error; a `yaml fragment` is for the eye.
 //! - In the reference of operations a `yaml` block is one transformation, followed by a document `in` and one `out`.
 //!
 //! Blocks marked `text` are for the eye. `sh` is for the few commands that a test cannot run, because they start the
@@ -79,7 +79,7 @@ fn follow(page: &Page) -> Vec<String> {
             }
             Kind::Yaml => {
                 let file = desk.write("example.yaml", &block.text);
-                let (status, printed) = desk.run("dunlin check example.yaml");
+                let (status, printed) = desk.run("dunlin check --allow-warnings example.yaml");
                 if status != 0 {
                     wrong.push(format!("{place}: `dunlin check` ends with {status}\n{printed}"));
                 }

@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use clap::Args;
 use dunlin_core::finding::Findings;
+use dunlin_core::migration::load::is_meant_as_migration;
 use dunlin_core::migration::{LoadOptions, Loss, Migration};
 use dunlin_core::source::{self, Format as TextFormat};
-use dunlin_router::check::{Report, check};
-use dunlin_router::config::DEFAULT_FILE;
+use dunlin_router::check::{Report, check, warn_of_missing_sources};
+use dunlin_router::config::{DEFAULT_FILE, top_keys};
 use dunlin_router::online::{Online, Standing, online};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, Exit, Trouble};
 use crate::project::{ConfigArgs, clock, load_migration};
 use crate::shell::{Format, Shell, Tone};
-use crate::systems::registry;
+use crate::systems::{is_file, registry};
 use crate::wording::counted;
 
 /// How long a system is waited for that is asked how much there is to read.
@@ -67,9 +68,14 @@ impl Check {
     fn configuration(&self, shell: &mut Shell) -> Result<Findings, Trouble> {
         let registry = registry().map_err(|error| Trouble::Failed(error.to_string()))?;
         let mut report = check(&self.config.sources(self.file.as_ref()), &registry, &clock());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Trouble::Failed(format!("the runtime cannot be started: {error}")))?;
         let asked = if self.online {
-            asked(&mut report)?
+            runtime.block_on(asked(&mut report))
         } else {
+            runtime.block_on(warn_of_missing_sources(&mut report, &clock(), is_file));
             Vec::new()
         };
         if shell.is_json() {
@@ -227,15 +233,11 @@ fn migration_to_json(migration: &Migration) -> Value {
 }
 
 /// Asks the systems; what cannot be used is found like anything else that is wrong.
-fn asked(report: &mut Report) -> Result<Vec<Online>, Trouble> {
+async fn asked(report: &mut Report) -> Vec<Online> {
     let Some(plan) = &report.plan else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Trouble::Failed(format!("the runtime cannot be started: {error}")))?;
-    let asked = runtime.block_on(online(plan, &clock(), PATIENCE));
+    let asked = online(plan, &clock(), PATIENCE).await;
     for (route, end) in asked
         .iter()
         .flat_map(|route| route.ends.iter().map(move |end| (route, end)))
@@ -250,7 +252,7 @@ fn asked(report: &mut Report) -> Result<Vec<Online>, Trouble> {
             report.findings.error(&planned.place, message);
         }
     }
-    Ok(asked)
+    asked
 }
 
 fn online_to_json(route: &Online) -> Value {
@@ -285,12 +287,13 @@ fn is_migration(file: &Path) -> bool {
         Some(format @ (TextFormat::Yaml | TextFormat::Json)) => format,
         Some(TextFormat::Toml) | None => return false,
     };
-    const KEYS: [&str; 2] = ["migration", "transformations"];
     match source::read(&name, &bytes, format, &mut Findings::new()) {
-        Some(node) if node.members().is_some() => KEYS.iter().any(|key| node.member(key).is_some()),
-        _ => String::from_utf8_lossy(&bytes).lines().any(|line| {
+        Some(node) => is_meant_as_migration(&node, &top_keys()),
+        None => String::from_utf8_lossy(&bytes).lines().any(|line| {
             let line = line.trim_start_matches([' ', '{', '"']);
-            KEYS.iter().any(|key| line.starts_with(key))
+            ["migration", "transformation"]
+                .iter()
+                .any(|key| line.starts_with(key))
         }),
     }
 }

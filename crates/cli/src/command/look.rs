@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use dunlin_core::envelope;
 use dunlin_core::error::{Class, Error};
-use dunlin_core::finding::Findings;
+use dunlin_core::finding::{Findings, did_you_mean};
 use dunlin_core::messaging::{Endpoint, Events, Receiver, Room, Start};
 use dunlin_router::config::Loaded;
 use dunlin_router::plan::{EndPlan, Plan};
@@ -116,9 +116,8 @@ impl Channel {
         let (system_name, channel) = self.name.split_once('/').unwrap_or((&self.name, ""));
         let plan = self.plan()?;
         let Some(system) = plan.systems.get(system_name) else {
-            let known = listed(plan.systems.keys().map(|name| format!("`{name}`")));
-            return Err(Trouble::Usage(format!(
-                "expected a system of the configuration ({known}), found `{system_name}`"
+            return Err(Trouble::Failed(format!(
+                "the system `{system_name}` cannot be used"
             )));
         };
         let failed = |error: Error| Trouble::Failed(format!("{}: {error}", self.name));
@@ -151,8 +150,17 @@ impl Channel {
         let Some(loaded) = loaded else {
             return Err(findings.into());
         };
-        let plan = Plan::of(&loaded, &registry, &clock(), &mut findings);
         let system = self.name.split('/').next().unwrap_or_default();
+        let known = &loaded.config.systems;
+        // A system that is there and was refused is among the findings; a name that nobody gave has nothing to do with them.
+        if !known.contains_key(system) && !loaded.is_said(&["systems", system]) {
+            let names = listed(known.keys().map(|name| format!("`{name}`")));
+            let meant = did_you_mean(system, known.keys().map(String::as_str));
+            return Err(Trouble::Usage(format!(
+                "expected a system of the configuration ({names}), found `{system}`{meant}"
+            )));
+        }
+        let plan = Plan::of(&loaded, &registry, &clock(), &mut findings);
         if findings.has_errors() && !plan.systems.contains_key(system) {
             return Err(findings.into());
         }

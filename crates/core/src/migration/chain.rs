@@ -11,6 +11,7 @@ use crate::finding::Place;
 use crate::migration::canonical::Canonical;
 use crate::migration::load::{self, Status};
 use crate::migration::op::Op;
+use crate::migration::path::Path;
 
 /// A SHA-256 digest. Prints as 64 digits of lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,6 +109,12 @@ impl Transformation {
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {
         self.op().secrets()
+    }
+
+    /// The header or the key that it writes to, if it does; with a target that has neither, that is lost.
+    #[must_use]
+    pub fn beside_payload(&self) -> Option<&Path> {
+        self.op().beside_payload()
     }
 
     /// Whether the migration declares it as applied to all incoming messages, so that it is skipped.

@@ -348,6 +348,44 @@ impl Op {
         }
     }
 
+    /// The header or the key that it writes to: where a result is lost with a target that has neither.
+    ///
+    /// What is removed is no result, and the steps of an `each` cannot name a header.
+    pub(crate) fn beside_payload(&self) -> Option<&Path> {
+        let written = match self {
+            Self::Add(op) => &op.path,
+            Self::Modify(op) => &op.path,
+            Self::Rename(op) => &op.path,
+            Self::Move(op) => op.target(),
+            Self::Copy(op) => op.target(),
+            Self::Translate(op) => op.path(),
+            Self::Text(op) => op.path(),
+            Self::Hash(op) => op.path(),
+            Self::Redact(op) => op.path(),
+            Self::Compute(op) => op.path(),
+            Self::Remove(_)
+            | Self::Pick(_)
+            | Self::Drop(_)
+            | Self::Nest(_)
+            | Self::Unnest(_)
+            | Self::Flatten(_)
+            | Self::Expand(_)
+            | Self::Wrap(_)
+            | Self::Unwrap(_)
+            | Self::ToEntries(_)
+            | Self::FromEntries(_)
+            | Self::Each(_)
+            | Self::Cast(_)
+            | Self::Split(_)
+            | Self::Join(_)
+            | Self::Multiply(_)
+            | Self::Time(_)
+            | Self::Encode(_)
+            | Self::Decode(_) => return None,
+        };
+        (!written.is_document()).then_some(written)
+    }
+
     /// What undoes it, where it is judged for itself, without the fields that all operations take.
     pub(crate) fn inverse(&self) -> Inverse {
         match self {

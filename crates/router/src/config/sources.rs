@@ -108,9 +108,10 @@ impl Layers {
     /// Where the value of a key was said: in the last layer that has it, else where the nearest key around it stands.
     pub(super) fn place(&self, path: &[&str]) -> Place {
         self.said(path).unwrap_or_else(|| {
-            let around = (0..path.len())
-                .rev()
-                .find_map(|length| self.named(&path[..length]));
+            let around = (0..path.len()).rev().find_map(|length| {
+                self.short(&path[..length])
+                    .or_else(|| self.named(&path[..length]))
+            });
             around.unwrap_or_else(|| Place::whole(self.file()))
         })
     }
@@ -121,6 +122,14 @@ impl Layers {
             .iter()
             .rev()
             .find_map(|layer| Some(layer.shown(&walk(&layer.tree, path)?.1.place)))
+    }
+
+    /// Where the short form of an object was said, such as the file that is all of `migrate`.
+    fn short(&self, path: &[&str]) -> Option<Place> {
+        self.0.iter().rev().find_map(|layer| {
+            let (_, value) = walk(&layer.tree, path)?;
+            matches!(value.content, Content::String(_)).then(|| layer.shown(&value.place))
+        })
     }
 
     /// Where the name of a key stands, or its value where it has no name of its own.

@@ -79,7 +79,8 @@ pub(super) struct Planner<'a> {
 impl Planner<'_> {
     fn routes(&mut self) {
         let loaded = self.loaded;
-        if loaded.config.routes.is_empty() && !loaded.is_said(&["routes"]) {
+        // Whoever misspelt the key has been told already.
+        if loaded.config.routes.is_empty() && !loaded.is_said(&["routes"]) && !self.findings.has_errors() {
             self.findings.warning(
                 &loaded.place(&[]),
                 "expected `routes`, found none: there is nothing to run",

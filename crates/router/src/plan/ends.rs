@@ -113,11 +113,28 @@ impl Planner<'_> {
                     .unwrap_or_else(|| resolved.identity.clone()),
                 resolved,
             }),
+            // Where any channel would do, it is the channel that is missing.
+            Err(_) if channel.is_empty() && self.takes_a_channel(name, &endpoint) => {
+                let message =
+                    format!("expected a channel behind the system, as in `{name}/orders`, found none");
+                self.findings.error(&place, message);
+                None
+            }
             Err(error) => {
                 self.refused(&error, &path, "channel");
                 None
             }
         }
+    }
+
+    /// Whether a system would take this end if it named a channel.
+    fn takes_a_channel(&self, system: &str, endpoint: &Endpoint) -> bool {
+        let mut named = endpoint.clone();
+        named.channel = "channel".to_owned();
+        self.plan
+            .systems
+            .get(system)
+            .is_some_and(|planned| planned.system.resolve(&named).is_ok())
     }
 
     /// Where a new group begins. Where all of the past and none of it can both be a costly mistake, a person has to say.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dunlin_core::finding::{Finding, Findings};
+use dunlin_core::migration::load::Resolver as _;
 use dunlin_core::migration::{Direction, LoadOptions, Migration, Transformation};
 
 use super::build::Planner;
@@ -93,6 +94,13 @@ impl Planner<'_> {
         };
         if let Some(loaded) = self.loading.loaded.get(&name) {
             return loaded.clone();
+        }
+        // A file that is not there is the configuration's fault, and told at its line.
+        if let Err(error) = files.read(&name) {
+            let shown = files.shown(&name);
+            self.findings.error(&place, format!("{shown}: {error}"));
+            self.loading.loaded.insert(name, None);
+            return None;
         }
         let migration = match Migration::load(&name, files, &LoadOptions::default()) {
             Ok(loaded) => {

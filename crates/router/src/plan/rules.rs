@@ -34,6 +34,7 @@ pub(super) fn check(
     rules.breaker_and_retry();
     rules.own_channel(migrations_are_known);
     rules.record();
+    rules.beside_payload();
     rules.envelopes_and_confirms();
     rules.carried();
 }
@@ -333,6 +334,38 @@ impl Rules<'_> {
                 "applied record: none is written, since the target has no headers (capability `header_values`), and whatever \
                  else a message carries beside its payload is left out; use the envelope, where the system has one",
             );
+        }
+    }
+
+    /// Results in headers or the key, which a target without them would leave out.
+    fn beside_payload(&mut self) {
+        let to = &self.route.to;
+        let address_reads_them =
+            matches!(&to.address, AddressPlan::Template(template) if template.depends_on_message());
+        if address_reads_them {
+            return;
+        }
+        let choices = self.route.migrations.iter();
+        let active = choices
+            .flat_map(|choice| choice.migration.transformations())
+            .filter(|one| !one.flagged());
+        for (one, path) in active.filter_map(|one| Some((one, one.beside_payload()?))) {
+            let wanted = if path.is_key() { Part::Key } else { Part::Headers };
+            let carried = to.end.resolved.carries.iter().find(|(part, _)| *part == wanted);
+            let (end, why) = match carried {
+                Some((_, Way::Lost(why))) => ("leaves it out", why),
+                Some((_, Way::Refused(why))) => ("refuses such a message", why),
+                Some((_, Way::Own(_) | Way::Header)) | None => continue,
+            };
+            let message = format!(
+                "`{}` (`{}`) writes `{path}`, and the target of route `{}` {end}: {why}",
+                one.operation(),
+                one.id(),
+                self.name
+            );
+            let help = "use the envelope, where the system has one, or a target with headers";
+            self.findings
+                .push(Finding::warning(one.place(), message).help(help));
         }
     }
 

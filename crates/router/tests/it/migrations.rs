@@ -63,7 +63,7 @@ fn what_is_wrong_in_a_migration_is_told_beside_what_is_wrong_in_the_configuratio
         "{findings:#?}"
     );
     Project::route("from: queue/orders\nto: log/orders\nmigrate: orders.yaml")
-        .refused("orders.yaml: error: there is no such file");
+        .refused("dunlin.yaml:8:14: error: orders.yaml: there is no such file");
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) struct Summary {
 
 /// The outputs of a route.
 struct Ends {
+    /// Who reads the source, and whose place in it is remembered.
+    group: String,
     target: Output,
     report: Option<Output>,
     dead_letter: Option<Output>,
@@ -68,6 +70,7 @@ impl Summary {
             Output { channel, place }
         };
         let ends = |route: &dunlin_router::RoutePlan| Ends {
+            group: route.from.source.group.clone(),
             target: named(&route.to.end),
             report: route.report.as_ref().map(|report| named(&report.end)),
             dead_letter: route.dead_letter.as_ref().map(named),
@@ -135,6 +138,16 @@ impl Summary {
         let what = if self.aside { what } else { shell.paint(tone, what) };
         lines.push(format!("{}: {what}", seen.route));
         if nothing_new {
+            if let Some(ends) = self
+                .routes
+                .get(&seen.route)
+                .filter(|_| tone == Tone::Good && !self.dry)
+            {
+                lines.push(format!(
+                    "  {:<13} {} has read all there is; another `from.group` begins anew",
+                    "group", ends.group
+                ));
+            }
             return;
         }
         let mut line = |name: &str, text: String| lines.push(format!("  {name:<13} {text}"));
@@ -211,6 +224,7 @@ impl Summary {
             "route": seen.route,
             "ended": reason,
             "error": error,
+            "group": ends.map(|ends| &ends.group),
             "counts": numbers(&mut counts.into_iter()),
             "fates": numbers(&mut fates.into_iter()),
             "left_out": numbers(&mut seen.left_out.iter().map(|(part, messages)| (part.name(), *messages))),

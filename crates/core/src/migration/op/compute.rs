@@ -47,6 +47,11 @@ impl Compute {
     }
 
     /// Writes the operands for the digest.
+    /// Where it works.
+    pub(super) const fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("compute", &self.path);
         out.text("as", self.expression.text());

@@ -7,6 +7,7 @@ use crate::migration::load::fields::Fields;
 use crate::migration::op::carry::{self, Carry};
 use crate::migration::op::{Inverse, Op, Remove};
 use crate::migration::outcome::Change;
+use crate::migration::path::Path;
 
 /// Copies values, spelled as they are.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,11 @@ impl Copy {
     }
 
     /// Writes the operands for the digest.
+    /// Where the value goes.
+    pub(super) const fn target(&self) -> &Path {
+        &self.0.to
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         self.0.canonical("copy", out);
     }

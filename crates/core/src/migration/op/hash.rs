@@ -59,6 +59,11 @@ impl Hash {
         })
     }
 
+    /// Where it works.
+    pub(super) const fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("hash", &self.path);
         if let Some(key) = &self.key {

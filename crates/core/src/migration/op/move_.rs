@@ -7,6 +7,7 @@ use crate::migration::load::fields::Fields;
 use crate::migration::op::carry::{self, Carry};
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
+use crate::migration::path::Path;
 use crate::migration::path::{Ends, Segment, Takes};
 
 /// Moves values, each inside of the element that it stands in.
@@ -27,6 +28,11 @@ impl Move {
     }
 
     /// Writes the operands for the digest.
+    /// Where the value goes.
+    pub(super) const fn target(&self) -> &Path {
+        &self.0.to
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         self.0.canonical("move", out);
     }

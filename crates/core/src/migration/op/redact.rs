@@ -45,6 +45,11 @@ impl Redact {
         })
     }
 
+    /// Where it works.
+    pub(super) const fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("redact", &self.path);
         if self.character != DEFAULT {

@@ -55,6 +55,11 @@ impl Text {
         })
     }
 
+    /// Where it works.
+    pub(super) const fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("text", &self.path);
         let steps: Vec<_> = self.steps.iter().map(Step::canonical).collect();

@@ -68,6 +68,11 @@ impl Translate {
         }
     }
 
+    /// Where it works.
+    pub(super) const fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("translate", &self.path);
         match &self.otherwise {
