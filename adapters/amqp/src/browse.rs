@@ -71,7 +71,9 @@ struct Onlooker {
 
 impl Onlooker {
     async fn next(&mut self) -> Result<Option<Delivery>> {
-        let asked = self.channel.basic_get(self.queue.clone(), BasicGetOptions::default());
+        let asked = self
+            .channel
+            .basic_get(self.queue.clone(), BasicGetOptions::default());
         let found = within(&self.clock, self.limit, "browse", async {
             asked.await.map_err(|cause| broker("browse", cause))
         })
@@ -98,7 +100,9 @@ impl Receiver for Onlooker {
                 return match taken {
                     0 => Err(Error::closed(
                         "browse",
-                        format!("{MOST} messages are shown, which is the most that a look may keep from others"),
+                        format!(
+                            "{MOST} messages are shown, which is the most that a look may keep from others"
+                        ),
                     )),
                     _ => Ok(()),
                 };

@@ -52,7 +52,11 @@ pub(crate) const CARRIES: &Table = &[
 
 const SETTINGS: &[SettingFact] = &[
     system("user", "guest", "The user."),
-    system("password", "guest", "The password, read again at each connection."),
+    system(
+        "password",
+        "guest",
+        "The password, read again at each connection.",
+    ),
     system(
         "tls_ca",
         "the system's authorities",
@@ -63,7 +67,11 @@ const SETTINGS: &[SettingFact] = &[
         "none",
         "With `amqps:`, a PEM file with the certificate shown to the broker; `tls_key` goes with it.",
     ),
-    system("tls_key", "none", "The PEM file with the private key of `tls_certificate`."),
+    system(
+        "tls_key",
+        "none",
+        "The PEM file with the private key of `tls_certificate`.",
+    ),
     system(
         "connect_timeout_ms",
         "10000",
@@ -109,7 +117,11 @@ const SETTINGS: &[SettingFact] = &[
         "none",
         "With `topology: create`: the exchange to which the queue is bound, made if it is missing.",
     ),
-    setting("binding_key", "the channel", "With `bind_to`: the key of the binding."),
+    setting(
+        "binding_key",
+        "the channel",
+        "With `bind_to`: the key of the binding.",
+    ),
     setting(
         "prefetch",
         "the window of the route",
@@ -237,14 +249,17 @@ impl Config {
         let uri = address(opening.url)?;
         let secure = uri.scheme == AMQPScheme::AMQPS;
         let base = Path::new(opening.base);
-        let file = |name: &str| -> Result<Option<PathBuf>> {
-            Ok(settings.get(name)?.map(|path| base.join(path)))
-        };
+        let file =
+            |name: &str| -> Result<Option<PathBuf>> { Ok(settings.get(name)?.map(|path| base.join(path))) };
         let tls_client = match (file("tls_certificate")?, file("tls_key")?) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
-            (Some(_), None) => return Err(invalid("expected `tls_key` beside `tls_certificate`, found none")),
-            (None, Some(_)) => return Err(invalid("expected `tls_certificate` beside `tls_key`, found none")),
+            (Some(_), None) => {
+                return Err(invalid("expected `tls_key` beside `tls_certificate`, found none"));
+            }
+            (None, Some(_)) => {
+                return Err(invalid("expected `tls_certificate` beside `tls_key`, found none"));
+            }
         };
         let tls_ca = file("tls_ca")?;
         if !secure && (tls_ca.is_some() || tls_client.is_some()) {
@@ -253,9 +268,15 @@ impl Config {
             ));
         }
         let millis = |name, default: u64| -> Result<Duration> {
-            Ok(Duration::from_millis(settings.number(name)?.unwrap_or(default).max(1)))
+            Ok(Duration::from_millis(
+                settings.number(name)?.unwrap_or(default).max(1),
+            ))
         };
-        let vhost = if uri.vhost.is_empty() { "/".to_owned() } else { uri.vhost };
+        let vhost = if uri.vhost.is_empty() {
+            "/".to_owned()
+        } else {
+            uri.vhost
+        };
         short("virtual host", &vhost)?;
         let host = uri.authority.host.to_lowercase();
         let place = format!("amqp://{host}:{}/{vhost}", uri.authority.port);
@@ -297,11 +318,14 @@ impl Config {
             .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name))
         {
             return Err(
-                invalid("expected this setting at the system, found it at one end").with("setting", fact.name),
+                invalid("expected this setting at the system, found it at one end")
+                    .with("setting", fact.name),
             );
         }
         let channel = endpoint.channel.clone();
-        let end = self.read(&endpoint.settings, channel).map_err(|error| error.with("channel", &endpoint.channel))?;
+        let end = self
+            .read(&endpoint.settings, channel)
+            .map_err(|error| error.with("channel", &endpoint.channel))?;
         if end.channel.is_empty() && end.exchange.is_empty() {
             return Err(invalid("expected the name of a queue as the channel, found none"));
         }
@@ -335,10 +359,14 @@ impl Config {
             create,
             escape,
             exchange: named("exchange")?.unwrap_or_default(),
-            exchange_type: settings.choice("exchange_type", &types)?.unwrap_or(Exchange::Topic),
+            exchange_type: settings
+                .choice("exchange_type", &types)?
+                .unwrap_or(Exchange::Topic),
             binding: named("bind_to")?.map(|exchange| (exchange, key)),
             prefetch,
-            max_payload: settings.get("max_payload")?.map_or(Ok(MAX_PAYLOAD), |text| bytes(&text))?,
+            max_payload: settings
+                .get("max_payload")?
+                .map_or(Ok(MAX_PAYLOAD), |text| bytes(&text))?,
             broker_dead_letter: settings.flag("broker_dead_letter")?.unwrap_or(false),
             confirm_timeout: Duration::from_millis(
                 settings.number("confirm_timeout_ms")?.unwrap_or(10_000).max(1),
@@ -394,11 +422,13 @@ fn address(url: &str) -> Result<AMQPUri> {
             "expected one virtual host in `url`, found more than one `/` behind the host; write a `/` in its name as `%2F`",
         ));
     }
-    let mut uri: AMQPUri = url.parse().map_err(|cause: String| {
-        invalid("expected `amqp://HOST:PORT/VIRTUAL_HOST`").caused_by(cause)
-    })?;
+    let mut uri: AMQPUri = url
+        .parse()
+        .map_err(|cause: String| invalid("expected `amqp://HOST:PORT/VIRTUAL_HOST`").caused_by(cause))?;
     // lapin takes an address of IPv6 for no host at all, and would connect to this machine.
-    let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(ToOwned::to_owned));
+    let host = url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(ToOwned::to_owned));
     uri.authority.host = host
         .filter(|host| !host.is_empty())
         .ok_or_else(|| invalid("expected a host in `url`, found none"))?;

@@ -80,7 +80,9 @@ impl Collector {
                 }
             }
             let Open { messages, batches } = &mut open;
-            let Some(first) = batches.front_mut() else { continue };
+            let Some(first) = batches.front_mut() else {
+                continue;
+            };
             let mut run = tokio::select! {
                 biased;
                 run = poll_fn(|context| poll_run(messages, context)) => run,
@@ -137,7 +139,11 @@ impl Collector {
         while let Ok(batch) = self.batches.try_recv() {
             self.take(&mut open, batch);
         }
-        let answers = open.messages.drain(..).map(|_| Err(copy(&late, "send"))).collect();
+        let answers = open
+            .messages
+            .drain(..)
+            .map(|_| Err(copy(&late, "send")))
+            .collect();
         open.answer(answers);
     }
 }
@@ -146,7 +152,9 @@ impl Open {
     /// Hands out answers in the order in which the messages were published.
     fn answer(&mut self, answers: Vec<Result<Receipt>>) {
         for answer in answers {
-            let Some(first) = self.batches.front_mut() else { return };
+            let Some(first) = self.batches.front_mut() else {
+                return;
+            };
             first.answers.push(answer);
             if first.answers.len() == first.messages
                 && let Some(done) = self.batches.pop_front()
@@ -236,8 +244,14 @@ fn unroutable(back: &BasicReturnMessage) -> Error {
     } else {
         "expected a queue that is bound for this routing key, found none; bind one, or correct the key or `exchange`"
     };
-    Error::new(ErrorKind::Unroutable, "send", message)
-        .with("exchange", if exchange.is_empty() { "the default exchange" } else { exchange })
+    Error::new(ErrorKind::Unroutable, "send", message).with(
+        "exchange",
+        if exchange.is_empty() {
+            "the default exchange"
+        } else {
+            exchange
+        },
+    )
 }
 
 #[cfg(test)]

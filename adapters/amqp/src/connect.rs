@@ -58,7 +58,12 @@ async fn attempt(config: &Arc<Config>, clock: &Arc<dyn Clock>, role: &'static st
             // Files are read anew at each connection, so that renewed certificates are picked up.
             let read = tokio::task::spawn_blocking(move || connector(&config)).await;
             Some(read.map_err(|cause| {
-                Error::new(ErrorKind::Internal, "connect", "reading certificates was broken off").caused_by(cause)
+                Error::new(
+                    ErrorKind::Internal,
+                    "connect",
+                    "reading certificates was broken off",
+                )
+                .caused_by(cause)
             })??)
         }
         false => None,
@@ -141,8 +146,12 @@ fn give_up_after(socket: &TcpStream, limit: Duration) -> Result<()> {
     rustix::net::sockopt::set_tcp_user_timeout(socket, millis)
         .and_then(|()| rustix::net::sockopt::set_socket_keepalive(socket, true))
         .map_err(|cause| {
-            Error::new(ErrorKind::Io, "connect", "the time limit of the socket cannot be set")
-                .caused_by(std::io::Error::from(cause))
+            Error::new(
+                ErrorKind::Io,
+                "connect",
+                "the time limit of the socket cannot be set",
+            )
+            .caused_by(std::io::Error::from(cause))
         })
 }
 
@@ -176,7 +185,9 @@ fn connector(config: &Config) -> Result<RustlsConnector> {
         .caused_by(cause)
     };
     let roots = match &config.tls_ca {
-        Some(path) => RustlsConnectorConfig::default().with_parsable_certificates(certificates(path, "tls_ca")?),
+        Some(path) => {
+            RustlsConnectorConfig::default().with_parsable_certificates(certificates(path, "tls_ca")?)
+        }
         None => RustlsConnectorConfig::new_with_native_certs().map_err(|cause| {
             Error::new(
                 ErrorKind::InvalidSetting,
@@ -201,9 +212,11 @@ fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
         .map_err(|cause| unreadable(setting, path, cause))?;
     if found.is_empty() {
-        return Err(invalid("expected a PEM file with a certificate, found none in it")
-            .with("setting", setting)
-            .with("path", path.display()));
+        return Err(
+            invalid("expected a PEM file with a certificate, found none in it")
+                .with("setting", setting)
+                .with("path", path.display()),
+        );
     }
     Ok(found)
 }

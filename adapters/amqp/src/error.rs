@@ -191,13 +191,55 @@ mod tests {
     #[test]
     fn every_refusal_has_a_class_and_names_what_to_change() {
         for (number, text, kind, class, setting) in [
-            (403, "ACCESS_REFUSED", ErrorKind::AccessDenied, Class::Unhealthy, "`password`"),
-            (404, "NOT_FOUND - no queue", ErrorKind::ChannelMissing, Class::Unhealthy, "`topology: create`"),
-            (530, "NOT_ALLOWED - vhost", ErrorKind::AccessDenied, Class::Unhealthy, "`url`"),
-            (406, "PRECONDITION_FAILED - inequivalent arg", ErrorKind::InvalidSetting, Class::Unhealthy, "settings of this end"),
-            (406, "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out", ErrorKind::Timeout, Class::Temporary, "`consumer_timeout`"),
-            (406, "PRECONDITION_FAILED - message size 9 is larger than configured max size 8", ErrorKind::TooLarge, Class::Unhealthy, "`max_payload`"),
-            (320, "CONNECTION_FORCED", ErrorKind::Disconnected, Class::Temporary, "ended"),
+            (
+                403,
+                "ACCESS_REFUSED",
+                ErrorKind::AccessDenied,
+                Class::Unhealthy,
+                "`password`",
+            ),
+            (
+                404,
+                "NOT_FOUND - no queue",
+                ErrorKind::ChannelMissing,
+                Class::Unhealthy,
+                "`topology: create`",
+            ),
+            (
+                530,
+                "NOT_ALLOWED - vhost",
+                ErrorKind::AccessDenied,
+                Class::Unhealthy,
+                "`url`",
+            ),
+            (
+                406,
+                "PRECONDITION_FAILED - inequivalent arg",
+                ErrorKind::InvalidSetting,
+                Class::Unhealthy,
+                "settings of this end",
+            ),
+            (
+                406,
+                "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out",
+                ErrorKind::Timeout,
+                Class::Temporary,
+                "`consumer_timeout`",
+            ),
+            (
+                406,
+                "PRECONDITION_FAILED - message size 9 is larger than configured max size 8",
+                ErrorKind::TooLarge,
+                Class::Unhealthy,
+                "`max_payload`",
+            ),
+            (
+                320,
+                "CONNECTION_FORCED",
+                ErrorKind::Disconnected,
+                Class::Temporary,
+                "ended",
+            ),
         ] {
             let error = answer(number, text);
             assert_eq!((error.kind(), error.class()), (kind, class), "{error}");

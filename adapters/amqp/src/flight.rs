@@ -238,8 +238,14 @@ mod tests {
     #[test]
     fn one_acknowledgement_answers_all_before_the_first_gap_and_none_behind_it() {
         let mut state = state(1..=6);
-        let single = |tag| Answer::Ack { tag, and_before: false };
-        let prefix = |tag| Answer::Ack { tag, and_before: true };
+        let single = |tag| Answer::Ack {
+            tag,
+            and_before: false,
+        };
+        let prefix = |tag| Answer::Ack {
+            tag,
+            and_before: true,
+        };
         assert_eq!(state.acknowledge(vec![5, 2, 1]), [prefix(2), single(5)]);
         assert_eq!(state.acknowledge(vec![4]), [single(4)]);
         // Five was acknowledged before; naming it again would close the channel.

@@ -141,7 +141,11 @@ fn fitted(end: &End, outgoing: &Outgoing) -> Result<Option<Headers>> {
     let headers = &outgoing.message.headers;
     let fits = |name: &str, before: usize| before == 0 && name.len() <= 255 && !ROUTING.contains(&name);
     let unfit = headers.iter().enumerate().find(|(place, (name, _))| {
-        let before = headers.iter().take(*place).filter(|(earlier, _)| earlier == name).count();
+        let before = headers
+            .iter()
+            .take(*place)
+            .filter(|(earlier, _)| earlier == name)
+            .count();
         !fits(name, before)
     });
     let Some((place, (name, _))) = unfit else {
@@ -188,26 +192,43 @@ struct Builder {
 impl Builder {
     fn fill(&mut self, message: &Message) {
         let of = &message.properties;
-        let text = |bytes: &Option<Bytes>| bytes.as_ref().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-        self.put(Part::ContentType, of.content_type.clone(), BasicProperties::with_content_type);
+        let text = |bytes: &Option<Bytes>| {
+            bytes
+                .as_ref()
+                .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
+        };
+        self.put(
+            Part::ContentType,
+            of.content_type.clone(),
+            BasicProperties::with_content_type,
+        );
         self.put(
             Part::ContentEncoding,
             of.content_encoding.clone(),
             BasicProperties::with_content_encoding,
         );
         self.put(Part::Kind, of.kind.clone(), BasicProperties::with_type);
-        self.put(Part::CorrelationId, text(&of.correlation_id), BasicProperties::with_correlation_id);
+        self.put(
+            Part::CorrelationId,
+            text(&of.correlation_id),
+            BasicProperties::with_correlation_id,
+        );
         let reply_to = of.reply_to.clone().filter(|name| !name.starts_with(DIRECT_REPLY));
         self.put(Part::ReplyTo, reply_to, BasicProperties::with_reply_to);
         self.put(Part::Id, text(&message.id), BasicProperties::with_message_id);
         let millis = of.expiry.map(|expiry| expiry.as_nanos().div_ceil(1_000_000));
-        let expiry = millis.filter(|millis| *millis <= u128::from(u32::MAX)).map(|millis| millis.to_string());
+        let expiry = millis
+            .filter(|millis| *millis <= u128::from(u32::MAX))
+            .map(|millis| millis.to_string());
         self.put(Part::Expiry, expiry, BasicProperties::with_expiration);
         if let Some(priority) = of.priority {
             self.change(|built| built.with_priority(priority));
             self.own.push(Part::Priority);
         }
-        if let Some(since) = message.timestamp.and_then(|time| time.duration_since(UNIX_EPOCH).ok()) {
+        if let Some(since) = message
+            .timestamp
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        {
             self.change(|built| built.with_timestamp(since.as_secs()));
             // Whole seconds say it all; a finer time goes beside it, too.
             if since.subsec_nanos() == 0 {

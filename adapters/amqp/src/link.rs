@@ -82,7 +82,9 @@ impl Link {
         loop {
             match &*state.borrow_and_update() {
                 State::Up(live) => return Ok(Arc::clone(live)),
-                State::Down(error) if error.class() != Class::Temporary => return Err(copy(error, operation)),
+                State::Down(error) if error.class() != Class::Temporary => {
+                    return Err(copy(error, operation));
+                }
                 State::Down(_) => {}
                 State::Closed => return Err(closed(operation)),
             }
@@ -153,7 +155,10 @@ impl Live {
 
     /// Throws this incarnation away, with everything that it still holds unsent, and has a new one made.
     pub(crate) fn give_up(&self, why: Error) {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.why
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(why);
         self.given_up.notify_one();
     }
 }

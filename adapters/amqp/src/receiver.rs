@@ -13,7 +13,8 @@ use dunlin_core::{Class, Error, ErrorKind, Result};
 use futures_util::future::try_join_all;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
@@ -83,7 +84,9 @@ impl Opener {
         let opening = async {
             let channel = live.connection().create_channel().await?;
             // Before the consumer, else the broker sends all it has, and the client keeps it.
-            channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+            channel
+                .basic_qos(self.prefetch, BasicQosOptions::default())
+                .await?;
             let consumer = channel
                 .basic_consume(
                     self.end.channel.as_str().into(),
@@ -151,7 +154,8 @@ impl AmqpReceiver {
         self.heard = now;
         self.stalls = 0;
         let read = headers::read(&taken.properties, taken.data);
-        self.told.once(&self.opener.end.channel, read.untyped, read.left_out);
+        self.told
+            .once(&self.opener.end.channel, read.untyped, read.left_out);
         let size = read.message.size();
         let mut delivery = Delivery::new(token(), self.lane, read.message)
             .addressed(Bytes::copy_from_slice(taken.routing_key.as_str().as_bytes()));
@@ -172,15 +176,10 @@ impl AmqpReceiver {
         if !self.flight.is_idle() {
             return;
         }
-        let passive = QueueDeclareOptions {
-            passive: true,
-            ..QueueDeclareOptions::default()
-        };
-        let asked = open.channel.queue_declare(
-            self.opener.end.channel.as_str().into(),
-            passive,
-            FieldTable::default(),
-        );
+        let name = self.opener.end.channel.as_str();
+        let asked = open
+            .channel
+            .queue_declare(name.into(), passive(), FieldTable::default());
         let found = within(&self.opener.clock, self.opener.limit, "receive", async {
             asked.await.map_err(|cause| broker("receive", cause))
         })
@@ -230,8 +229,10 @@ impl Receiver for AmqpReceiver {
                 Again::In(time) => Some(time),
                 Again::Nothing => None,
             };
-            let until_look =
-                self.opener.liveness.saturating_sub(clock.now().saturating_duration_since(self.heard));
+            let until_look = self
+                .opener
+                .liveness
+                .saturating_sub(clock.now().saturating_duration_since(self.heard));
             let woken = match &mut self.state {
                 State::Shut => {
                     self.reopen();
@@ -291,17 +292,33 @@ impl Receiver for AmqpReceiver {
         let State::Open(open) = std::mem::replace(&mut self.state, State::Shut) else {
             return Ok(());
         };
-        // The broker answers in order: behind this answer every acknowledgement has counted, and the rest is given back.
+        let queue = self.opener.end.channel.as_str();
         let closing = async {
-            let closed = open.channel.close(200, "closed".into()).await;
-            closed.map_err(|cause| broker("close", cause))
+            // A quorum queue takes a few dozen acknowledgements at a time; RabbitMQ keeps further ones back, and forgets them
+            // when the channel closes. Ending the consumer goes through the queue's log behind those on their way, and the
+            // question after it comes behind those that were kept back.
+            open.channel
+                .basic_cancel(open.consumer.tag(), BasicCancelOptions::default())
+                .await?;
+            open.channel
+                .queue_declare(queue.into(), passive(), FieldTable::default())
+                .await?;
+            open.channel.close(200, "closed".into()).await
         };
+        let closing = async { closing.await.map_err(|cause| broker("close", cause)) };
         if let Err(error) = within(&self.opener.clock, CLOSE_LIMIT, "close", closing).await {
             // A channel that is gone has given back all that was unsettled.
             tracing::debug!(%error, "the channel had ended before it was closed");
         }
         self.flight.end();
         Ok(())
+    }
+}
+
+fn passive() -> QueueDeclareOptions {
+    QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
     }
 }
 

@@ -40,7 +40,12 @@ struct Open {
 
 impl AmqpSender {
     /// Opens a channel for publishing. That the queue or exchange exists is told by the first answer.
-    pub(crate) async fn open(link: Arc<Link>, end: End, clock: Arc<dyn Clock>, limit: Duration) -> Result<Self> {
+    pub(crate) async fn open(
+        link: Arc<Link>,
+        end: End,
+        clock: Arc<dyn Clock>,
+        limit: Duration,
+    ) -> Result<Self> {
         let mut sender = Self {
             link,
             exchange: end.exchange.as_str().into(),
@@ -68,7 +73,11 @@ impl AmqpSender {
             self.open = Some(opened);
         }
         self.open.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "send", "expected an open channel, found none")
+            Error::new(
+                ErrorKind::Internal,
+                "send",
+                "expected an open channel, found none",
+            )
         })
     }
 
@@ -148,7 +157,9 @@ impl Sender for AmqpSender {
         // If the collector has just given up, the reply is dropped with the batch, and that is the answer.
         let _ = open.batches.send(Batch { published, reply });
         Ok(Confirm::new(batch.len(), async move {
-            let answers = answers.await.unwrap_or_else(|_| (0..count).map(|_| Err(abandoned())).collect());
+            let answers = answers
+                .await
+                .unwrap_or_else(|_| (0..count).map(|_| Err(abandoned())).collect());
             let mut answers = answers.into_iter();
             refused
                 .into_iter()
@@ -168,10 +179,15 @@ impl Sender for AmqpSender {
             return Ok(());
         };
         drop(open.batches);
-        let waited = within(&self.clock, self.end.confirm_timeout + CLOSE_LIMIT, "close", async {
-            open.collector.await;
-            Ok(())
-        });
+        let waited = within(
+            &self.clock,
+            self.end.confirm_timeout + CLOSE_LIMIT,
+            "close",
+            async {
+                open.collector.await;
+                Ok(())
+            },
+        );
         if let Err(error) = waited.await {
             tracing::debug!(%error, "the outstanding messages were not answered before the end");
         }
@@ -202,7 +218,9 @@ fn publish(channel: &Arc<Channel>, exchange: &ShortString, wire: Wire) -> Result
             mandatory: true,
             ..BasicPublishOptions::default()
         };
-        let confirm = channel.basic_publish(exchange, sent_key, options, &sent_payload, properties).await?;
+        let confirm = channel
+            .basic_publish(exchange, sent_key, options, &sent_payload, properties)
+            .await?;
         confirm.await
     }
     .boxed();

@@ -73,7 +73,9 @@ impl AmqpSession {
 
 impl fmt::Debug for AmqpSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AmqpSession").field("identity", &self.config.identity).finish_non_exhaustive()
+        f.debug_struct("AmqpSession")
+            .field("identity", &self.config.identity)
+            .finish_non_exhaustive()
     }
 }
 

@@ -51,7 +51,9 @@ impl AmqpSession {
             ..QueueDeclareOptions::default()
         };
         self.ask(operation, async |channel: &Channel| {
-            channel.queue_declare(name.into(), passive, FieldTable::default()).await
+            channel
+                .queue_declare(name.into(), passive, FieldTable::default())
+                .await
         })
         .await
         .map_err(|error| error.with("queue", name))
@@ -107,7 +109,9 @@ impl AmqpSession {
         let mut arguments = FieldTable::default();
         arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
         let made = self.ask("declare", async |channel: &Channel| {
-            channel.queue_declare(name.into(), durable, arguments.clone()).await
+            channel
+                .queue_declare(name.into(), durable, arguments.clone())
+                .await
         });
         made.await.map_err(|error| error.with("queue", name))?;
         Ok(Some(format!("made the durable quorum queue `{name}`")))
@@ -128,7 +132,10 @@ impl AmqpSession {
                 .await
         });
         made.await.map_err(|error| error.with("exchange", name))?;
-        Ok(Some(format!("made the durable exchange `{name}` of type {}", end.exchange_type.name())))
+        Ok(Some(format!(
+            "made the durable exchange `{name}` of type {}",
+            end.exchange_type.name()
+        )))
     }
 
     async fn bind(&self, queue: &str, exchange: &str, key: &str) -> Result<String> {
@@ -143,9 +150,13 @@ impl AmqpSession {
                 )
                 .await
         });
-        bound.await.map_err(|error| error.with("queue", queue).with("exchange", exchange))?;
+        bound
+            .await
+            .map_err(|error| error.with("queue", queue).with("exchange", exchange))?;
         // The broker does not tell whether it was so before.
-        Ok(format!("bound the queue `{queue}` to the exchange `{exchange}` by `{key}`, if it was not yet"))
+        Ok(format!(
+            "bound the queue `{queue}` to the exchange `{exchange}` by `{key}`, if it was not yet"
+        ))
     }
 }
 

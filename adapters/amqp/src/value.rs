@@ -79,9 +79,7 @@ fn json(value: &AMQPValue) -> Value {
         AMQPValue::Void => Value::Null,
         AMQPValue::LongLongInt(number) => Value::Number(Number::from(*number)),
         AMQPValue::Timestamp(seconds) => Value::Number(Number::from(*seconds)),
-        AMQPValue::Float(number) => {
-            Number::from_f64(f64::from(*number)).map_or(Value::Null, Value::Number)
-        }
+        AMQPValue::Float(number) => Number::from_f64(f64::from(*number)).map_or(Value::Null, Value::Number),
         AMQPValue::Double(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
         AMQPValue::ShortShortInt(number) => Value::Number(Number::from(*number)),
         AMQPValue::ShortShortUInt(number) => Value::Number(Number::from(*number)),
@@ -112,12 +110,23 @@ mod tests {
             (AMQPValue::Boolean(true), "true", true),
             (AMQPValue::LongLongInt(-7), "-7", true),
             (AMQPValue::Double(0.1), "0.1", true),
-            (AMQPValue::DecimalValue(DecimalValue { scale: 3, value: 12 }), "0.012", true),
+            (
+                AMQPValue::DecimalValue(DecimalValue { scale: 3, value: 12 }),
+                "0.012",
+                true,
+            ),
             (AMQPValue::Timestamp(1_600_000_000), "1600000000", true),
             (AMQPValue::Void, "", true),
-            (AMQPValue::FieldTable(table.clone()), r#"{"count":3,"queue":"orders"}"#, true),
             (
-                AMQPValue::FieldArray(FieldArray::from(vec![AMQPValue::FieldTable(table), AMQPValue::Void])),
+                AMQPValue::FieldTable(table.clone()),
+                r#"{"count":3,"queue":"orders"}"#,
+                true,
+            ),
+            (
+                AMQPValue::FieldArray(FieldArray::from(vec![
+                    AMQPValue::FieldTable(table),
+                    AMQPValue::Void,
+                ])),
                 r#"[{"count":3,"queue":"orders"},null]"#,
                 true,
             ),

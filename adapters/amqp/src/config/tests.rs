@@ -16,7 +16,9 @@ fn config(url: &str, settings: &Settings) -> Result<Config> {
 }
 
 fn refused(url: &str, settings: &Settings) -> String {
-    config(url, settings).expect_err("an address or setting that cannot be").to_string()
+    config(url, settings)
+        .expect_err("an address or setting that cannot be")
+        .to_string()
 }
 
 #[test]
@@ -57,7 +59,10 @@ fn an_address_that_cannot_be_is_told_what_to_write() {
 #[test]
 fn a_password_in_the_address_is_refused_and_not_repeated() {
     let error = refused("amqp://user:canary@rabbit", &Settings::new());
-    assert!(error.contains("`password`") && !error.contains("canary"), "{error}");
+    assert!(
+        error.contains("`password`") && !error.contains("canary"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -96,10 +101,15 @@ fn an_end_takes_over_from_its_system_and_refuses_what_cannot_be() {
         ("user", "me", "at the system"),
         ("exchnge", "x", "`exchange`"),
     ] {
-        let error = end(Settings::new().with(name, value)).expect_err(name).to_string();
+        let error = end(Settings::new().with(name, value))
+            .expect_err(name)
+            .to_string();
         assert!(error.contains(advice), "{name}: {error}");
     }
-    let long = config.end(&Endpoint::new("q".repeat(256))).expect_err("too long").to_string();
+    let long = config
+        .end(&Endpoint::new("q".repeat(256)))
+        .expect_err("too long")
+        .to_string();
     assert!(long.contains("255 bytes"), "{long}");
     assert!(config.end(&Endpoint::new("")).is_err());
 }

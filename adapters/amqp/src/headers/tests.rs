@@ -49,7 +49,10 @@ fn parts(message: &Message) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 fn dressed() -> Message {
-    let mut message = Message::new("{}").with_key("key").with_id("id-1").with_header("a", vec![0xff, 0x00]);
+    let mut message = Message::new("{}")
+        .with_key("key")
+        .with_id("id-1")
+        .with_header("a", vec![0xff, 0x00]);
     message.timestamp = Some(UNIX_EPOCH + Duration::from_secs(1_600_000_000));
     message.properties.content_type = Some("application/json".to_owned());
     message.properties.content_encoding = Some("gzip".to_owned());
@@ -71,12 +74,18 @@ fn what_amqp_has_a_property_for_goes_there_and_the_key_as_a_header() {
     assert_eq!(shown(of.message_id()), "id-1");
     assert_eq!(shown(of.kind()), "order");
     assert_eq!(shown(of.expiration()), "1500");
-    assert_eq!((*of.priority(), *of.timestamp(), *of.delivery_mode()), (Some(4), Some(1_600_000_000), Some(2)));
+    assert_eq!(
+        (*of.priority(), *of.timestamp(), *of.delivery_mode()),
+        (Some(4), Some(1_600_000_000), Some(2))
+    );
     let table = of.headers().as_ref().expect("headers");
     let names: Vec<_> = table.into_iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(names, ["a", "dunlin-dedup", "dunlin-key"]);
     assert_eq!(wire.key.as_str(), "orders");
-    assert_eq!(parts(&there_and_back(&end(&Settings::new()), &dressed())), parts(&dressed()));
+    assert_eq!(
+        parts(&there_and_back(&end(&Settings::new()), &dressed())),
+        parts(&dressed())
+    );
 }
 
 #[test]
@@ -85,7 +94,10 @@ fn a_time_keeps_its_milliseconds_beside_the_property_of_seconds() {
     message.timestamp = Some(UNIX_EPOCH + Duration::from_millis(1_600_000_000_123));
     let wire = write(&end(&Settings::new()), FRAME, &Outgoing::new(message.clone())).expect("a message");
     assert_eq!(*wire.properties.timestamp(), Some(1_600_000_000));
-    assert_eq!(there_and_back(&end(&Settings::new()), &message).timestamp, message.timestamp);
+    assert_eq!(
+        there_and_back(&end(&Settings::new()), &message).timestamp,
+        message.timestamp
+    );
 }
 
 #[test]
@@ -100,26 +112,40 @@ fn what_does_not_fit_its_property_travels_as_a_header_and_comes_back() {
     let of = &wire.properties;
     assert!(of.message_id().is_none() && of.content_type().is_none() && of.correlation_id().is_none());
     assert!(of.reply_to().is_none() && of.expiration().is_none() && of.timestamp().is_none());
-    assert_eq!(parts(&there_and_back(&end(&Settings::new()), &message)), parts(&message));
+    assert_eq!(
+        parts(&there_and_back(&end(&Settings::new()), &message)),
+        parts(&message)
+    );
 }
 
 #[test]
 fn a_tombstone_is_told_from_an_empty_payload() {
     let end = end(&Settings::new());
     assert_eq!(there_and_back(&end, &Message::tombstone()).payload, None);
-    assert_eq!(there_and_back(&end, &Message::new("")).payload, Some(Bytes::new()));
+    assert_eq!(
+        there_and_back(&end, &Message::new("")).payload,
+        Some(Bytes::new())
+    );
 }
 
 #[test]
 fn headers_that_no_table_holds_are_refused_for_good_or_escaped_and_never_altered() {
-    let twice = Message::new("{}").with_header("b", "1").with_header("a", "2").with_header("b", "3");
+    let twice = Message::new("{}")
+        .with_header("b", "1")
+        .with_header("a", "2")
+        .with_header("b", "3");
     let long = Message::new("{}").with_header("n".repeat(256), "1");
     let copies = Message::new("{}").with_header("CC", "canary");
-    let hidden = Message::new("{}").with_header("BCC", "canary").with_header("a", "1");
+    let hidden = Message::new("{}")
+        .with_header("BCC", "canary")
+        .with_header("a", "1");
     for message in [twice, long, copies, hidden] {
         let outgoing = Outgoing::new(message.clone());
         let error = write(&end(&Settings::new()), FRAME, &outgoing).expect_err("headers that do not fit");
-        assert_eq!((error.kind(), error.class()), (ErrorKind::HeaderNotRepresentable, Class::Permanent));
+        assert_eq!(
+            (error.kind(), error.class()),
+            (ErrorKind::HeaderNotRepresentable, Class::Permanent)
+        );
         assert!(error.to_string().contains("headers: escape"), "{error}");
         assert!(!error.to_string().contains("canary"), "{error}");
         assert!(write(&end(&Settings::new()), FRAME, &outgoing.escaping()).is_ok());
@@ -132,7 +158,10 @@ fn what_is_larger_than_the_limits_is_refused_before_the_wire() {
     let end = end(&Settings::new().with("max_payload", "4"));
     assert!(write(&end, FRAME, &Outgoing::new(Message::new("1234"))).is_ok());
     let error = write(&end, FRAME, &Outgoing::new(Message::new("12345"))).expect_err("too large");
-    assert_eq!((error.kind(), error.class()), (ErrorKind::TooLarge, Class::Permanent));
+    assert_eq!(
+        (error.kind(), error.class()),
+        (ErrorKind::TooLarge, Class::Permanent)
+    );
     let wide = Message::new("{}").with_header("a", "x".repeat(FRAME));
     let error = write(&end, FRAME, &Outgoing::new(wide)).expect_err("headers of more than a frame");
     assert!(error.to_string().contains("frame_max"), "{error}");
@@ -152,7 +181,9 @@ fn the_brokers_count_is_read_and_is_no_header() {
     let mut table = FieldTable::default();
     table.insert("x-delivery-count".into(), AMQPValue::LongLongInt(2));
     table.insert("flag".into(), AMQPValue::Boolean(true));
-    let properties = BasicProperties::default().with_headers(table).with_app_id("shop".into());
+    let properties = BasicProperties::default()
+        .with_headers(table)
+        .with_app_id("shop".into());
     let read = read(&properties, b"{}".to_vec());
     assert_eq!(read.deliveries_before, Some(2));
     assert!(read.untyped && read.left_out);
