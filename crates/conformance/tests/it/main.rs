@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "these are tests throughout, their helpers too")]
 
 mod broken;
+mod guarded;
 mod hostile;
 mod memory;
