@@ -76,7 +76,9 @@ impl Receiver for Onlooker {
         }
         let (before, mut bytes) = (batch.len(), 0);
         while batch.len() - before < room.messages && (bytes == 0 || bytes < room.bytes) {
-            let Some((id, message)) = self.ready.pop_front() else { break };
+            let Some((id, message)) = self.ready.pop_front() else {
+                break;
+            };
             bytes += message.size().max(1);
             self.tokens += 1;
             batch.push(
@@ -101,7 +103,12 @@ impl Onlooker {
             None => Arc::clone(self.link.insert(self.connector.link().await?)),
         };
         let mut command = redis::cmd("XRANGE");
-        command.arg(&self.end.channel).arg(self.from.to_string()).arg("+").arg("COUNT").arg(LOOK);
+        command
+            .arg(&self.end.channel)
+            .arg(self.from.to_string())
+            .arg("+")
+            .arg("COUNT")
+            .arg(LOOK);
         let found = link.call("browse", &command).await?;
         let mut entries = reply::entries(found).ok_or_else(|| unexpected("browse", "a range of entries"))?;
         if entries.is_empty() {
@@ -113,7 +120,8 @@ impl Onlooker {
         for entry in entries {
             self.from = entry.id.next();
             if let Some(fields) = entry.fields {
-                self.ready.push_back((entry.id, headers::read(&self.end, entry.id, fields)?));
+                self.ready
+                    .push_back((entry.id, headers::read(&self.end, entry.id, fields)?));
             }
         }
         Ok(())
@@ -124,8 +132,13 @@ impl Onlooker {
         let block = self.connector.config.block();
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(LOOK);
-        command.arg("BLOCK").arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX));
-        command.arg("STREAMS").arg(&self.end.channel).arg(self.from.before().to_string());
+        command
+            .arg("BLOCK")
+            .arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX));
+        command
+            .arg("STREAMS")
+            .arg(&self.end.channel)
+            .arg(self.from.before().to_string());
         let limit = block + self.connector.config.answer_timeout();
         let answer = link.call_within("browse", limit, &command).await?;
         reply::read(answer).ok_or_else(|| unexpected("browse", "the entries of one stream"))

@@ -58,26 +58,85 @@ const CARRIES: &Table = &[
     (Part::Dedup, Way::Header),
     (Part::Headers, Way::Own("field `h:` and the name")),
     (Part::BinaryHeaders, Way::Own("field `h:` and the name")),
-    (Part::RepeatedHeaders, Way::Own("field `h:` and the name, repeated")),
+    (
+        Part::RepeatedHeaders,
+        Way::Own("field `h:` and the name, repeated"),
+    ),
 ];
 
 const SETTINGS: &[SettingFact] = &[
     at_system("user", "the server's `default`", "The name of the ACL user."),
     at_system("password", "none", "The password, read again at each connect."),
-    at_system("tls_ca", "the system's roots", "With `rediss://`, a PEM file of the authorities that may vouch for the server; it replaces the system's roots."),
-    at_system("tls_certificate", "none", "With `rediss://`, a PEM file of the client's certificate chain; `tls_key` belongs to it."),
-    at_system("tls_key", "none", "With `rediss://`, a PEM file of the client's private key."),
-    at_system("connect_timeout_ms", "10000", "After how many milliseconds a connection that is not made is given up."),
-    at_system("confirm_timeout_ms", "10000", "After how many milliseconds a message that was not answered is in doubt."),
-    at_system("liveness_timeout_ms", "15000", "Within how many milliseconds a connection that went silent is noticed, at least 1500."),
-    at_system("identity", "redis", "What the server is called in deduplication ids; keep it when the server moves."),
-    at_end("consumer", "the host's name", "The name of this instance inside its group. It must be stable, since what was unsettled at a crash is kept under it, and different for each instance that runs at the same time."),
-    at_end("claim_idle_ms", "60000", "After how many milliseconds without a sign of life the messages of another consumer are taken over, at least 1000."),
-    at_end("payload", "payload", "The field of an entry that is the message's payload."),
-    at_end("topology", "verify", "With `create`, a stream that is missing is made; with `verify` it is an error."),
-    at_end("headers", "refuse", "`refuse` or `escape`, as on every system; a stream can hold every header, so it changes nothing here."),
-    at_end("max_length", "none: nothing is deleted", "At how many entries, about, sending begins to delete the oldest of the stream. They are deleted for every group, also where nobody has read them."),
-    at_end("max_payload", "536870912", "The most bytes of a payload; no more than the server's `proto-max-bulk-len`."),
+    at_system(
+        "tls_ca",
+        "the system's roots",
+        "With `rediss://`, a PEM file of the authorities that may vouch for the server; it replaces the system's roots.",
+    ),
+    at_system(
+        "tls_certificate",
+        "none",
+        "With `rediss://`, a PEM file of the client's certificate chain; `tls_key` belongs to it.",
+    ),
+    at_system(
+        "tls_key",
+        "none",
+        "With `rediss://`, a PEM file of the client's private key.",
+    ),
+    at_system(
+        "connect_timeout_ms",
+        "10000",
+        "After how many milliseconds a connection that is not made is given up.",
+    ),
+    at_system(
+        "confirm_timeout_ms",
+        "10000",
+        "After how many milliseconds a message that was not answered is in doubt.",
+    ),
+    at_system(
+        "liveness_timeout_ms",
+        "15000",
+        "Within how many milliseconds a connection that went silent is noticed, at least 1500.",
+    ),
+    at_system(
+        "identity",
+        "redis",
+        "What the server is called in deduplication ids; keep it when the server moves.",
+    ),
+    at_end(
+        "consumer",
+        "the host's name",
+        "The name of this instance inside its group. It must be stable, since what was unsettled at a crash is kept under it, and different for each instance that runs at the same time.",
+    ),
+    at_end(
+        "claim_idle_ms",
+        "60000",
+        "After how many milliseconds without a sign of life the messages of another consumer are taken over, at least 1000.",
+    ),
+    at_end(
+        "payload",
+        "payload",
+        "The field of an entry that is the message's payload.",
+    ),
+    at_end(
+        "topology",
+        "verify",
+        "With `create`, a stream that is missing is made; with `verify` it is an error.",
+    ),
+    at_end(
+        "headers",
+        "refuse",
+        "`refuse` or `escape`, as on every system; a stream can hold every header, so it changes nothing here.",
+    ),
+    at_end(
+        "max_length",
+        "none: nothing is deleted",
+        "At how many entries, about, sending begins to delete the oldest of the stream. They are deleted for every group, also where nobody has read them.",
+    ),
+    at_end(
+        "max_payload",
+        "536870912",
+        "The most bytes of a payload; no more than the server's `proto-max-bulk-len`.",
+    ),
 ];
 
 const fn at_end(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
@@ -183,9 +242,8 @@ impl Config {
     /// This end of the system.
     pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
         endpoint.settings.only(SETTINGS)?;
-        let misplaced = |fact: &&SettingFact| {
-            !fact.at_end && endpoint.settings.names().any(|name| name == fact.name)
-        };
+        let misplaced =
+            |fact: &&SettingFact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name);
         if let Some(fact) = SETTINGS.iter().find(misplaced) {
             return Err(
                 invalid("expected this setting at the system, found it at one end")
@@ -197,7 +255,9 @@ impl Config {
 
     fn read(&self, settings: &Settings, channel: &str) -> Result<End> {
         if channel.is_empty() {
-            return Err(invalid("expected the key of a stream as the channel, found nothing"));
+            return Err(invalid(
+                "expected the key of a stream as the channel, found nothing",
+            ));
         }
         let settings = self.settings.overridden_by(settings);
         settings.choice("headers", &[("refuse", ()), ("escape", ())])?;
@@ -213,7 +273,8 @@ impl Config {
             .with("setting", "claim_idle_ms"));
         }
         let payload = settings.get("payload")?.unwrap_or_else(|| "payload".to_owned());
-        if payload.is_empty() || payload.starts_with(crate::headers::PREFIX) || payload.starts_with("dunlin-") {
+        if payload.is_empty() || payload.starts_with(crate::headers::PREFIX) || payload.starts_with("dunlin-")
+        {
             return Err(invalid(
                 "expected the name of a field that is not empty and begins with neither `h:` nor `dunlin-`",
             )
@@ -221,8 +282,10 @@ impl Config {
         }
         let max_length = settings.number("max_length")?;
         if max_length == Some(0) {
-            return Err(invalid("expected at least 1 entry: with 0 nothing that is sent would stay")
-                .with("setting", "max_length"));
+            return Err(
+                invalid("expected at least 1 entry: with 0 nothing that is sent would stay")
+                    .with("setting", "max_length"),
+            );
         }
         let max_payload = settings.number("max_payload")?.unwrap_or(512 << 20);
         Ok(End {
@@ -235,7 +298,8 @@ impl Config {
                 .unwrap_or(false),
             max_length,
             max_payload: usize::try_from(max_payload).map_err(|_| {
-                invalid("expected a number of bytes that this machine can address").with("setting", "max_payload")
+                invalid("expected a number of bytes that this machine can address")
+                    .with("setting", "max_payload")
             })?,
         })
     }
@@ -274,7 +338,10 @@ fn address(typed: &str) -> Result<(Url, bool)> {
         _ => return Err(invalid(FORM).with("setting", "url")),
     };
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid(format!("{FORM}; found more behind it, which belongs into settings")).with("setting", "url"));
+        return Err(invalid(format!(
+            "{FORM}; found more behind it, which belongs into settings"
+        ))
+        .with("setting", "url"));
     }
     Ok((url, secure))
 }
@@ -283,10 +350,15 @@ fn host(url: &Url) -> Result<String> {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if bare.is_empty() {
-        return Err(invalid("expected a host, such as `redis://localhost:6379`, found none").with("setting", "url"));
+        return Err(
+            invalid("expected a host, such as `redis://localhost:6379`, found none").with("setting", "url"),
+        );
     }
     if bare.contains(',') {
-        return Err(invalid("expected one host: streams of a cluster or behind sentinels are not supported").with("setting", "url"));
+        return Err(
+            invalid("expected one host: streams of a cluster or behind sentinels are not supported")
+                .with("setting", "url"),
+        );
     }
     Ok(bare.to_lowercase())
 }
@@ -305,7 +377,9 @@ fn tls(opening: &Opening<'_>, secure: bool) -> Result<Option<Tls>> {
     let path = |name| -> Result<Option<PathBuf>> {
         let found = opening.settings.get(name)?;
         if found.is_some() && !secure {
-            return Err(invalid("expected `rediss://` in `url` for TLS, found `redis://`").with("setting", name));
+            return Err(
+                invalid("expected `rediss://` in `url` for TLS, found `redis://`").with("setting", name)
+            );
         }
         Ok(found.map(|path| Path::new(opening.base).join(path)))
     };

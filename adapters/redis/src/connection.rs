@@ -172,10 +172,14 @@ async fn certificates(tls: &Tls) -> Result<TlsCertificates> {
 
 async fn file(setting: &'static str, path: &Path) -> Result<Vec<u8>> {
     tokio::fs::read(path).await.map_err(|cause| {
-        Error::new(ErrorKind::InvalidSetting, "connect", "expected a PEM file that can be read")
-            .with("setting", setting)
-            .with("path", path.display())
-            .caused_by(cause)
+        Error::new(
+            ErrorKind::InvalidSetting,
+            "connect",
+            "expected a PEM file that can be read",
+        )
+        .with("setting", setting)
+        .with("path", path.display())
+        .caused_by(cause)
     })
 }
 
@@ -207,7 +211,8 @@ impl Link {
     /// Commands sent at once, and the answers in their order; what the server refused stands in its place.
     pub(crate) async fn calls(&self, operation: &'static str, commands: &Pipeline) -> Result<Vec<Value>> {
         let connection = self.connection(operation)?;
-        self.calls_on(connection, operation, self.answer_timeout, commands).await
+        self.calls_on(connection, operation, self.answer_timeout, commands)
+            .await
     }
 
     /// The same, on a clone that was taken before.
@@ -257,7 +262,12 @@ impl Link {
 
     /// Ends the connection for everyone.
     pub(crate) fn kill(&self) {
-        drop(self.connection.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.connection
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         self.dead.send_replace(true);
     }
 
@@ -288,7 +298,10 @@ impl Link {
             Some(Value::ServerError(_)) | None => {}
             Some(hello) => {
                 let mut told = reply::map(hello);
-                server.version = told.remove("version").and_then(reply::text).and_then(|text| version(&text));
+                server.version = told
+                    .remove("version")
+                    .and_then(reply::text)
+                    .and_then(|text| version(&text));
                 server.client = told.remove("id").and_then(|id| reply::int(&id));
                 let role = told.remove("role").and_then(reply::text);
                 server.replica = role.is_some_and(|role| role != "master");
@@ -329,7 +342,9 @@ impl Drop for Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("dead", &self.is_dead()).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("dead", &self.is_dead())
+            .finish_non_exhaustive()
     }
 }
 
@@ -374,7 +389,10 @@ mod tests {
         let gone = disconnected("connect");
         let mut backoff = Backoff::new();
         let pauses: Vec<_> = (0..12).map(|_| backoff.after(&gone)).collect();
-        assert!(pauses[0] <= Backoff::FIRST && pauses[0] >= Backoff::FIRST / 2, "{pauses:?}");
+        assert!(
+            pauses[0] <= Backoff::FIRST && pauses[0] >= Backoff::FIRST / 2,
+            "{pauses:?}"
+        );
         assert!(pauses.iter().all(|pause| *pause <= Backoff::MOST), "{pauses:?}");
         assert!(pauses[11] >= Backoff::MOST / 2, "{pauses:?}");
         let refused = Error::new(ErrorKind::AccessDenied, "connect", "no");

@@ -79,7 +79,9 @@ fn broken(operation: &'static str, cause: RedisError) -> Error {
         Some(rustls::Error::InvalidCertificate(why)) => Error::new(
             ErrorKind::AccessDenied,
             operation,
-            format!("the server's certificate is not trusted ({why:?}); check `tls_ca`, and the host in `url`"),
+            format!(
+                "the server's certificate is not trusted ({why:?}); check `tls_ca`, and the host in `url`"
+            ),
         ),
         Some(rustls::Error::AlertReceived(alert)) => Error::new(
             ErrorKind::AccessDenied,
@@ -108,10 +110,10 @@ fn tls_fault(cause: &RedisError) -> Option<&rustls::Error> {
             return Some(fault);
         }
         // The source of an I/O error skips what it was made from.
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            if let Some(fault) = inner.downcast_ref::<rustls::Error>() {
-                return Some(fault);
-            }
+        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(fault) = inner.downcast_ref::<rustls::Error>()
+        {
+            return Some(fault);
         }
         next = error.source();
     }
@@ -145,11 +147,17 @@ fn by_code(operation: &'static str, code: &str, detail: Option<&str>) -> Error {
             None,
             "the server takes no writes because too few replicas follow it (its `min-replicas-to-write`)",
         ),
-        "LOADING" => (ErrorKind::Blocked, None, "the server is still reading its data from disk"),
+        "LOADING" => (
+            ErrorKind::Blocked,
+            None,
+            "the server is still reading its data from disk",
+        ),
         "BUSY" => (ErrorKind::Blocked, None, "the server is busy with a script"),
-        "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => {
-            (ErrorKind::Blocked, None, "the server's cluster or primary is not ready")
-        }
+        "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => (
+            ErrorKind::Blocked,
+            None,
+            "the server's cluster or primary is not ready",
+        ),
         "MOVED" | "ASK" | "CROSSSLOT" => (
             ErrorKind::Unsupported,
             None,
@@ -186,7 +194,11 @@ fn by_code(operation: &'static str, code: &str, detail: Option<&str>) -> Error {
             "the stream or its group is gone; with `topology: create` a missing stream is made",
         ),
         "ERR" => return general(operation, detail.unwrap_or_default()),
-        _ => (ErrorKind::Rejected, Some(Class::Unhealthy), "the server refused the command"),
+        _ => (
+            ErrorKind::Rejected,
+            Some(Class::Unhealthy),
+            "the server refused the command",
+        ),
     };
     let error = Error::new(kind, operation, message.to_owned()).with("server says", code);
     match class {
@@ -218,7 +230,11 @@ fn general(operation: &'static str, detail: &str) -> Error {
             "the server has no room for another connection; raise its `maxclients`",
         )
     } else if has("DB index") || has("SELECT is not allowed") {
-        (ErrorKind::InvalidSetting, None, "expected a database that the server has; check the number in `url`")
+        (
+            ErrorKind::InvalidSetting,
+            None,
+            "expected a database that the server has; check the number in `url`",
+        )
     } else if has("AUTH") || has("invalid password") {
         (
             ErrorKind::AccessDenied,
@@ -232,7 +248,11 @@ fn general(operation: &'static str, detail: &str) -> Error {
             "the entry is larger than the server takes; set `max_payload` so that it is known beforehand",
         )
     } else {
-        (ErrorKind::Rejected, Some(Class::Unhealthy), "the server refused the command")
+        (
+            ErrorKind::Rejected,
+            Some(Class::Unhealthy),
+            "the server refused the command",
+        )
     };
     // Only the errors of a command that Redis knows come here, and they quote no argument.
     let said: String = detail.chars().filter(|c| !c.is_control()).take(160).collect();
@@ -245,7 +265,8 @@ fn general(operation: &'static str, detail: &str) -> Error {
 
 /// The same error for one more message, or told once more.
 pub(crate) fn again(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
+    let mut copy =
+        Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
     for (name, value) in error.context() {
         copy = copy.with(known(name), value);
     }

@@ -134,7 +134,14 @@ impl Flight {
             }
             let size = message.size();
             state.bytes += size;
-            state.held.insert(id, Held { message, size, attempt });
+            state.held.insert(
+                id,
+                Held {
+                    message,
+                    size,
+                    attempt,
+                },
+            );
             state.ready.push_back(id);
         }
         drop(state);
@@ -147,7 +154,10 @@ impl Flight {
         if state.bytes >= self.window.bytes && !state.held.is_empty() {
             return 0;
         }
-        self.window.messages.saturating_add(ahead).saturating_sub(state.held.len())
+        self.window
+            .messages
+            .saturating_add(ahead)
+            .saturating_sub(state.held.len())
     }
 
     /// Hands out what is ready, within the room. What was given back goes first, and nothing newer before it.
@@ -240,7 +250,9 @@ impl Flight {
     pub(crate) fn not_acknowledged(&self, settling: &Settling) {
         let mut state = self.state();
         if state.settles_on(settling.link.as_ref()) {
-            state.tokens.extend(settling.done.iter().map(|(token, id)| (token.0, *id)));
+            state
+                .tokens
+                .extend(settling.done.iter().map(|(token, id)| (token.0, *id)));
         }
     }
 
@@ -266,7 +278,10 @@ impl Flight {
 
     /// The connection of this incarnation, to give back what it holds.
     pub(crate) fn link(&self) -> Option<Arc<Link>> {
-        self.state().incarnation.as_ref().map(|(link, _)| Arc::clone(link))
+        self.state()
+            .incarnation
+            .as_ref()
+            .map(|(link, _)| Arc::clone(link))
     }
 }
 

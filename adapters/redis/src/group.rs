@@ -162,7 +162,10 @@ impl Group {
     /// `behind` is the place up to which this process has settled, if it has read from the group before: then a group that
     /// is gone goes on there, instead of where a new one starts.
     pub(crate) async fn join(&self, link: &Link, behind: Option<Id>, events: &Events) -> Result<Arc<str>> {
-        let made = self.make(link, behind).await.map_err(|error| self.failed(error))?;
+        let made = self
+            .make(link, behind)
+            .await
+            .map_err(|error| self.failed(error))?;
         if made && behind.is_some() {
             // What it had pending, or what came and was deleted while it was gone, nobody knows any more.
             events.tell(Event::Gap {
@@ -217,7 +220,9 @@ impl Group {
         Ok(match &self.start {
             Start::Earliest => {
                 // An entry deleted in the middle leaves no way to count those before the first.
-                let counted = stream.deleted.is_none_or(|deleted| Some(deleted) < stream.first_there);
+                let counted = stream
+                    .deleted
+                    .is_none_or(|deleted| Some(deleted) < stream.first_there);
                 let before = stream.added.unwrap_or(0).checked_sub(stream.length);
                 (Id::ZERO.to_string(), before.filter(|_| counted))
             }
@@ -230,8 +235,10 @@ impl Group {
             Start::Position(position) => {
                 let (key, _) = position.log.split_once('#').unwrap_or((&position.log, ""));
                 if key != self.end.channel {
-                    return Err(invalid(format!("expected a position of this stream, found one of `{key}`"))
-                        .with("setting", "start"));
+                    return Err(invalid(format!(
+                        "expected a position of this stream, found one of `{key}`"
+                    ))
+                    .with("setting", "start"));
                 }
                 (Id(position.offset).before().to_string(), None)
             }
@@ -253,19 +260,29 @@ impl Group {
             .arg("0");
         link.call("receiver", &command).await?;
         // Two that join at once may both make one; both take the lower.
-        self.identities(link).await?.ok_or_else(|| unexpected("receiver", "the consumer that was just made"))
+        self.identities(link)
+            .await?
+            .ok_or_else(|| unexpected("receiver", "the consumer that was just made"))
     }
 
     async fn identities(&self, link: &Link) -> Result<Option<String>> {
         let mut command = redis::cmd("XINFO");
         command.arg("CONSUMERS").arg(&self.end.channel).arg(&self.name);
         let consumers = reply::maps(link.call("receiver", &command).await?);
-        let names = consumers.into_iter().filter_map(|mut told| told.remove("name").and_then(reply::text));
-        Ok(names.filter_map(|name| name.strip_prefix(IDENTITY).map(ToOwned::to_owned)).min())
+        let names = consumers
+            .into_iter()
+            .filter_map(|mut told| told.remove("name").and_then(reply::text));
+        Ok(names
+            .filter_map(|name| name.strip_prefix(IDENTITY).map(ToOwned::to_owned))
+            .min())
     }
 
     /// How stream and group stand at one moment.
-    pub(crate) async fn standing(&self, link: &Link, operation: &'static str) -> Result<(Stream, Option<Standing>)> {
+    pub(crate) async fn standing(
+        &self,
+        link: &Link,
+        operation: &'static str,
+    ) -> Result<(Stream, Option<Standing>)> {
         let mut commands = redis::pipe();
         commands.cmd("MULTI");
         commands.cmd("XINFO").arg("STREAM").arg(&self.end.channel);
@@ -287,7 +304,8 @@ impl Group {
         }
         let groups = reply::maps(groups);
         let mut own = groups.iter().filter(|told| {
-            told.get("name").is_some_and(|name| matches!(name, Value::BulkString(name) if name == self.name.as_bytes()))
+            told.get("name")
+                .is_some_and(|name| matches!(name, Value::BulkString(name) if name == self.name.as_bytes()))
         });
         Ok((Stream::of(stream), own.next().map(Standing::of)))
     }

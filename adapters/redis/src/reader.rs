@@ -93,7 +93,11 @@ impl Reader {
         let waiting = self.connector.link().await?;
         self.end_abandoned(&control).await?;
         let log = self.group.join(&control, self.behind, &self.events).await?;
-        Ok(Incarnation { waiting, control, log })
+        Ok(Incarnation {
+            waiting,
+            control,
+            log,
+        })
     }
 
     /// Reads until it is told to stop. Whatever fails is told, and tried again.
@@ -139,7 +143,11 @@ impl Reader {
 
     /// One incarnation, until it fails.
     async fn serve(&mut self, incarnation: &Incarnation) -> Error {
-        let Incarnation { waiting, control, log } = incarnation;
+        let Incarnation {
+            waiting,
+            control,
+            log,
+        } = incarnation;
         self.flight.begin(Arc::clone(control), Arc::clone(log));
         let mut upkeep = Upkeep::new(self);
         let failed = tokio::select! {
@@ -156,7 +164,9 @@ impl Reader {
         self.read_pending(waiting, control).await?;
         if let Some(abandoned) = self.abandoned.clone() {
             let clock = &self.connector.clock;
-            clock.sleep(abandoned.until.saturating_duration_since(clock.now())).await;
+            clock
+                .sleep(abandoned.until.saturating_duration_since(clock.now()))
+                .await;
             self.read_pending(waiting, control).await?;
             self.abandoned = None;
         }
@@ -199,7 +209,9 @@ impl Reader {
             until: clock.now() + block + Duration::from_secs(1),
         });
         let mut command = self.command(count);
-        command.arg("BLOCK").arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX));
+        command
+            .arg("BLOCK")
+            .arg(u64::try_from(block.as_millis()).unwrap_or(u64::MAX));
         command.arg("STREAMS").arg(&self.group.end.channel).arg(">");
         let answer = waiting.call_within("receive", block + GRACE, &command).await;
         let answered = match &answer {
@@ -215,7 +227,12 @@ impl Reader {
 
     fn command(&self, count: usize) -> redis::Cmd {
         let mut command = redis::cmd("XREADGROUP");
-        command.arg("GROUP").arg(&self.group.name).arg(&*self.consumer).arg("COUNT").arg(count);
+        command
+            .arg("GROUP")
+            .arg(&self.group.name)
+            .arg(&*self.consumer)
+            .arg("COUNT")
+            .arg(count);
         command
     }
 
@@ -225,17 +242,24 @@ impl Reader {
         loop {
             let count = self.room().await;
             let mut command = self.command(count);
-            command.arg("STREAMS").arg(&self.group.end.channel).arg(from.to_string());
+            command
+                .arg("STREAMS")
+                .arg(&self.group.end.channel)
+                .arg(from.to_string());
             let answer = waiting.call("receive", &command).await?;
-            let entries = reply::read(answer).ok_or_else(|| unexpected("receive", "the entries of one stream"))?;
+            let entries =
+                reply::read(answer).ok_or_else(|| unexpected("receive", "the entries of one stream"))?;
             let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
                 return Ok(());
             };
             let (first, last) = (first.id, last.id);
-            let deliveries = pending(control, &self.group, &self.consumer, first, last, entries.len()).await?;
+            let deliveries =
+                pending(control, &self.group, &self.consumer, first, last, entries.len()).await?;
             let there = self.drop_deleted(control, entries).await?;
             self.take_in(there, |id| {
-                deliveries.binary_search_by_key(&id, |row| row.id).map_or(1, |at| deliveries[at].deliveries)
+                deliveries
+                    .binary_search_by_key(&id, |row| row.id)
+                    .map_or(1, |at| deliveries[at].deliveries)
             })?;
             from = last;
         }
@@ -251,7 +275,9 @@ impl Reader {
                 messages: u64::try_from(ids.len()).ok(),
             });
             // Told once; left in the list it would be told at every start.
-            control.call("receive", &acknowledgement(&self.group, &ids)).await?;
+            control
+                .call("receive", &acknowledgement(&self.group, &ids))
+                .await?;
         }
         Ok(there)
     }
@@ -261,7 +287,11 @@ impl Reader {
         let messages = messages(&self.group, entries, attempt)?;
         self.read = messages.iter().map(|(id, ..)| *id).max().max(self.read);
         if !messages.is_empty() {
-            self.mean = messages.iter().map(|(_, message, _)| message.size()).sum::<usize>() / messages.len();
+            self.mean = messages
+                .iter()
+                .map(|(_, message, _)| message.size())
+                .sum::<usize>()
+                / messages.len();
             self.flight.add(messages);
         }
         Ok(())
@@ -272,7 +302,8 @@ impl Reader {
         let Some(abandoned) = &self.abandoned else {
             return Ok(());
         };
-        let (Some(before), Some(now), Some(client)) = (&abandoned.run, &control.server.run, abandoned.client) else {
+        let (Some(before), Some(now), Some(client)) = (&abandoned.run, &control.server.run, abandoned.client)
+        else {
             return Ok(());
         };
         // After a restart the connection is gone, and its number may be another's.

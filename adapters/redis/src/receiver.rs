@@ -171,7 +171,7 @@ static TAKEN: LazyLock<Mutex<BTreeSet<(String, String)>>> = LazyLock::new(Mutex:
 
 impl Slot {
     /// The lowest free name in the group that is called like this.
-    pub(crate) fn take(group: String, name: &str) -> Self {
+    pub(crate) fn take(group: &str, name: &str) -> Self {
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut number = 0_u32;
         loop {
@@ -179,7 +179,7 @@ impl Slot {
                 0 => name.to_owned(),
                 number => format!("{name}-{number}"),
             };
-            let slot = (group.clone(), consumer.clone());
+            let slot = (group.to_owned(), consumer.clone());
             if taken.insert(slot.clone()) {
                 return Self {
                     taken: slot,
@@ -193,7 +193,10 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.taken);
+        TAKEN
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.taken);
     }
 }
 
@@ -203,11 +206,14 @@ mod tests {
 
     #[test]
     fn the_first_receiver_of_a_group_has_the_plain_name_again_once_it_is_free() {
-        let first = Slot::take("slots".to_owned(), "host");
-        let second = Slot::take("slots".to_owned(), "host");
-        let other = Slot::take("others".to_owned(), "host");
-        assert_eq!((&*first.consumer, &*second.consumer, &*other.consumer), ("host", "host-1", "host"));
+        let first = Slot::take("slots", "host");
+        let second = Slot::take("slots", "host");
+        let other = Slot::take("others", "host");
+        assert_eq!(
+            (&*first.consumer, &*second.consumer, &*other.consumer),
+            ("host", "host-1", "host")
+        );
         drop(first);
-        assert_eq!(&*Slot::take("slots".to_owned(), "host").consumer, "host");
+        assert_eq!(&*Slot::take("slots", "host").consumer, "host");
     }
 }

@@ -70,7 +70,11 @@ impl FromStr for Id {
 /// The entries of a range; none where the answer has another form.
 pub(crate) fn entries(value: Value) -> Option<Vec<Entry>> {
     match value {
-        Value::Array(list) => list.into_iter().filter_map(|item| entry(item).transpose()).collect::<Result<_, ()>>().ok(),
+        Value::Array(list) => list
+            .into_iter()
+            .filter_map(|item| entry(item).transpose())
+            .collect::<Result<_, ()>>()
+            .ok(),
         Value::Nil => Some(Vec::new()),
         _ => None,
     }
@@ -115,7 +119,11 @@ pub(crate) fn map(value: Value) -> BTreeMap<String, Value> {
                 map.insert(name, value);
             }
         }
-        Value::Map(pairs) => map.extend(pairs.into_iter().filter_map(|(name, value)| Some((text(name)?, value)))),
+        Value::Map(pairs) => map.extend(
+            pairs
+                .into_iter()
+                .filter_map(|(name, value)| Some((text(name)?, value))),
+        ),
         _ => {}
     }
     map
@@ -191,7 +199,17 @@ mod tests {
 
     #[test]
     fn what_is_no_id_is_not_taken_for_one() {
-        for text in ["", "1", "1-", "-1", "1-2-3", "a-1", "18446744073709551616-0", "$", "0-0 "] {
+        for text in [
+            "",
+            "1",
+            "1-",
+            "-1",
+            "1-2-3",
+            "a-1",
+            "18446744073709551616-0",
+            "$",
+            "0-0 ",
+        ] {
             assert_eq!(text.parse::<Id>(), Err(NoId), "{text}");
         }
     }
@@ -213,7 +231,10 @@ mod tests {
         assert!(read(Value::Nil).unwrap().is_empty());
         assert!(read(Value::Okay).is_none());
         assert!(entries(Value::Array(vec![Value::Int(1)])).is_none());
-        let odd = Value::Array(vec![Value::Array(vec![bulk("1-0"), Value::Array(vec![bulk("a")])])]);
+        let odd = Value::Array(vec![Value::Array(vec![
+            bulk("1-0"),
+            Value::Array(vec![bulk("a")]),
+        ])]);
         assert!(entries(odd).is_none(), "a name without a value");
         assert!(pending(Value::Array(vec![Value::Array(vec![bulk("1-0")])])).is_none());
     }

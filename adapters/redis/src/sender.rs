@@ -121,13 +121,16 @@ fn command(end: &End, outgoing: &Outgoing) -> Result<(Cmd, Option<Arc<str>>)> {
     command.arg("XADD");
     let key = match &outgoing.address {
         Some(address) if **address != *end.channel.as_bytes() => {
-            let key = std::str::from_utf8(address).ok().filter(|key| !key.is_empty()).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::NotRepresentable,
-                    "send",
-                    "expected the key of a stream as the address, found no text",
-                )
-            })?;
+            let key = std::str::from_utf8(address)
+                .ok()
+                .filter(|key| !key.is_empty())
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::NotRepresentable,
+                        "send",
+                        "expected the key of a stream as the address, found no text",
+                    )
+                })?;
             Some(Arc::<str>::from(key))
         }
         _ => None,

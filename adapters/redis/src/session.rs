@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dunlin_core::messaging::{
-    Browse, ChannelState, Declare, Endpoint, Events, Lane, Purpose, Receiver, Resolved, Sender, Session, Settler,
-    Source, Target,
+    Browse, ChannelState, Declare, Endpoint, Events, Lane, Purpose, Receiver, Resolved, Sender, Session,
+    Settler, Source, Target,
 };
 use dunlin_core::{Class, Result};
 use tokio::sync::Mutex;
 
-use crate::connection::{Connector, Link};
+use crate::connection::{Backoff, Connector, Link};
 use crate::error::invalid;
 use crate::flight::Flight;
 use crate::group::Group;
@@ -38,25 +38,36 @@ impl RedisSession {
         })
     }
 
-    /// Asks something that changes nothing. A connection that has died since the last question is made anew, once.
+    /// Asks something that can be asked twice. Where the connection is lost it is asked again on another one, for as long as
+    /// any answer is waited for: a server that is just starting is no answer.
     pub(crate) async fn ask<T, A>(&self, question: impl Fn(Arc<Link>) -> A) -> Result<T>
     where
         A: Future<Output = Result<T>>,
     {
-        let mut asking = self.asking.lock().await;
-        if let Some(link) = asking.take_if(|link| !link.is_dead()) {
-            match question(Arc::clone(&link)).await {
-                Err(error) if error.class() == Class::Temporary && link.is_dead() => {}
-                answer => {
-                    *asking = Some(link);
-                    return answer;
+        let clock = &self.connector.clock;
+        let end = clock.now() + self.connector.config.answer_timeout();
+        let mut backoff = Backoff::new();
+        loop {
+            let answer = match self.asking().await {
+                Ok(link) => question(link).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Err(error) if error.class() == Class::Temporary && clock.now() < end => {
+                    clock.sleep(backoff.after(&error)).await;
                 }
+                answer => return answer,
             }
         }
-        let link = self.connector.link().await?;
-        let answer = question(Arc::clone(&link)).await;
-        *asking = Some(link);
-        answer
+    }
+
+    /// The connection for questions, made anew if it has died since the last one.
+    async fn asking(&self) -> Result<Arc<Link>> {
+        let mut asking = self.asking.lock().await;
+        match &*asking {
+            Some(link) if !link.is_dead() => Ok(Arc::clone(link)),
+            _ => Ok(Arc::clone(asking.insert(self.connector.link().await?))),
+        }
     }
 }
 
@@ -65,7 +76,8 @@ impl Session for RedisSession {
     async fn verify(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Resolved> {
         let end = self.connector.config.end(endpoint)?;
         let end = &end;
-        self.ask(|link| async move { self.look_at(&link, end, purpose).await }).await
+        self.ask(|link| async move { self.look_at(&link, end, purpose).await })
+            .await
     }
 
     async fn receiver(&self, source: &Source) -> Result<(Box<dyn Receiver>, Box<dyn Settler>)> {
@@ -78,7 +90,10 @@ impl Session for RedisSession {
             Some(name) => name.clone(),
             None => host().await,
         };
-        let slot = Slot::take(format!("{}/{}/{}", config.shown(), end.channel, source.group), &name);
+        let slot = Slot::take(
+            &format!("{}/{}/{}", config.shown(), end.channel, source.group),
+            &name,
+        );
         let flight = Arc::new(Flight::new(&end.channel, Lane(0), source.window));
         let group = Group {
             end,
@@ -109,7 +124,8 @@ impl Session for RedisSession {
     async fn inspect(&self, endpoint: &Endpoint, group: Option<&str>) -> Result<ChannelState> {
         let end = self.connector.config.end(endpoint)?;
         let end = &end;
-        self.ask(|link| async move { self.count(&link, end, group).await }).await
+        self.ask(|link| async move { self.count(&link, end, group).await })
+            .await
     }
 
     fn browse(&self) -> Option<&dyn Browse> {
@@ -132,7 +148,10 @@ impl Session for RedisSession {
 /// The name of this machine, or `dunlin` where it has none.
 async fn host() -> String {
     let told = tokio::fs::read_to_string("/proc/sys/kernel/hostname").await;
-    let name = told.ok().or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+    let name = told
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_default();
     match name.trim() {
         "" => "dunlin".to_owned(),
         name => name.to_owned(),

@@ -98,7 +98,10 @@ impl Declare for RedisSession {
         let key = &end.channel;
         let made = self.ask(|link| async move { make(&link, key).await }).await?;
         let place = self.connector.config.shown();
-        Ok(made.then(|| format!("made the stream `{}` on {place}", end.channel)).into_iter().collect())
+        Ok(made
+            .then(|| format!("made the stream `{}` on {place}", end.channel))
+            .into_iter()
+            .collect())
     }
 }
 
@@ -110,7 +113,13 @@ async fn make(link: &Link, key: &str) -> Result<bool> {
     }
     let mut commands = redis::pipe();
     commands.cmd("MULTI");
-    commands.cmd("XGROUP").arg("CREATE").arg(key).arg(SCAFFOLD).arg("$").arg("MKSTREAM");
+    commands
+        .cmd("XGROUP")
+        .arg("CREATE")
+        .arg(key)
+        .arg(SCAFFOLD)
+        .arg("$")
+        .arg("MKSTREAM");
     commands.cmd("XGROUP").arg("DESTROY").arg(key).arg(SCAFFOLD);
     commands.cmd("EXEC");
     match link.calls("declare", &commands).await?.pop() {

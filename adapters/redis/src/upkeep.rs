@@ -91,7 +91,10 @@ impl Upkeep {
         if ids.is_empty() {
             return Ok(());
         }
-        control.call("receive", &claim(&self.group, &self.consumer, &ids, None)).await.map(drop)
+        control
+            .call("receive", &claim(&self.group, &self.consumer, &ids, None))
+            .await
+            .map(drop)
     }
 
     /// Takes over what others have not renewed for so long that they must be gone.
@@ -122,8 +125,12 @@ impl Upkeep {
                 }
                 answer => answer?,
             };
-            let (next, entries, deleted) = claimed(answer).ok_or_else(|| unexpected("receive", "entries that were claimed"))?;
-            let entries: Vec<Entry> = entries.into_iter().filter(|entry| entry.fields.is_some()).collect();
+            let (next, entries, deleted) =
+                claimed(answer).ok_or_else(|| unexpected("receive", "entries that were claimed"))?;
+            let entries: Vec<Entry> = entries
+                .into_iter()
+                .filter(|entry| entry.fields.is_some())
+                .collect();
             if deleted > 0 {
                 self.events.tell(Event::Gap {
                     channel: self.group.end.channel.clone(),
@@ -131,9 +138,12 @@ impl Upkeep {
                 });
             }
             if let (Some(first), Some(last)) = (entries.first(), entries.last()) {
-                let deliveries = pending(control, &self.group, &self.consumer, first.id, last.id, ALL).await?;
+                let deliveries =
+                    pending(control, &self.group, &self.consumer, first.id, last.id, ALL).await?;
                 let attempt = |id: Id| {
-                    deliveries.binary_search_by_key(&id, |row| row.id).map_or(2, |at| deliveries[at].deliveries)
+                    deliveries
+                        .binary_search_by_key(&id, |row| row.id)
+                        .map_or(2, |at| deliveries[at].deliveries)
                 };
                 self.flight.add(messages(&self.group, entries, attempt)?);
             }
@@ -169,12 +179,18 @@ pub(crate) async fn pending(
 /// Says that these belong to this consumer, for others as if they had been idle for so long.
 pub(crate) fn claim(group: &Group, consumer: &str, ids: &[Id], idle: Option<Duration>) -> redis::Cmd {
     let mut command = redis::cmd("XCLAIM");
-    command.arg(&group.end.channel).arg(&group.name).arg(consumer).arg(0);
+    command
+        .arg(&group.end.channel)
+        .arg(&group.name)
+        .arg(consumer)
+        .arg(0);
     for id in ids {
         command.arg(id.to_string());
     }
     if let Some(idle) = idle {
-        command.arg("IDLE").arg(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
+        command
+            .arg("IDLE")
+            .arg(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
     }
     command.arg("JUSTID");
     command
@@ -195,7 +211,11 @@ fn claimed(answer: Value) -> Option<(Id, Vec<Entry>, u64)> {
         Some(Value::Array(ids)) => ids.len(),
         _ => 0,
     };
-    Some((next, reply::entries(list)?, u64::try_from(nothing + deleted).ok()?))
+    Some((
+        next,
+        reply::entries(list)?,
+        u64::try_from(nothing + deleted).ok()?,
+    ))
 }
 
 #[cfg(test)]
@@ -209,7 +229,10 @@ mod tests {
     #[test]
     fn deleted_entries_are_counted_in_the_answers_of_redis_6_and_of_redis_7() {
         let entry = || Value::Array(vec![bulk("3-0"), Value::Array(vec![bulk("a"), bulk("b")])]);
-        let six = Value::Array(vec![bulk("0-0"), Value::Array(vec![Value::Nil, entry(), Value::Nil])]);
+        let six = Value::Array(vec![
+            bulk("0-0"),
+            Value::Array(vec![Value::Nil, entry(), Value::Nil]),
+        ]);
         let (next, entries, deleted) = claimed(six).unwrap();
         assert_eq!((next, entries.len(), deleted), (Id::ZERO, 1, 2));
         let seven = Value::Array(vec![

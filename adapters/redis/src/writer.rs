@@ -95,7 +95,9 @@ async fn until_dead(connector: &Connector, link: &Link) -> Error {
             () = link.died() => return disconnected("send"),
             () = connector.clock.sleep(step) => {}
         }
-        let sign = link.call_within("send", step + step / 2, &redis::cmd("PING")).await;
+        let sign = link
+            .call_within("send", step + step / 2, &redis::cmd("PING"))
+            .await;
         if let Err(error) = sign
             && link.is_dead()
         {

@@ -32,7 +32,7 @@ struct Rules {
     /// Where connections are passed on to; nobody is let in before this is known.
     target: Option<SocketAddr>,
     refuse: bool,
-    hold_answers: bool,
+    hold_answers: Hold,
     delay: Duration,
     spread: Duration,
     /// The most bytes that are passed on at once.
@@ -42,6 +42,15 @@ struct Rules {
     /// How often flows were dropped; one that began at a lower count moves no more bytes.
     drops: u64,
     ended: bool,
+}
+
+/// Which answers are kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    None,
+    All,
+    /// Those on connections that have said this word since.
+    To(&'static [u8]),
 }
 
 /// What the thread tells.
@@ -65,7 +74,7 @@ impl Proxy {
         let (rules, seen) = watch::channel(Rules {
             target: None,
             refuse: false,
-            hold_answers: false,
+            hold_answers: Hold::None,
             delay: Duration::ZERO,
             spread: Duration::ZERO,
             slice: usize::MAX,
@@ -126,12 +135,19 @@ impl Proxy {
 
     /// Keeps back what the server says, on connections old and new, until [`release_answers`](Proxy::release_answers).
     pub fn hold_answers(&self) {
-        self.rules.send_modify(|rules| rules.hold_answers = true);
+        self.rules.send_modify(|rules| rules.hold_answers = Hold::All);
+    }
+
+    /// Keeps back what the server says on the connections that say this word from now on, and on no other: so a client that
+    /// writes waits, and one that reads through the same port goes on.
+    pub fn hold_answers_to(&self, word: &'static [u8]) {
+        self.rules
+            .send_modify(|rules| rules.hold_answers = Hold::To(word));
     }
 
     /// Passes on what was kept back, and all that follows.
     pub fn release_answers(&self) {
-        self.rules.send_modify(|rules| rules.hold_answers = false);
+        self.rules.send_modify(|rules| rules.hold_answers = Hold::None);
     }
 
     /// Lets no more bytes through on the connections of this moment, in either direction, and does not close them: what a

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 
-use super::Rules;
+use super::{Hold, Rules};
 
 /// What a connection remembers of the moment at which it began.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Connection {
     cuts: u64,
     drops: u64,
     rules: watch::Receiver<Rules>,
+    /// Whether the client has said the word whose answers are kept back.
+    said: AtomicBool,
     seed: u64,
 }
 
@@ -34,6 +37,7 @@ impl Connection {
             cuts: now.cuts,
             drops: now.drops,
             rules,
+            said: AtomicBool::new(false),
             seed,
         }
     }
@@ -82,9 +86,12 @@ impl Connection {
                 () = self.dropped(rules.clone()) => wait_for_ever().await,
             };
             let mut rest = &buffer[..length];
+            if direction == Direction::ToServer {
+                self.listen(rest);
+            }
             loop {
                 let Some((wait, slice)) = rules
-                    .wait_for(|rules| direction == Direction::ToServer || !rules.hold_answers)
+                    .wait_for(|rules| direction == Direction::ToServer || !self.holds(rules))
                     .await
                     .ok()
                     .map(|now| (random.around(now.delay, now.spread), now.slice))
@@ -107,6 +114,23 @@ impl Connection {
                     break;
                 }
             }
+        }
+    }
+
+    /// Remembers whether the client said the word whose answers are kept back.
+    fn listen(&self, bytes: &[u8]) {
+        if let Hold::To(word) = self.rules.borrow().hold_answers
+            && bytes.windows(word.len()).any(|window| window == word)
+        {
+            self.said.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn holds(&self, rules: &Rules) -> bool {
+        match rules.hold_answers {
+            Hold::None => false,
+            Hold::All => true,
+            Hold::To(_) => self.said.load(Ordering::Relaxed),
         }
     }
 
