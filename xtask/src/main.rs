@@ -17,6 +17,7 @@ mod links;
 mod mutants;
 mod orders;
 mod quickstart_data;
+mod servers;
 mod test;
 mod totals;
 mod workspace;
@@ -37,6 +38,8 @@ struct Arguments {
 enum Task {
     /// Installs what the tests need, runs all of them, and ends with one line of totals.
     Test(test::Options),
+    /// Starts message servers on loopback for people, and ends them.
+    Servers(servers::Options),
     /// Makes deliberate faults, and expects a named test to catch each.
     Mutants(mutants::Options),
     /// Measures speed, as ratios in one run.
@@ -50,6 +53,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
+        Task::Servers(options) => servers::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&options),
         Task::Mutants(options) => mutants::run(&options),
         Task::Docs(options) => docs::run(&options).map(|()| ExitCode::SUCCESS),

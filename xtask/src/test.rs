@@ -7,18 +7,26 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
+use dunlin_servers::Kind;
 
 use crate::totals::Totals;
-use crate::workspace;
+use crate::{servers, workspace};
 
 /// What `cargo xtask test` can be told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Runs only tests whose name holds this text.
     filter: Option<String>,
+    /// Leaves a system out: `amqp`, `nats`, `kafka`, `redis` or `mqtt`. Neither its server is needed nor its adapter built.
+    #[arg(long, value_parser = servers::kind)]
+    without: Vec<Kind>,
 }
+
+/// The adapter that builds C++: a feature of the command that is named apart.
+const NAMED_APART: Kind = Kind::Kafka;
 
 /// Runs all tests, passing their output on, and prints the line of totals last.
 ///
@@ -26,27 +34,30 @@ pub(crate) struct Options {
 /// When a step could not be run at all. Failed tests are in the totals, and in the status.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let target = workspace::target_folder()?;
-    install()?;
-
     let mut totals = Totals::default();
+    install(options, &mut totals)?;
     let release = target
         .join("release")
         .join(format!("dunlin{}", std::env::consts::EXE_SUFFIX));
     let mut build = workspace::cargo();
     build.args(["build", "--release", "--bin", "dunlin"]);
+    let features = features(options)?;
+    build.args(&features);
     step(
         "the release binary, for tests that kill and time",
-        build,
+        with_left_out(build, options),
         &release,
         &mut totals,
     )?;
 
     let mut tests = workspace::cargo();
     tests.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+    tests.args(&features).args(left_out_packages(options));
     step("tests", with_filter(tests, options), &release, &mut totals)?;
 
     let mut examples = workspace::cargo();
     examples.args(["test", "--workspace", "--doc", "--no-fail-fast"]);
+    examples.args(&features).args(left_out_packages(options));
     step(
         "examples in the documentation",
         with_filter(examples, options),
@@ -66,23 +77,61 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     })
 }
 
-/// Brings what the tests need besides the toolchain.
-///
-/// Nothing yet: memory and files are the only systems. Servers of brokers are fetched and started from here.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "fetching a server can fail, and callers must be ready for it"
-)]
-fn install() -> Result<()> {
-    println!("== what the tests need: the Rust toolchain, which is here");
+/// Makes sure that every server can be had that the tests will start, before minutes are spent on building.
+fn install(options: &Options, totals: &mut Totals) -> Result<()> {
+    println!("== servers that the tests need");
+    for kind in Kind::ALL {
+        if options.without.contains(&kind) {
+            println!("{kind}: left out");
+            totals.left_out.push(format!(
+                "everything that needs {kind}, its adapter and its server (--without {})",
+                kind.name()
+            ));
+            continue;
+        }
+        let started = Instant::now();
+        let found = dunlin_servers::ensure(kind)?;
+        println!(
+            "{kind}: {} ({:.1} s)",
+            found.describe(),
+            started.elapsed().as_secs_f64()
+        );
+    }
     Ok(())
+}
+
+/// The features of the command that the tests build: all adapters, unless one is left out.
+///
+/// The same in every step, because another set would build half the tree again.
+fn features(options: &Options) -> Result<Vec<String>> {
+    let named = NAMED_APART.name();
+    if options.without.contains(&NAMED_APART) || !workspace::has_feature("dunlin", named)? {
+        return Ok(Vec::new());
+    }
+    Ok(vec!["--features".to_owned(), format!("dunlin/{named}")])
+}
+
+/// Keeps cargo from building the adapters that are left out.
+fn left_out_packages(options: &Options) -> Vec<String> {
+    options
+        .without
+        .iter()
+        .flat_map(|kind| ["--exclude".to_owned(), format!("dunlin-{}", kind.name())])
+        .collect()
+}
+
+/// Tells the tests which systems to leave out; they say so themselves, with a line of `skipped:`.
+fn with_left_out(mut command: Command, options: &Options) -> Command {
+    let names: Vec<&str> = options.without.iter().map(|kind| kind.name()).collect();
+    command.env(dunlin_servers::LEFT_OUT, names.join(","));
+    command
 }
 
 /// Output of passing tests is shown too: they print what they counted and what they left out.
 fn with_filter(mut command: Command, options: &Options) -> Command {
     command.arg("--").arg("--show-output");
     command.args(&options.filter);
-    command
+    with_left_out(command, options)
 }
 
 /// Runs one step, copies its standard output through, and adds what it says to the totals.

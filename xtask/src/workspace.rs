@@ -28,6 +28,29 @@ pub(crate) fn cargo() -> Command {
 /// # Errors
 /// When cargo cannot read the workspace.
 pub(crate) fn target_folder() -> Result<PathBuf> {
+    let metadata = metadata()?;
+    let folder = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(folder))
+}
+
+/// Whether a package of the workspace has a feature of this name.
+///
+/// # Errors
+/// When cargo cannot read the workspace.
+pub(crate) fn has_feature(package: &str, feature: &str) -> Result<bool> {
+    let metadata = metadata()?;
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo metadata names no packages")?;
+    Ok(packages
+        .iter()
+        .any(|found| found["name"] == package && found["features"].get(feature).is_some()))
+}
+
+/// What cargo knows of the workspace.
+fn metadata() -> Result<serde_json::Value> {
     let output = cargo()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()
@@ -37,10 +60,5 @@ pub(crate) fn target_folder() -> Result<PathBuf> {
         "cargo metadata failed: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("cargo metadata did not print JSON")?;
-    let folder = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target folder")?;
-    Ok(PathBuf::from(folder))
+    serde_json::from_slice(&output.stdout).context("cargo metadata did not print JSON")
 }

@@ -9,20 +9,35 @@ use anyhow::{Context, Result};
 
 /// Names another folder than the one beside the clone.
 const VARIABLE: &str = "DUNLIN_SERVERS_CACHE";
+const NAME: &str = "dunlin-servers";
 
-/// The cache folder; it is made if it is missing.
-pub(crate) fn folder() -> Result<PathBuf> {
-    let folder = match std::env::var_os(VARIABLE) {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .nth(3)
-            .context("the folder of this package lies too high for a cache beside the clone")?
-            .join("dunlin-servers"),
+/// The folder in which servers are installed; it is made if it is missing.
+///
+/// `DUNLIN_SERVERS_CACHE` names it. Otherwise it is `dunlin-servers` beside the clone, and where that cannot be written,
+/// in the user's cache.
+///
+/// # Errors
+/// When it can be made nowhere.
+pub fn folder() -> Result<PathBuf> {
+    let make = |folder: PathBuf| {
+        std::fs::create_dir_all(folder.join("ports"))
+            .with_context(|| format!("the cache folder {} could not be made", folder.display()))
+            .map(|()| folder)
     };
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("the cache folder {} could not be made", folder.display()))?;
-    Ok(folder)
+    if let Some(folder) = std::env::var_os(VARIABLE) {
+        return make(PathBuf::from(folder));
+    }
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(3)
+        .context("the folder of this package lies too high for a cache beside the clone")?
+        .join(NAME);
+    make(beside).or_else(|error| {
+        let cache = std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        make(cache.ok_or(error)?.join(NAME))
+    })
 }
 
 /// Holds the lock of this name until it is dropped. Blocks while another process holds it.

@@ -65,6 +65,17 @@ impl Program {
     }
 }
 
+/// Names the kinds that a run of the tests does without, separated by commas.
+pub const LEFT_OUT: &str = "DUNLIN_WITHOUT";
+
+/// Whether this run of the tests does without servers of this kind, because somebody said so.
+///
+/// A test that leaves something out for this reason prints a line that begins with `skipped: `.
+#[must_use]
+pub fn left_out(kind: Kind) -> bool {
+    std::env::var(LEFT_OUT).is_ok_and(|kinds| kinds.split(',').any(|name| name == kind.name()))
+}
+
 /// Makes sure that a server of this kind can be had, and says where from. Installing it can take a minute.
 ///
 /// # Errors

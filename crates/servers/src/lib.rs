@@ -30,8 +30,9 @@ mod server;
 mod setup;
 mod shared;
 
+pub use cache::folder as cache_folder;
 pub use certificates::{Authority, Identity, Purpose};
-pub use install::{Found, ensure};
+pub use install::{Found, LEFT_OUT, ensure, left_out};
 pub use kind::Kind;
 pub use nats::keys::Credentials;
 pub use options::{Login, Options, Tls};

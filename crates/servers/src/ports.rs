@@ -27,7 +27,6 @@ impl Port {
     /// Takes a free port.
     pub(crate) fn take() -> Result<Port> {
         let folder = cache::folder()?.join("ports");
-        std::fs::create_dir_all(&folder).context("the folder for port locks could not be made")?;
         // Two processes that ask at once begin in different places.
         let random = std::hash::RandomState::new().build_hasher().finish();
         let start = u16::try_from(random % u64::from(COUNT)).context("a remainder is too large")?;

@@ -47,6 +47,11 @@ impl Server {
     /// When there is no such server to be had (the error lists what was tried), when it does not take the options, or
     /// when it does not answer in time (the error ends with the last lines that it printed).
     pub async fn start(kind: Kind, options: Options) -> Result<Server> {
+        ensure!(
+            !install::left_out(kind),
+            "{kind} was left out of this run ({}), and a test asks for it",
+            install::LEFT_OUT
+        );
         if options.any_server_will_do()
             && let Some(address) = address::from_environment(kind)?
         {
@@ -151,6 +156,17 @@ impl Server {
         match &self.place {
             Place::Elsewhere(_) => None,
             Place::Here(own) => Some(&own.setup.folder),
+        }
+    }
+
+    /// What [`Kind::variable`] is set to for programs that shall use this server.
+    #[must_use]
+    pub fn variable_value(&self) -> String {
+        let url = self.url();
+        match (self.kind, self.user_and_password()) {
+            (Kind::Kafka, _) => self.hosts(),
+            (_, None) => url,
+            (_, Some((user, password))) => url.replacen("://", &format!("://{user}:{password}@"), 1),
         }
     }
 

@@ -156,6 +156,10 @@ fn dependencies_point_one_way() {
                 "[dependencies]\ndunlin-file.workspace = true\n[dev-dependencies]\ndunlin-file.workspace = true",
             ),
             (
+                "crates/servers/Cargo.toml",
+                "[dependencies]\ndunlin-core.workspace = true",
+            ),
+            (
                 "adapters/file/Cargo.toml",
                 "[dependencies]\ndunlin-conformance.workspace = true",
             ),
@@ -163,6 +167,7 @@ fn dependencies_point_one_way() {
         &[
             "crates/core/Cargo.toml:2: must not depend on `dunlin-router`",
             "crates/router/Cargo.toml:2: must not depend on `dunlin-file`",
+            "crates/servers/Cargo.toml:2: must not depend on `dunlin-core`",
             "adapters/file/Cargo.toml:2: must not depend on `dunlin-conformance`",
         ],
     );

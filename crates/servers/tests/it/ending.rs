@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use dunlin_servers::{Kind, Options, Server, shared};
 
-use crate::wire::say;
+use crate::wire::{say, skipped};
 
 /// Set for a copy of this test binary that is about to be killed: the file that it writes the address to.
 const VICTIM: &str = "DUNLIN_SERVERS_TEST_VICTIM";
 
 #[tokio::test]
 async fn a_dropped_server_leaves_neither_a_process_nor_a_folder() -> Result<()> {
+    if skipped(&[Kind::Redis]) {
+        return Ok(());
+    }
     let server = Server::start(Kind::Redis, Options::new().own()).await?;
     let hosts = server.hosts();
     let folder = server.folder().context("the server is our own")?.to_owned();
@@ -26,6 +29,9 @@ async fn a_dropped_server_leaves_neither_a_process_nor_a_folder() -> Result<()> 
 
 #[tokio::test]
 async fn a_killed_test_process_leaves_neither_a_server_nor_a_folder() -> Result<()> {
+    if skipped(&[Kind::Redis]) {
+        return Ok(());
+    }
     if let Some(note) = std::env::var_os(VICTIM) {
         return be_the_victim(Path::new(&note)).await;
     }

@@ -8,10 +8,13 @@ use nkeys::KeyPair;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::wire::{AMQP, connect, converse, say};
+use crate::wire::{AMQP, connect, converse, say, skipped};
 
 #[tokio::test]
 async fn redis_and_nats_let_in_whoever_knows_the_password_of_now() -> Result<()> {
+    if skipped(&[Kind::Redis, Kind::Nats]) {
+        return Ok(());
+    }
     let options = Options::new().login(Login::password("alice", "first"));
     let mut redis = Server::start(Kind::Redis, options.clone()).await?;
     say(&redis.hosts(), "PING\r\n", "NOAUTH").await?;
@@ -53,6 +56,9 @@ async fn rabbitmq_lets_in(hosts: &str, password: &str) -> Result<bool> {
 
 #[tokio::test]
 async fn rabbitmq_lets_in_whoever_knows_the_password_of_now() -> Result<()> {
+    if skipped(&[Kind::RabbitMq]) {
+        return Ok(());
+    }
     let options = Options::new().login(Login::password("alice", "first"));
     let mut server = Server::start(Kind::RabbitMq, options).await?;
     let hosts = server.hosts();
@@ -73,6 +79,9 @@ async fn nonce(stream: &mut TcpStream) -> Result<String> {
 
 #[tokio::test]
 async fn nats_lets_in_whoever_holds_the_key() -> Result<()> {
+    if skipped(&[Kind::Nats]) {
+        return Ok(());
+    }
     let server = Server::start(Kind::Nats, Options::new().login(Login::nats_key()?)).await?;
     let right = KeyPair::from_seed(server.key_seed().context("the server has a key")?)?;
     for (key, answer) in [(right, "PONG"), (KeyPair::new_user(), "Authorization Violation")] {
@@ -90,6 +99,9 @@ async fn nats_lets_in_whoever_holds_the_key() -> Result<()> {
 
 #[tokio::test]
 async fn nats_lets_in_whoever_holds_credentials_and_gives_them_streams() -> Result<()> {
+    if skipped(&[Kind::Nats]) {
+        return Ok(());
+    }
     let server = Server::start(Kind::Nats, Options::new().login(Login::nats_credentials()?)).await?;
     let file = server.credentials_file().context("the server has credentials")?;
     let text = std::fs::read_to_string(file)?;
@@ -115,6 +127,9 @@ async fn nats_lets_in_whoever_holds_credentials_and_gives_them_streams() -> Resu
 
 #[tokio::test]
 async fn a_login_that_a_server_does_not_know_is_refused() -> Result<()> {
+    if skipped(&[Kind::Redis]) {
+        return Ok(());
+    }
     let refused = Server::start(Kind::Redis, Options::new().login(Login::nats_key()?)).await;
     let error = format!("{:#}", refused.expect_err("Redis knows no such keys"));
     assert!(error.contains("logins of NATS"), "{error}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use dunlin_servers::{Authority, Identity};
+use dunlin_servers::{Authority, Identity, Kind, left_out};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -22,6 +22,15 @@ pub(crate) const KAFKA_SASL: &str = "\0\0\0\x10\0\x11\0\x01\0\0\0\x07\0\0\0\x04N
 
 /// Metadata (3) of Kafka, version 1, correlation 7, no client id, no topics: the answer names the brokers.
 pub(crate) const KAFKA_METADATA: &str = "\0\0\0\x0e\0\x03\0\x01\0\0\0\x07\0\0\0\0\0\0";
+
+/// Whether one of these servers was left out of this run; then it is said, and the test has nothing to do.
+pub(crate) fn skipped(kinds: &[Kind]) -> bool {
+    let Some(kind) = kinds.iter().find(|kind| left_out(**kind)) else {
+        return false;
+    };
+    println!("skipped: a test of servers, because {kind} is left out");
+    true
+}
 
 /// Connects, sends `request`, and reads until the answer holds `until`.
 pub(crate) async fn say(hosts: &str, request: &str, until: &str) -> Result<String> {
