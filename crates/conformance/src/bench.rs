@@ -202,6 +202,16 @@ impl<'a> Bench<'a> {
         }))
     }
 
+    /// How many messages a group has not settled, asked over a connection of its own; none where the system does not tell, or
+    /// not within a quiet time, since the broker's answers may be held on every connection.
+    pub(crate) async fn lag_if_told(&self, endpoint: &Endpoint, group: &str) -> Checked<Option<u64>> {
+        let asked = async {
+            let observer = self.connect().await?;
+            observer.lag(endpoint, group).await
+        };
+        timeout(2 * self.quiet(), asked).await.unwrap_or(Ok(None))
+    }
+
     /// An address that is not routed.
     pub(crate) fn unroutable(&self) -> Checked<bytes::Bytes> {
         let address = self.stand.unroutable();
@@ -333,14 +343,6 @@ impl Connection {
         )
         .await??;
         Ok(state.lag)
-    }
-
-    /// The same as far as it is told within the quiet time: while the broker's answers are held, it may not be.
-    pub(crate) async fn lag_if_told(&self, endpoint: &Endpoint, group: &str) -> Checked<Option<u64>> {
-        match timeout(self.quiet, self.session.inspect(endpoint, Some(group))).await {
-            Ok(state) => Ok(state?.lag),
-            Err(_) => Ok(None),
-        }
     }
 
     /// Ends the session.

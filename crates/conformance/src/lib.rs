@@ -25,6 +25,7 @@
 //! | Variable | Does |
 //! |---|---|
 //! | `DUNLIN_SEED` | repeats a run: every run prints its seed |
+//! | `DUNLIN_ONLY` | runs only these scenarios, such as `K1,C18`, and does not count them |
 //! | `DUNLIN_PATIENCE` | multiplies every time limit, for slow machines |
 //! | `DUNLIN_CONFORMANCE=full` | kills the broker in twenty runs of C07 and C18 instead of three |
 //! | `DUNLIN_CONFORMANCE_TABLE` | a folder, into which each stand's outcomes are written for a table of all |

@@ -178,11 +178,10 @@ pub enum Act<'a> {
     /// New connections pass.
     DropFlow,
     /// [`Hook::Credentials`]: this is the password of the stand's user from now on, and connections that were made with another
-    /// one are ended.
+    /// one are ended. It comes after a first [`Stand::open_by`].
     Password(&'a str),
-    /// [`Hook::HoldConfirms`]: messages are stored from now on, and nobody is told so on the connections that there are. A stand
-    /// that cannot tell confirms from other answers holds everything that the broker says: meanwhile nothing is received, and
-    /// what is asked may wait.
+    /// [`Hook::HoldConfirms`]: messages are stored from now on, and nobody is told so. A stand that cannot tell confirms from
+    /// other answers holds everything that the broker says: meanwhile nothing is received, and what is asked may wait.
     HoldConfirms,
     /// [`Hook::HoldConfirms`]: let go what was held, and hold no more.
     ReleaseConfirms,

@@ -71,7 +71,7 @@ impl Default for Suite {
 }
 
 impl Suite {
-    /// Every scenario, with the seed of `DUNLIN_SEED` or one of the moment, which is printed.
+    /// Every scenario, or those that `DUNLIN_ONLY` names, with the seed of `DUNLIN_SEED` or one of the moment, which is printed.
     ///
     /// Scenarios that kill the broker run three times, or twenty with `DUNLIN_CONFORMANCE=full`.
     pub fn new() -> Self {
@@ -81,9 +81,10 @@ impl Suite {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let moment = u64::from(now.subsec_nanos()) ^ now.as_secs();
         let full = std::env::var("DUNLIN_CONFORMANCE").is_ok_and(|word| word == "full");
+        let only = std::env::var("DUNLIN_ONLY").ok();
         Self {
             seed: given.unwrap_or(moment),
-            only: None,
+            only: only.map(|ids| ids.split(',').map(str::to_owned).collect()),
             quiet: false,
             limit: None,
             at_once: 4,
@@ -142,6 +143,7 @@ impl Suite {
         let mut report = Report {
             stand: stand.name(),
             seed: self.seed,
+            narrowed: std::env::var_os("DUNLIN_ONLY").is_some(),
             outcomes: Vec::new(),
         };
         self.say(&format!(

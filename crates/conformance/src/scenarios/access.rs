@@ -30,8 +30,8 @@ pub(super) async fn auth_failure_and_rotation(bench: &Bench<'_>) -> Checked<Tall
     let (wrong, first, second) = (canary("wrong"), canary("first"), canary("second"));
     let mut printed = Printed::default();
     let secret = Secret::new(&wrong);
-    bench.act(Act::Password(&first)).await?;
     let (system, endpoint) = bench.open_by(&Access::Password(secret.setting())).await?;
+    bench.act(Act::Password(&first)).await?;
     printed.add("the system", &system);
 
     let Err(refusal) = bench.connect_to(&system).await? else {

@@ -32,9 +32,7 @@ pub(super) async fn ack_only_after_confirm(bench: &Bench<'_>) -> Checked<Tally> 
         })?;
         tokio::time::sleep(bench.quiet() / 10).await;
     }
-    // A connection of its own, for the answers on the others may be held, too.
-    let observer = bench.connect().await?;
-    let lag = observer.lag_if_told(&from, "acking").await?;
+    let lag = bench.lag_if_told(&from, "acking").await?;
     ensure(lag.is_none_or(|lag| lag == 10), || {
         format!("expected ten unsettled messages while the confirm is held, found {lag:?}")
     })?;
@@ -163,7 +161,7 @@ pub(super) async fn backpressure_bound(bench: &Bench<'_>) -> Checked<Tally> {
             "a confirm was answered while the target stood still".to_owned()
         })?;
     }
-    let lag = bench.connect().await?.lag_if_told(&from, "bounded").await?;
+    let lag = bench.lag_if_told(&from, "bounded").await?;
     ensure(lag.is_none_or(|lag| lag == 500), || {
         format!("expected all 500 messages to be unsettled at the source, found {lag:?}")
     })?;
