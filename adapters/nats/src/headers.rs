@@ -1,0 +1,146 @@
+//! How a message becomes one of NATS, and one of NATS a message.
+//!
+//! Headers of NATS are text. Names beginning with `Nats-` are orders to the server, so none of a message's own ever goes out
+//! as such: it is refused or escaped like any other header that cannot be held. Orders that come in with a message were for
+//! the server that stored it, and end there; its `Nats-Msg-Id` is the publisher's id where no other is given.
+//!
+//! The client keeps headers in a map that forgets their order. Where the order says more than the names do, it travels in
+//! [`ORDER`].
+
+use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use dunlin_core::carried::{self, Part};
+use dunlin_core::messaging::Outgoing;
+use dunlin_core::{Error, ErrorKind, HeaderValues, Headers, Message, Result};
+
+/// For each header in its order, the place of its name among the different names in the order of their bytes.
+pub(crate) const ORDER: &str = "dunlin-order";
+
+const OWN: &[Part] = &[Part::Address, Part::Dedup];
+const MESSAGE_ID: &str = "Nats-Msg-Id";
+const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
+
+/// The headers of a message to this stream, and how many bytes they take on the wire.
+///
+/// # Errors
+/// A header that cannot be held, where nobody allows to escape it.
+pub(crate) fn write(outgoing: &Outgoing, escape: bool, stream: &str) -> Result<(HeaderMap, usize)> {
+    let mut headers = carried::pack(outgoing, OWN, HeaderValues::Text);
+    if headers.iter().any(|(name, value)| !fits(name, value)) {
+        if !(escape || outgoing.escape) {
+            return Err(refused(&headers));
+        }
+        headers = carried::escape(&headers, |name, value, _| fits(name, value));
+    }
+    let mut map = HeaderMap::new();
+    // The line of the version, and the empty line behind the headers.
+    let mut bytes = "NATS/1.0\r\n\r\n".len();
+    let mut put = |name: &str, value: &str| -> Result<()> {
+        let wrong = || Error::new(ErrorKind::HeaderNotRepresentable, "send", "the client refused a header");
+        bytes += name.len() + value.len() + ": \r\n".len();
+        map.append(name.parse::<HeaderName>().map_err(|_| wrong())?, value.parse::<HeaderValue>().map_err(|_| wrong())?);
+        Ok(())
+    };
+    for (name, value) in headers.iter() {
+        // Checked above, or made from text.
+        put(name, std::str::from_utf8(value).unwrap_or_default())?;
+    }
+    if let Some(order) = order(&headers) {
+        put(ORDER, &order)?;
+    }
+    if let Some(id) = &outgoing.dedup {
+        put(MESSAGE_ID, &id.to_string())?;
+    }
+    put(EXPECTED_STREAM, stream)?;
+    Ok((map, bytes))
+}
+
+fn fits(name: &str, value: &[u8]) -> bool {
+    let free = !name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("nats-")) && name != ORDER;
+    let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    // Spaces at either end are taken for the wire's own, and lost.
+    free && named && carried::is_text(value) && std::str::from_utf8(value).is_ok_and(|text| text.trim().len() == text.len())
+}
+
+fn refused(headers: &Headers) -> Error {
+    let bad = headers.iter().find(|(name, value)| !fits(name, value));
+    Error::new(
+        ErrorKind::HeaderNotRepresentable,
+        "send",
+        "expected headers with names of printable ASCII that do not begin with `Nats-`, and values of text without control characters and without spaces at their ends, found another; set `headers: escape` to carry it all the same",
+    )
+    .with("header", bad.map_or_else(String::new, |(name, _)| name.escape_debug().to_string()))
+}
+
+/// The order of these headers, unless it is the one that reading gives by itself.
+fn order(headers: &Headers) -> Option<String> {
+    let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+    if names.is_sorted() {
+        return None;
+    }
+    let mut different = names.clone();
+    different.sort_unstable();
+    different.dedup();
+    let places = names.iter().filter_map(|name| different.binary_search(name).ok());
+    Some(places.map(|place| place.to_string()).collect::<Vec<_>>().join(" "))
+}
+
+/// The message in one of NATS, without its time.
+pub(crate) fn read(payload: Bytes, headers: Option<&HeaderMap>) -> Message {
+    let mut message = Message::new(payload);
+    let Some(headers) = headers else {
+        return message;
+    };
+    let text = |name: &str| headers.get_last(name).map(|value| value.as_str().to_owned());
+    let mut named: Vec<(&str, Vec<Bytes>)> = Vec::with_capacity(headers.len());
+    for (name, values) in headers.iter() {
+        let name: &str = name.as_ref();
+        if name != ORDER && !name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("nats-")) {
+            let values = values.iter().map(|value| Bytes::copy_from_slice(value.as_str().as_bytes()));
+            named.push((name, values.collect()));
+        }
+    }
+    named.sort_unstable_by_key(|(name, _)| *name);
+    message.headers = match text(ORDER) {
+        None => sorted(&named),
+        Some(order) => in_order(&named, &order).unwrap_or_else(|| {
+            // Somebody changed the headers on the way: nothing of them is left out.
+            let mut headers = sorted(&named);
+            headers.append(ORDER, order.clone());
+            headers
+        }),
+    };
+    carried::unpack(&mut message, OWN);
+    if message.id.is_none()
+        && let Some(id) = text(MESSAGE_ID)
+        && !(is_ours(&id) && headers.get(EXPECTED_STREAM).is_some())
+    {
+        message.id = Some(Bytes::from(id));
+    }
+    message
+}
+
+/// Whether an id looks like one that a route derived, which is no publisher's.
+fn is_ours(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+fn sorted(named: &[(&str, Vec<Bytes>)]) -> Headers {
+    named
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(|value| (*name, value.clone())))
+        .collect()
+}
+
+fn in_order(named: &[(&str, Vec<Bytes>)], order: &str) -> Option<Headers> {
+    let mut left: Vec<_> = named.iter().map(|(_, values)| values.iter()).collect();
+    let mut headers = Headers::new();
+    for place in order.split(' ') {
+        let place: usize = place.parse().ok()?;
+        headers.append(named.get(place)?.0, left.get_mut(place)?.next()?.clone());
+    }
+    left.iter_mut().all(|left| left.next().is_none()).then_some(headers)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Sending: a batch goes out message by message without waiting, and each message gets its own answer.
+
+use std::sync::Arc;
+
+use async_nats::{HeaderMap, PublishErrorKind, Subject};
+use async_trait::async_trait;
+use bytes::Bytes;
+use dunlin_core::clock::Clock;
+use dunlin_core::messaging::{Confirm, Outgoing, Sender};
+use dunlin_core::{Error, ErrorKind, Result};
+
+use crate::answers::Batch;
+use crate::config::{End, is_token};
+use crate::error::{disconnected, late};
+use crate::headers;
+use crate::link::{Line, Link, within};
+use crate::topology::{self, Taker};
+
+/// How many streams are remembered. Subjects that belong to one of them cost no question.
+const TAKERS: usize = 64;
+
+/// Puts messages into the streams that take their subjects.
+pub(crate) struct NatsSender {
+    link: Link,
+    end: End,
+    subject: Subject,
+    clock: Arc<dyn Clock>,
+    takers: Takers,
+    unanswered: Vec<Arc<Batch>>,
+}
+
+/// The streams that were looked up over one connection.
+struct Takers {
+    line: u64,
+    known: Vec<Arc<Taker>>,
+}
+
+/// A message that is ready for the wire.
+struct Ready {
+    subject: Subject,
+    headers: HeaderMap,
+    payload: Bytes,
+    taker: Arc<Taker>,
+}
+
+impl NatsSender {
+    /// A sender to this end, whose subject some stream must take.
+    pub(crate) async fn open(mut link: Link, end: End, clock: Arc<dyn Clock>) -> Result<Self> {
+        let line = link.line("sender").await?;
+        let taker = topology::taker(&line, "sender", &end.channel).await?;
+        Ok(Self {
+            link,
+            subject: Subject::from(end.channel.as_str()),
+            end,
+            clock,
+            takers: Takers {
+                line: line.number,
+                known: vec![taker],
+            },
+            unanswered: Vec::new(),
+        })
+    }
+
+    /// # Errors
+    /// What is the message's own fault is the inner one; the outer one is nobody's, and passes.
+    async fn ready(&mut self, line: &Line, outgoing: &Outgoing) -> Result<Result<Ready>> {
+        let subject = match &outgoing.address {
+            None => self.subject.clone(),
+            Some(address) => match std::str::from_utf8(address) {
+                Ok(text) if is_sendable(text) => Subject::from(text),
+                _ => return Ok(Err(unroutable(address))),
+            },
+        };
+        let taker = match self.takers.find(line, &subject).await {
+            Ok(taker) => taker,
+            Err(error) if error.kind() == ErrorKind::Unroutable => return Ok(Err(error)),
+            Err(error) => return Err(error),
+        };
+        let (headers, bytes) = match headers::write(outgoing, self.end.escape, &taker.name) {
+            Ok(written) => written,
+            Err(error) => return Ok(Err(error.with("subject", &subject))),
+        };
+        let payload = outgoing.message.payload.clone().unwrap_or_default();
+        let size = bytes + payload.len();
+        if size > taker.most {
+            return Ok(Err(Error::new(
+                ErrorKind::TooLarge,
+                "send",
+                format!(
+                    "expected headers and payload of at most {} bytes together, found {size}; raise the server's `max_payload`, or the stream's `max_msg_size`",
+                    taker.most
+                ),
+            )
+            .with("stream", &taker.name)));
+        }
+        Ok(Ok(Ready {
+            subject,
+            headers,
+            payload,
+            taker,
+        }))
+    }
+}
+
+impl Takers {
+    async fn find(&mut self, line: &Line, subject: &Subject) -> Result<Arc<Taker>> {
+        if self.line != line.number {
+            self.known.clear();
+            self.line = line.number;
+        }
+        if let Some(taker) = self.known.iter().find(|taker| taker.takes(subject)) {
+            return Ok(Arc::clone(taker));
+        }
+        let taker = topology::taker(line, "send", subject).await?;
+        self.known.retain(|known| !known.is_forgotten() && known.name != taker.name);
+        if self.known.len() == TAKERS {
+            self.known.remove(0);
+        }
+        self.known.push(Arc::clone(&taker));
+        Ok(taker)
+    }
+}
+
+#[async_trait]
+impl Sender for NatsSender {
+    async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
+        let line = self.link.now("send")?;
+        let mut prepared = Vec::with_capacity(batch.len());
+        for outgoing in batch {
+            prepared.push(self.ready(&line, outgoing).await?);
+        }
+        let answers = Batch::new(batch.len());
+        let deadline = self.clock.sleep(line.config.confirm_timeout);
+        let mut numbers = Vec::with_capacity(batch.len());
+        for (place, ready) in prepared.into_iter().enumerate() {
+            match ready {
+                Ok(ready) => match hand_over(&line, ready, &answers, place).await {
+                    Ok(number) => numbers.push(number),
+                    Err(error) => answers.answer(place, Err(error)),
+                },
+                Err(error) => answers.answer(place, Err(error)),
+            }
+        }
+        self.unanswered.retain(|batch| !batch.is_done());
+        self.unanswered.push(Arc::clone(&answers));
+        let known = self.takers.known.clone();
+        Ok(Confirm::new(batch.len(), async move {
+            tokio::select! {
+                () = answers.done() => {}
+                () = deadline => {
+                    line.answers.forget(numbers);
+                    // A listener that is no stream takes messages and answers nothing: whether it is one is asked again.
+                    known.iter().for_each(|taker| taker.forget());
+                }
+            }
+            answers.take(|| late("send", "the confirm of a message").doubtful())
+        }))
+    }
+
+    async fn close(self: Box<Self>) -> Result<()> {
+        let limit = match self.link.now("close") {
+            Ok(line) => line.config.confirm_timeout,
+            // Everything was answered when the connection was lost.
+            Err(_) => return Ok(()),
+        };
+        let all = async {
+            for batch in &self.unanswered {
+                batch.done().await;
+            }
+        };
+        if within(&self.clock, limit, all).await.is_none() {
+            tracing::debug!("some messages were not answered before the end");
+        }
+        Ok(())
+    }
+}
+
+/// Gives a message to the client. Only what the client has taken can be in doubt.
+async fn hand_over(line: &Line, ready: Ready, answers: &Arc<Batch>, place: usize) -> Result<u64> {
+    let (number, reply) = line.answers.expect(answers, place, &ready.subject, &ready.taker)?;
+    let given = line
+        .client
+        .publish_with_reply_and_headers(ready.subject, reply, ready.headers, ready.payload)
+        .await;
+    match given {
+        Ok(()) => Ok(number),
+        Err(cause) => {
+            line.answers.forget([number]);
+            Err(match cause.kind() {
+                PublishErrorKind::MaxPayloadExceeded => {
+                    ready.taker.forget();
+                    Error::new(ErrorKind::TooLarge, "send", "the message is larger than the server's `max_payload`").caused_by(cause)
+                }
+                PublishErrorKind::InvalidSubject => {
+                    Error::new(ErrorKind::Unroutable, "send", "the subject is none that the client takes").caused_by(cause)
+                }
+                PublishErrorKind::Send => disconnected("send").caused_by(cause),
+            })
+        }
+    }
+}
+
+/// Whether an address may be a subject to send to. What begins with `$` or `_` is the server's own.
+fn is_sendable(subject: &str) -> bool {
+    !subject.starts_with(['$', '_']) && subject.split('.').all(|token| is_token(token) && !token.contains(['*', '>']))
+}
+
+fn unroutable(address: &[u8]) -> Error {
+    Error::new(
+        ErrorKind::Unroutable,
+        "send",
+        "expected a subject without wildcards, spaces and empty parts that does not begin with `$` or `_`, found another",
+    )
+    .with("subject", address.escape_ascii())
+}
