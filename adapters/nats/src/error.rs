@@ -138,6 +138,10 @@ pub(crate) fn refused(operation: &'static str, fault: &Fault) -> Error {
             ErrorKind::TooLarge,
             "the message is larger than the stream's `max_msg_size`",
         ),
+        10_097 => (
+            ErrorKind::TooLarge,
+            "the headers are larger than the 64 KiB that the server takes",
+        ),
         // The stream is full and discards what is new, or the account or the server have no room left.
         10_002 | 10_023 | 10_028 | 10_047 => (
             ErrorKind::Full,

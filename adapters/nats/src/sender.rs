@@ -19,6 +19,9 @@ use crate::topology::{self, Taker};
 /// How many streams are remembered. Subjects that belong to one of them cost no question.
 const TAKERS: usize = 64;
 
+/// The most bytes of headers that JetStream takes: one more does not fit the 16 bits in which a stream keeps the length.
+pub(crate) const HEADERS: usize = 65_535;
+
 /// Puts messages into the streams that take their subjects.
 pub(crate) struct NatsSender {
     link: Link,
@@ -80,6 +83,14 @@ impl NatsSender {
             Ok(written) => written,
             Err(error) => return Ok(Err(error.with("subject", &subject))),
         };
+        if bytes > HEADERS {
+            return Ok(Err(Error::new(
+                ErrorKind::TooLarge,
+                "send",
+                format!("expected headers of at most {HEADERS} bytes together, as NATS takes them, found {bytes}"),
+            )
+            .with("subject", &subject)));
+        }
         let payload = outgoing.message.payload.clone().unwrap_or_default();
         let size = bytes + payload.len();
         if size > taker.most {

@@ -15,6 +15,7 @@ use crate::api::{ConsumerInfo, StreamInfo, nanoseconds};
 use crate::config::{End, Retention, is_matched};
 use crate::error::invalid;
 use crate::link::Line;
+use crate::sender::HEADERS;
 
 /// A stream that takes messages, as it was when it was looked up.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ fn most(line: &Line, stream: &StreamInfo) -> usize {
 
 /// What the channel takes.
 pub(crate) fn limits(line: &Line, stream: &StreamInfo) -> Limits {
-    Limits::default().payload(most(line, stream))
+    Limits::default().payload(most(line, stream)).headers(HEADERS)
 }
 
 /// The end with what the stream really does with settled messages.

@@ -1,0 +1,6 @@
+//! The adapter against real servers.
+
+mod bad_input;
+mod conformance;
+mod stand;
+mod tls;
