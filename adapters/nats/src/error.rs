@@ -156,7 +156,7 @@ pub(crate) fn refused(operation: &'static str, fault: &Fault) -> Error {
             "the server has no JetStream for this account; start it with `-js`, or enable it for the account",
         ),
         10_035 | 10_109 => (ErrorKind::AccessDenied, "the stream takes no messages"),
-        10_099 | 10_100 | 10_101 => (
+        10_099..=10_101 => (
             ErrorKind::InvalidSetting,
             "a work-queue stream has one consumer for each subject; share its group, or set `subjects` to others",
         ),

@@ -47,6 +47,7 @@ pub(crate) struct Fetched {
 }
 
 /// What came.
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and a box would be an allocation for each")]
 pub(crate) enum Came {
     Message(Fetched),
     /// Nothing for us to see.
