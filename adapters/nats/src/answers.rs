@@ -118,7 +118,10 @@ impl Batch {
         answered.left = 0;
         self.done.notify_waiters();
         let answers = std::mem::take(&mut answered.answers);
-        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(late()))).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| Err(late())))
+            .collect()
     }
 }
 
@@ -135,7 +138,11 @@ impl Answers {
         let shared = Arc::clone(&self.0);
         let reader = tokio::spawn(async move {
             while let Some(message) = subscriber.next().await {
-                let number = message.subject.as_str().get(start..).and_then(|number| number.parse().ok());
+                let number = message
+                    .subject
+                    .as_str()
+                    .get(start..)
+                    .and_then(|number| number.parse().ok());
                 if let Some(slot) = number.and_then(|number| shared.waiting().take(number)) {
                     slot.batch.answer(slot.place, slot.read(&message));
                 }
@@ -150,9 +157,20 @@ impl Answers {
     ///
     /// # Errors
     /// The connection is gone.
-    pub(crate) fn expect(&self, batch: &Arc<Batch>, place: usize, subject: &Subject, taker: &Arc<Taker>) -> Result<(u64, String)> {
+    pub(crate) fn expect(
+        &self,
+        batch: &Arc<Batch>,
+        place: usize,
+        subject: &Subject,
+        taker: &Arc<Taker>,
+    ) -> Result<(u64, String)> {
         let mut waiting = self.0.waiting();
-        let prefix = self.0.prefix.get().filter(|_| !waiting.over).ok_or_else(|| disconnected("send"))?;
+        let prefix = self
+            .0
+            .prefix
+            .get()
+            .filter(|_| !waiting.over)
+            .ok_or_else(|| disconnected("send"))?;
         let number = waiting.first + waiting.slots.len() as u64;
         waiting.slots.push_back(Some(Slot {
             batch: Arc::clone(batch),
@@ -165,7 +183,13 @@ impl Answers {
 
     /// Stops listening, which keeps the client alive, and answers what still waits.
     pub(crate) fn stop(&self) {
-        if let Some(reader) = self.0.reader.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(reader) = self
+            .0
+            .reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             reader.abort();
         }
         self.0.end();
@@ -182,7 +206,10 @@ impl Answers {
     /// The server complained about what the user may not do; the subject stands in its text. Those messages are answered,
     /// which the server itself does not do.
     pub(crate) fn forbidden(&self, text: &str) {
-        if !text.to_ascii_lowercase().contains("permissions violation for publish") {
+        if !text
+            .to_ascii_lowercase()
+            .contains("permissions violation for publish")
+        {
             return;
         }
         let mut waiting = self.0.waiting();
@@ -195,7 +222,6 @@ impl Answers {
     }
 }
 
-
 impl Shared {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -206,7 +232,8 @@ impl Shared {
         let mut waiting = self.waiting();
         waiting.over = true;
         for slot in waiting.slots.drain(..).flatten() {
-            slot.batch.answer(slot.place, Err(disconnected("send").doubtful()));
+            slot.batch
+                .answer(slot.place, Err(disconnected("send").doubtful()));
         }
     }
 }

@@ -124,10 +124,21 @@ impl Line {
     ///
     /// # Errors
     /// No answer in time, nobody there to answer, or a refusal.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, operation: &'static str, question: &str, body: &Value) -> Result<T> {
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        question: &str,
+        body: &Value,
+    ) -> Result<T> {
         let asked = format!("{}.{question}", self.config.api);
-        let payload = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
-        let request = Request::new().payload(payload).timeout(Some(self.config.confirm_timeout));
+        let payload = if body.is_null() {
+            Bytes::new()
+        } else {
+            Bytes::from(body.to_string())
+        };
+        let request = Request::new()
+            .payload(payload)
+            .timeout(Some(self.config.confirm_timeout));
         let answer = tokio::select! {
             answer = self.client.send_request(asked, request) => answer,
             () = self.lost() => return Err(disconnected(operation)),
@@ -135,9 +146,12 @@ impl Line {
         let answer = answer.map_err(|cause| match cause.kind() {
             RequestErrorKind::TimedOut => late(operation, "an answer of JetStream"),
             RequestErrorKind::NoResponders => nobody(operation),
-            RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
-                Error::new(ErrorKind::InvalidSetting, operation, "the question cannot be asked; look at the names").caused_by(cause)
-            }
+            RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => Error::new(
+                ErrorKind::InvalidSetting,
+                operation,
+                "the question cannot be asked; look at the names",
+            )
+            .caused_by(cause),
             RequestErrorKind::Other => disconnected(operation).caused_by(cause),
         })?;
         #[derive(Deserialize)]
@@ -158,7 +172,9 @@ impl Line {
     }
 
     pub(crate) async fn stream(&self, operation: &'static str, name: &str) -> Result<StreamInfo> {
-        let found = self.ask(operation, &format!("STREAM.INFO.{name}"), &Value::Null).await;
+        let found = self
+            .ask(operation, &format!("STREAM.INFO.{name}"), &Value::Null)
+            .await;
         found.map_err(|error: Error| error.with("stream", name))
     }
 
@@ -169,12 +185,21 @@ impl Line {
             #[serde(default)]
             streams: Option<Vec<String>>,
         }
-        let names: Names = self.ask(operation, "STREAM.NAMES", &json!({ "subject": subject })).await?;
+        let names: Names = self
+            .ask(operation, "STREAM.NAMES", &json!({ "subject": subject }))
+            .await?;
         Ok(names.streams.unwrap_or_default().into_iter().next())
     }
 
-    pub(crate) async fn consumer(&self, operation: &'static str, stream: &str, name: &str) -> Result<Option<ConsumerInfo>> {
-        let asked: Result<ConsumerInfo> = self.ask(operation, &format!("CONSUMER.INFO.{stream}.{name}"), &Value::Null).await;
+    pub(crate) async fn consumer(
+        &self,
+        operation: &'static str,
+        stream: &str,
+        name: &str,
+    ) -> Result<Option<ConsumerInfo>> {
+        let asked: Result<ConsumerInfo> = self
+            .ask(operation, &format!("CONSUMER.INFO.{stream}.{name}"), &Value::Null)
+            .await;
         match asked {
             Ok(info) => Ok(Some(info)),
             Err(error) if error.kind() == ErrorKind::ChannelMissing => Ok(None),
@@ -183,9 +208,17 @@ impl Line {
     }
 
     /// Makes a consumer; one of the same name and the same settings may be there.
-    pub(crate) async fn make_consumer(&self, operation: &'static str, stream: &str, name: &str, config: Value) -> Result<ConsumerInfo> {
+    pub(crate) async fn make_consumer(
+        &self,
+        operation: &'static str,
+        stream: &str,
+        name: &str,
+        config: Value,
+    ) -> Result<ConsumerInfo> {
         let body = json!({ "stream_name": stream, "config": config, "action": "create" });
-        let made = self.ask(operation, &format!("CONSUMER.CREATE.{stream}.{name}"), &body).await;
+        let made = self
+            .ask(operation, &format!("CONSUMER.CREATE.{stream}.{name}"), &body)
+            .await;
         made.map_err(|error: Error| error.with("stream", stream).with("consumer", name))
     }
 }

@@ -37,7 +37,14 @@ pub(crate) struct Looker {
 }
 
 impl Looker {
-    pub(crate) async fn open(link: Link, end: End, start: Start, follow: bool, clock: Arc<dyn Clock>, lane: Lane) -> Result<Self> {
+    pub(crate) async fn open(
+        link: Link,
+        end: End,
+        start: Start,
+        follow: bool,
+        clock: Arc<dyn Clock>,
+        lane: Lane,
+    ) -> Result<Self> {
         let mut looker = Self {
             link,
             end,
@@ -85,7 +92,10 @@ impl Looker {
     async fn fetch(&mut self) -> Result<()> {
         while self.ready.is_empty() {
             if !self.follow && self.left == 0 {
-                return Err(Error::closed("receive", "everything that was there was handed out"));
+                return Err(Error::closed(
+                    "receive",
+                    "everything that was there was handed out",
+                ));
             }
             let Some(pull) = &mut self.pull else {
                 self.begin().await?;
@@ -93,7 +103,8 @@ impl Looker {
             };
             if pull.outstanding == 0 {
                 let left = usize::try_from(self.left).unwrap_or(BATCH);
-                pull.ask(if self.follow { BATCH } else { left.min(BATCH) }).await?;
+                pull.ask(if self.follow { BATCH } else { left.min(BATCH) })
+                    .await?;
             }
             let line = Arc::clone(&pull.line);
             let came = tokio::select! {
@@ -107,7 +118,10 @@ impl Looker {
                     continue;
                 }
             };
-            if matches!(came, Some(Came::Nothing)) && !self.follow && self.pull.as_ref().is_some_and(|pull| pull.outstanding == 0) {
+            if matches!(came, Some(Came::Nothing))
+                && !self.follow
+                && self.pull.as_ref().is_some_and(|pull| pull.outstanding == 0)
+            {
                 // A request has ended with less than was there at the beginning: the rest was deleted meanwhile.
                 self.left = 0;
             }

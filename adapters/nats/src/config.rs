@@ -52,25 +52,97 @@ pub(crate) const CARRIES: &Table = &[
 const SETTINGS: &[SettingFact] = &[
     system("user", "none", "The user."),
     system("password", "none", "The user's password; name it by reference."),
-    system("nkey", "none", "The seed of an nkey instead of user and password; name it by reference."),
-    system("credentials", "none", "A credentials file (`.creds`) instead of user and password."),
-    system("tls_ca", "the system's", "A PEM file with the authorities that the server's certificate may come from."),
-    system("tls_certificate", "none", "A PEM file with the certificate that this client shows; with `tls_key`."),
+    system(
+        "nkey",
+        "none",
+        "The seed of an nkey instead of user and password; name it by reference.",
+    ),
+    system(
+        "credentials",
+        "none",
+        "A credentials file (`.creds`) instead of user and password.",
+    ),
+    system(
+        "tls_ca",
+        "the system's",
+        "A PEM file with the authorities that the server's certificate may come from.",
+    ),
+    system(
+        "tls_certificate",
+        "none",
+        "A PEM file with the certificate that this client shows; with `tls_key`.",
+    ),
     system("tls_key", "none", "A PEM file with the key of `tls_certificate`."),
-    system("domain", "none", "The JetStream domain, where streams are behind a leaf node."),
-    system("identity", "nats", "What the system is called for ever, as part of deduplication ids; the same from every host."),
-    system("connect_timeout_ms", "10000", "How long one server may take to let a client in, in milliseconds."),
-    system("confirm_timeout_ms", "10000", "After how many milliseconds without an answer a message is in doubt, and any other question has failed."),
-    system("liveness_timeout_ms", "15000", "Within how many milliseconds a dead connection is noticed."),
-    end("topology", "verify", "`create` makes a stream that is missing; `verify` says that it is."),
-    end("headers", "refuse", "A message with a header that NATS cannot hold: `refuse` it, or `escape` those headers into one."),
-    end("subjects", "all", "Which subjects of the stream are received, separated by commas, with wildcards; with `topology: create` also what the stream takes."),
-    end("stream", "from the subject", "The name of the stream that `topology: create` makes for a subject to send to."),
-    end("replicas", "1", "How many servers of a cluster keep the stream, with `topology: create`."),
-    end("retention", "limits", "`limits`, `workqueue` or `interest`: what the stream does with settled messages, so that it is known offline; with `topology: create` it is made so."),
-    end("duplicate_window_ms", "120000", "How far back the stream knows deduplication ids, with `topology: create`."),
-    end("ack_wait_ms", "6000", "After how many milliseconds the server gives an unsettled message of a dead receiver to another; at least 1000. It is fixed when the group is made."),
-    end("max_ack_pending", "unlimited", "How many messages of a group may be unsettled at all its receivers together. It is fixed when the group is made."),
+    system(
+        "domain",
+        "none",
+        "The JetStream domain, where streams are behind a leaf node.",
+    ),
+    system(
+        "identity",
+        "nats",
+        "What the system is called for ever, as part of deduplication ids; the same from every host.",
+    ),
+    system(
+        "connect_timeout_ms",
+        "10000",
+        "How long one server may take to let a client in, in milliseconds.",
+    ),
+    system(
+        "confirm_timeout_ms",
+        "10000",
+        "After how many milliseconds without an answer a message is in doubt, and any other question has failed.",
+    ),
+    system(
+        "liveness_timeout_ms",
+        "15000",
+        "Within how many milliseconds a dead connection is noticed.",
+    ),
+    end(
+        "topology",
+        "verify",
+        "`create` makes a stream that is missing; `verify` says that it is.",
+    ),
+    end(
+        "headers",
+        "refuse",
+        "A message with a header that NATS cannot hold: `refuse` it, or `escape` those headers into one.",
+    ),
+    end(
+        "subjects",
+        "all",
+        "Which subjects of the stream are received, separated by commas, with wildcards; with `topology: create` also what the stream takes.",
+    ),
+    end(
+        "stream",
+        "from the subject",
+        "The name of the stream that `topology: create` makes for a subject to send to.",
+    ),
+    end(
+        "replicas",
+        "1",
+        "How many servers of a cluster keep the stream, with `topology: create`.",
+    ),
+    end(
+        "retention",
+        "limits",
+        "`limits`, `workqueue` or `interest`: what the stream does with settled messages, so that it is known offline; with `topology: create` it is made so.",
+    ),
+    end(
+        "duplicate_window_ms",
+        "120000",
+        "How far back the stream knows deduplication ids, with `topology: create`.",
+    ),
+    end(
+        "ack_wait_ms",
+        "6000",
+        "After how many milliseconds the server gives an unsettled message of a dead receiver to another; at least 1000. It is fixed when the group is made.",
+    ),
+    end(
+        "max_ack_pending",
+        "unlimited",
+        "How many messages of a group may be unsettled at all its receivers together. It is fixed when the group is made.",
+    ),
 ];
 
 const fn system(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
@@ -189,7 +261,11 @@ impl Config {
             .split(',')
             .map(|address| server(address.trim(), scheme))
             .collect::<Result<Vec<_>>>()?;
-        let millis = |name, default| Ok(Duration::from_millis(settings.number(name)?.unwrap_or(default).max(1)));
+        let millis = |name, default| {
+            Ok(Duration::from_millis(
+                settings.number(name)?.unwrap_or(default).max(1),
+            ))
+        };
         let domain = settings.get("domain")?;
         if let Some(domain) = &domain {
             plain_name("domain", domain)?;
@@ -211,12 +287,22 @@ impl Config {
         if ways.len() > 1 {
             return Err(invalid(format!(
                 "expected one of `user`, `nkey` and `credentials`, found {}",
-                ways.iter().map(|way| format!("`{way}`")).collect::<Vec<_>>().join(" and ")
+                ways.iter()
+                    .map(|way| format!("`{way}`"))
+                    .collect::<Vec<_>>()
+                    .join(" and ")
             )));
         }
-        for (one, other) in [("user", "password"), ("password", "user"), ("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")] {
+        for (one, other) in [
+            ("user", "password"),
+            ("password", "user"),
+            ("tls_certificate", "tls_key"),
+            ("tls_key", "tls_certificate"),
+        ] {
             if given(&&one) && !given(&&other) {
-                return Err(invalid(format!("expected `{other}` beside `{one}`, found none")).with("setting", other));
+                return Err(
+                    invalid(format!("expected `{other}` beside `{one}`, found none")).with("setting", other)
+                );
             }
         }
         if let Some(setting) = ["tls_ca", "tls_certificate"].iter().find(given).filter(|_| !tls) {
@@ -236,9 +322,15 @@ impl Config {
             .iter()
             .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name))
         {
-            return Err(invalid("expected this setting at the system, found it at one end").with("setting", fact.name));
+            return Err(
+                invalid("expected this setting at the system, found it at one end")
+                    .with("setting", fact.name),
+            );
         }
-        if endpoint.channel.is_empty() || endpoint.channel.contains(char::is_whitespace) || !endpoint.channel.split('.').all(is_token) {
+        if endpoint.channel.is_empty()
+            || endpoint.channel.contains(char::is_whitespace)
+            || !endpoint.channel.split('.').all(is_token)
+        {
             return Err(invalid(
                 "expected the name of a stream to receive from, or a subject to send to, without spaces, wildcards and empty parts",
             )
@@ -272,7 +364,8 @@ impl Config {
         }
         let max_ack_pending = settings.number("max_ack_pending")?;
         if max_ack_pending == Some(0) {
-            return Err(invalid("expected at least one unsettled message, found none").with("setting", "max_ack_pending"));
+            return Err(invalid("expected at least one unsettled message, found none")
+                .with("setting", "max_ack_pending"));
         }
         let replicas = settings.number("replicas")?.unwrap_or(1);
         if !(1..=5).contains(&replicas) {
@@ -280,8 +373,12 @@ impl Config {
         }
         Ok(End {
             channel,
-            create: settings.choice("topology", &[("verify", false), ("create", true)])?.unwrap_or(false),
-            escape: settings.choice("headers", &[("refuse", false), ("escape", true)])?.unwrap_or(false),
+            create: settings
+                .choice("topology", &[("verify", false), ("create", true)])?
+                .unwrap_or(false),
+            escape: settings
+                .choice("headers", &[("refuse", false), ("escape", true)])?
+                .unwrap_or(false),
             subjects,
             stream,
             replicas,
@@ -295,7 +392,9 @@ impl Config {
                     ],
                 )?
                 .unwrap_or(Retention::Limits),
-            duplicate_window: Duration::from_millis(settings.number("duplicate_window_ms")?.unwrap_or(120_000)),
+            duplicate_window: Duration::from_millis(
+                settings.number("duplicate_window_ms")?.unwrap_or(120_000),
+            ),
             ack_wait,
             max_ack_pending,
         })
@@ -305,9 +404,13 @@ impl Config {
     pub(crate) fn login(&self) -> Result<Login> {
         let get = |name| self.settings.get(name);
         Ok(if let Some(seed) = get("nkey")? {
-            Login::Nkey { seed: seed.trim().to_owned() }
+            Login::Nkey {
+                seed: seed.trim().to_owned(),
+            }
         } else if let Some(path) = get("credentials")? {
-            Login::Credentials { path: self.base.join(path) }
+            Login::Credentials {
+                path: self.base.join(path),
+            }
         } else if let (Some(user), Some(password)) = (get("user")?, get("password")?) {
             Login::Password { user, password }
         } else {
@@ -316,8 +419,14 @@ impl Config {
     }
 
     pub(crate) fn certificates(&self) -> Result<Certificates> {
-        let path = |name| Ok(self.settings.get(name)?.map(|path| Path::new(&self.base).join(path)));
-        let own: Result<(Option<PathBuf>, Option<PathBuf>)> = Ok((path("tls_certificate")?, path("tls_key")?));
+        let path = |name| {
+            Ok(self
+                .settings
+                .get(name)?
+                .map(|path| Path::new(&self.base).join(path)))
+        };
+        let own: Result<(Option<PathBuf>, Option<PathBuf>)> =
+            Ok((path("tls_certificate")?, path("tls_key")?));
         Ok(Certificates {
             authorities: path("tls_ca")?,
             own: own.map(|(certificate, key)| certificate.zip(key))?,
@@ -328,7 +437,11 @@ impl Config {
     pub(crate) fn resolved(&self, end: &End) -> Resolved {
         let mut servers = self.servers.clone();
         servers.sort_unstable();
-        self.resolved_as(end, Limits::default(), format!("nats:{}/{}", servers.join(","), end.channel))
+        self.resolved_as(
+            end,
+            Limits::default(),
+            format!("nats:{}/{}", servers.join(","), end.channel),
+        )
     }
 
     /// What this end can do.
@@ -353,7 +466,10 @@ fn server(address: &str, scheme: &str) -> Result<String> {
         invalid("expected `nats://host:port`, several hosts separated by commas, or the same with `nats+tls:`, found something else")
             .with("setting", "url")
     };
-    let rest = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix(':')).unwrap_or(address);
+    let rest = address
+        .strip_prefix(scheme)
+        .and_then(|rest| rest.strip_prefix(':'))
+        .unwrap_or(address);
     let host = rest.trim_start_matches('/').trim_end_matches('/');
     let url = Url::parse(&format!("nats://{host}")).map_err(|_| wrong())?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -371,7 +487,10 @@ fn server(address: &str, scheme: &str) -> Result<String> {
 
 /// A part of a subject between its dots, without wildcards.
 pub(crate) fn is_token(token: &str) -> bool {
-    !token.is_empty() && token != "*" && token != ">" && !token.contains(|c: char| c.is_whitespace() || c.is_control())
+    !token.is_empty()
+        && token != "*"
+        && token != ">"
+        && !token.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 fn is_pattern(subject: &str) -> bool {
@@ -404,7 +523,10 @@ pub(crate) fn plain_name(what: &'static str, name: &str) -> Result<()> {
     if !name.is_empty() && name.len() <= 255 && name.chars().all(plain) {
         return Ok(());
     }
-    Err(invalid("expected a name without spaces, dots, `*`, `>` and slashes, as NATS has it").with(what, name))
+    Err(
+        invalid("expected a name without spaces, dots, `*`, `>` and slashes, as NATS has it")
+            .with(what, name),
+    )
 }
 
 #[cfg(test)]

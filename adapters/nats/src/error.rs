@@ -30,7 +30,9 @@ pub(crate) fn again(error: &Error) -> Error {
     if error.in_doubt() { copy.doubtful() } else { copy }
 }
 
-const NAMES: &[&str] = &["servers", "setting", "path", "stream", "consumer", "subject", "answer", "header"];
+const NAMES: &[&str] = &[
+    "servers", "setting", "path", "stream", "consumer", "subject", "answer", "header",
+];
 
 /// The connection is gone.
 pub(crate) fn disconnected(operation: &'static str) -> Error {
@@ -168,7 +170,10 @@ pub(crate) fn refused(operation: &'static str, fault: &Fault) -> Error {
             ErrorKind::InvalidSetting,
             "the cluster has not so many servers with room; lower `replicas`",
         ),
-        10_003 | 10_025 | 10_052 => (ErrorKind::InvalidSetting, "the server did not understand the request"),
+        10_003 | 10_025 | 10_052 => (
+            ErrorKind::InvalidSetting,
+            "the server did not understand the request",
+        ),
         _ => match fault.code {
             401 | 403 => (ErrorKind::AccessDenied, "the user lacks a right"),
             408 | 503 | 500 => (ErrorKind::Rejected, "JetStream cannot do it at this moment"),
@@ -176,7 +181,8 @@ pub(crate) fn refused(operation: &'static str, fault: &Fault) -> Error {
             _ => (ErrorKind::Rejected, "the server refused"),
         },
     };
-    let error = Error::new(kind, operation, message).with("answer", format!("{} ({})", fault.description, fault.err_code));
+    let error = Error::new(kind, operation, message)
+        .with("answer", format!("{} ({})", fault.description, fault.err_code));
     match kind {
         // It passes by itself: a lookup later the message goes to where the subject is now.
         ErrorKind::Unroutable => error.class_of(Class::Temporary),

@@ -48,8 +48,16 @@ impl Known {
     }
 
     fn gone(&mut self, consumer: &Consumer) -> u64 {
-        let never = if self.next > 0 { consumer.first.saturating_sub(self.next) } else { 0 };
-        let back = self.back.iter().filter(|sequence| **sequence < consumer.first).count();
+        let never = if self.next > 0 {
+            consumer.first.saturating_sub(self.next)
+        } else {
+            0
+        };
+        let back = self
+            .back
+            .iter()
+            .filter(|sequence| **sequence < consumer.first)
+            .count();
         self.back.clear();
         if self.next > 0 {
             self.next = self.next.max(consumer.first);

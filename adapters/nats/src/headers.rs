@@ -36,9 +36,18 @@ pub(crate) fn write(outgoing: &Outgoing, escape: bool, stream: &str) -> Result<(
     // The line of the version, and the empty line behind the headers.
     let mut bytes = "NATS/1.0\r\n\r\n".len();
     let mut put = |name: &str, value: &str| -> Result<()> {
-        let wrong = || Error::new(ErrorKind::HeaderNotRepresentable, "send", "the client refused a header");
+        let wrong = || {
+            Error::new(
+                ErrorKind::HeaderNotRepresentable,
+                "send",
+                "the client refused a header",
+            )
+        };
         bytes += name.len() + value.len() + ": \r\n".len();
-        map.append(name.parse::<HeaderName>().map_err(|_| wrong())?, value.parse::<HeaderValue>().map_err(|_| wrong())?);
+        map.append(
+            name.parse::<HeaderName>().map_err(|_| wrong())?,
+            value.parse::<HeaderValue>().map_err(|_| wrong())?,
+        );
         Ok(())
     };
     for (name, value) in headers.iter() {
@@ -56,10 +65,15 @@ pub(crate) fn write(outgoing: &Outgoing, escape: bool, stream: &str) -> Result<(
 }
 
 fn fits(name: &str, value: &[u8]) -> bool {
-    let free = !name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("nats-")) && name != ORDER;
+    let free = !name
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("nats-"))
+        && name != ORDER;
     let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
     // Spaces at either end are taken for the wire's own, and lost.
-    free && named && carried::is_text(value) && std::str::from_utf8(value).is_ok_and(|text| text.trim().len() == text.len())
+    free && named
+        && carried::is_text(value)
+        && std::str::from_utf8(value).is_ok_and(|text| text.trim().len() == text.len())
 }
 
 fn refused(headers: &Headers) -> Error {
@@ -82,7 +96,12 @@ fn order(headers: &Headers) -> Option<String> {
     different.sort_unstable();
     different.dedup();
     let places = names.iter().filter_map(|name| different.binary_search(name).ok());
-    Some(places.map(|place| place.to_string()).collect::<Vec<_>>().join(" "))
+    Some(
+        places
+            .map(|place| place.to_string())
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
 }
 
 /// The message in one of NATS, without its time.
@@ -95,8 +114,14 @@ pub(crate) fn read(payload: Bytes, headers: Option<&HeaderMap>) -> Message {
     let mut named: Vec<(&str, Vec<Bytes>)> = Vec::with_capacity(headers.len());
     for (name, values) in headers.iter() {
         let name: &str = name.as_ref();
-        if name != ORDER && !name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("nats-")) {
-            let values = values.iter().map(|value| Bytes::copy_from_slice(value.as_str().as_bytes()));
+        if name != ORDER
+            && !name
+                .get(..5)
+                .is_some_and(|start| start.eq_ignore_ascii_case("nats-"))
+        {
+            let values = values
+                .iter()
+                .map(|value| Bytes::copy_from_slice(value.as_str().as_bytes()));
             named.push((name, values.collect()));
         }
     }
@@ -122,7 +147,10 @@ pub(crate) fn read(payload: Bytes, headers: Option<&HeaderMap>) -> Message {
 
 /// Whether an id looks like one that a route derived, which is no publisher's.
 fn is_ours(id: &str) -> bool {
-    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    id.len() == 32
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn sorted(named: &[(&str, Vec<Bytes>)]) -> Headers {
@@ -139,7 +167,9 @@ fn in_order(named: &[(&str, Vec<Bytes>)], order: &str) -> Option<Headers> {
         let place: usize = place.parse().ok()?;
         headers.append(named.get(place)?.0, left.get_mut(place)?.next()?.clone());
     }
-    left.iter_mut().all(|left| left.next().is_none()).then_some(headers)
+    left.iter_mut()
+        .all(|left| left.next().is_none())
+        .then_some(headers)
 }
 
 #[cfg(test)]

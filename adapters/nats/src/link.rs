@@ -83,7 +83,11 @@ impl Drop for Keeper {
 
 impl Link {
     /// Connects once, and from then on again whenever the connection is lost.
-    pub(crate) async fn start(config: &Arc<Config>, clock: &Arc<dyn Clock>, events: Events) -> Result<(Self, Keeper)> {
+    pub(crate) async fn start(
+        config: &Arc<Config>,
+        clock: &Arc<dyn Clock>,
+        events: Events,
+    ) -> Result<(Self, Keeper)> {
         let line = Arc::new(connect(config, 1).await?);
         let (tell, state) = watch::channel(State::Up(Arc::clone(&line)));
         let keeper = tokio::spawn(keep(line, Arc::clone(config), Arc::clone(clock), events, tell));
@@ -130,7 +134,11 @@ async fn keep(
 ) {
     loop {
         line.lost().await;
-        tracing::debug!(system = config.name, connection = line.number, "the connection was lost");
+        tracing::debug!(
+            system = config.name,
+            connection = line.number,
+            "the connection was lost"
+        );
         tell.send_replace(State::Down(None));
         let number = line.number + 1;
         drop(line);
@@ -198,7 +206,9 @@ async fn connect(config: &Arc<Config>, number: u64) -> Result<Line> {
             let is_done = Arc::clone(&is_done);
             async move {
                 // After the first connection every attempt goes to the address that nobody has, without a pause.
-                let first = servers.first().filter(|_| is_done.load(std::sync::atomic::Ordering::Relaxed));
+                let first = servers
+                    .first()
+                    .filter(|_| is_done.load(std::sync::atomic::Ordering::Relaxed));
                 first.map(|server| ReconnectToServer {
                     addr: server.addr.clone(),
                     delay: Some(Duration::ZERO),
@@ -211,7 +221,11 @@ async fn connect(config: &Arc<Config>, number: u64) -> Result<Line> {
         });
     let options = secured(authenticated(options, config).await?, config).await?;
     let scheme = if config.tls { "tls" } else { "nats" };
-    let addresses: Vec<String> = config.servers.iter().map(|server| format!("{scheme}://{server}")).collect();
+    let addresses: Vec<String> = config
+        .servers
+        .iter()
+        .map(|server| format!("{scheme}://{server}"))
+        .collect();
     let client = options
         .connect(addresses)
         .await
@@ -222,7 +236,12 @@ async fn connect(config: &Arc<Config>, number: u64) -> Result<Line> {
         .set_server_pool(["nats://127.0.0.1:0"].as_slice())
         .await
         .map_err(|cause| {
-            Error::new(ErrorKind::Disconnected, "connect", "the connection was lost while it was made").caused_by(cause)
+            Error::new(
+                ErrorKind::Disconnected,
+                "connect",
+                "the connection was lost while it was made",
+            )
+            .caused_by(cause)
         })?;
     answers.listen(&client).await?;
     Ok(Line {
@@ -245,7 +264,10 @@ fn heard(event: &async_nats::Event, lost: &watch::Sender<bool>, answers: &Answer
             answers.forbidden(text);
         }
         async_nats::Event::SlowConsumer(_) => {
-            tracing::warn!(system, "the client dropped messages that nobody took in time; they come again");
+            tracing::warn!(
+                system,
+                "the client dropped messages that nobody took in time; they come again"
+            );
         }
         _ => {}
     }
@@ -299,9 +321,12 @@ async fn pem(path: &Path, setting: &'static str, kind: &'static str) -> Result<(
     if read(path, setting).await?.contains(&format!("{kind}-----")) {
         return Ok(());
     }
-    Err(invalid(format!("expected a PEM file with a {}, found none in it", kind.to_lowercase()))
-        .with("setting", setting)
-        .with("path", path.display()))
+    Err(invalid(format!(
+        "expected a PEM file with a {}, found none in it",
+        kind.to_lowercase()
+    ))
+    .with("setting", setting)
+    .with("path", path.display()))
 }
 
 async fn read(path: &Path, setting: &'static str) -> Result<String> {
@@ -314,7 +339,11 @@ async fn read(path: &Path, setting: &'static str) -> Result<String> {
 }
 
 /// The value of a future, if it comes in time.
-pub(crate) async fn within<T>(clock: &Arc<dyn Clock>, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(
+    clock: &Arc<dyn Clock>,
+    limit: Duration,
+    future: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         value = future => Some(value),
         () = clock.sleep(limit) => None,

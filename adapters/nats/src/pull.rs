@@ -47,7 +47,10 @@ pub(crate) struct Fetched {
 }
 
 /// What came.
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and a box would be an allocation for each")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages, and a box would be an allocation for each"
+)]
 pub(crate) enum Came {
     Message(Fetched),
     /// Nothing for us to see.
@@ -57,7 +60,12 @@ pub(crate) enum Came {
 }
 
 impl Pull {
-    pub(crate) async fn start(line: Arc<Line>, stream: &str, consumer: &str, clock: &Arc<dyn Clock>) -> Result<Self> {
+    pub(crate) async fn start(
+        line: Arc<Line>,
+        stream: &str,
+        consumer: &str,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self> {
         let inbox = line.client.new_inbox();
         let subscriber = line
             .client
@@ -67,7 +75,10 @@ impl Pull {
         Ok(Self {
             subscriber,
             inbox,
-            subject: Subject::from(format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", line.config.api)),
+            subject: Subject::from(format!(
+                "{}.CONSUMER.MSG.NEXT.{stream}.{consumer}",
+                line.config.api
+            )),
             line,
             requests: 0,
             outstanding: 0,
@@ -80,7 +91,11 @@ impl Pull {
     pub(crate) async fn ask(&mut self, messages: usize) -> Result<()> {
         let body = json!({ "batch": messages, "expires": nanoseconds(EXPIRES) });
         let reply = format!("{}.{}", self.inbox, self.requests);
-        let asked = self.line.client.publish_with_reply(self.subject.clone(), reply, Bytes::from(body.to_string())).await;
+        let asked = self
+            .line
+            .client
+            .publish_with_reply(self.subject.clone(), reply, Bytes::from(body.to_string()))
+            .await;
         asked.map_err(|cause| disconnected("receive").caused_by(cause))?;
         self.requests += 1;
         self.outstanding += messages;
@@ -164,9 +179,17 @@ fn fetched(message: Message) -> Result<Fetched> {
     {
         let tokens = reply.as_str().split('.').count();
         let skip = if tokens == 9 { 4 } else { 6 };
-        let mut parts = reply.as_str().strip_prefix("$JS.ACK.").ok_or_else(strange)?.split('.').skip(skip - 2);
+        let mut parts = reply
+            .as_str()
+            .strip_prefix("$JS.ACK.")
+            .ok_or_else(strange)?
+            .split('.')
+            .skip(skip - 2);
         for number in &mut numbers {
-            *number = parts.next().and_then(|part| part.parse().ok()).ok_or_else(strange)?;
+            *number = parts
+                .next()
+                .and_then(|part| part.parse().ok())
+                .ok_or_else(strange)?;
         }
     }
     let [attempt, sequence, consumer_sequence, time] = numbers;

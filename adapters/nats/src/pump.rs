@@ -47,7 +47,12 @@ impl Pump {
     /// with it is an error of opening.
     pub(crate) async fn run(mut self, line: Arc<Line>, consumer: Consumer) {
         let name = (consumer.stream.clone(), consumer.name.clone());
-        let mut known = self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(&name).unwrap_or_default();
+        let mut known = self
+            .left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&name)
+            .unwrap_or_default();
         let mut opened = Some((line, consumer));
         let mut pauses = Pauses::default();
         loop {
@@ -72,7 +77,10 @@ impl Pump {
                 }
             }
         }
-        self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(name, known);
+        self.left
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, known);
         self.shared.end();
     }
 
@@ -83,7 +91,11 @@ impl Pump {
     }
 
     /// A connection with the group's consumer on it.
-    async fn opened(&mut self, opened: &mut Option<(Arc<Line>, Consumer)>, known: &Known) -> Result<(Arc<Line>, Consumer)> {
+    async fn opened(
+        &mut self,
+        opened: &mut Option<(Arc<Line>, Consumer)>,
+        known: &Known,
+    ) -> Result<(Arc<Line>, Consumer)> {
         if let Some((line, consumer)) = opened.take().filter(|(line, _)| !line.is_lost()) {
             return Ok((line, consumer));
         }
@@ -112,7 +124,10 @@ impl Pump {
     async fn fetch(&mut self, line: Arc<Line>, consumer: &Consumer, known: &mut Known) -> Result<Ended> {
         let anew = consumer.next.is_none();
         let before = self.shared.state().begin(&line, consumer.max_ack_pending, anew);
-        let give_back = before.into_iter().map(|(_, reply)| (reply, Bytes::from_static(GIVE_BACK))).collect();
+        let give_back = before
+            .into_iter()
+            .map(|(_, reply)| (reply, Bytes::from_static(GIVE_BACK)))
+            .collect();
         tell(&line, give_back).await?;
         let mut pull = Pull::start(Arc::clone(&line), &consumer.stream, &consumer.name, &self.clock).await?;
         let period = consumer.ack_wait / 3;
@@ -165,7 +180,13 @@ impl Pump {
     }
 
     /// Takes in what came and whatever else is there. None: the consumer is gone.
-    fn take_in(&self, pull: &mut Pull, first: Result<Came>, consumer: &Consumer, known: &mut Known) -> Result<Option<usize>> {
+    fn take_in(
+        &self,
+        pull: &mut Pull,
+        first: Result<Came>,
+        consumer: &Consumer,
+        known: &mut Known,
+    ) -> Result<Option<usize>> {
         let mut count = 0;
         let mut came = Some(first);
         let mut state = self.shared.state();
@@ -198,7 +219,13 @@ impl Pump {
 
     /// A sequence number was left out that nobody in the group was given: gone from the front of the stream, or deleted
     /// from its middle on purpose?
-    async fn look_at_jump(&self, line: &Line, consumer: &Consumer, known: &mut Known, looked: &mut Option<Instant>) -> Result<()> {
+    async fn look_at_jump(
+        &self,
+        line: &Line,
+        consumer: &Consumer,
+        known: &mut Known,
+        looked: &mut Option<Instant>,
+    ) -> Result<()> {
         let now = self.clock.now();
         // A stream that is full of holes would be asked about for each of them.
         let early = looked.is_some_and(|looked| now.saturating_duration_since(looked) < BETWEEN_LOOKS);
@@ -218,10 +245,16 @@ impl Pump {
             return Ok(false);
         }
         *last = now;
-        let Some(info) = pull.line.consumer("receive", &consumer.stream, &consumer.name).await? else {
+        let Some(info) = pull
+            .line
+            .consumer("receive", &consumer.stream, &consumer.name)
+            .await?
+        else {
             return Ok(true);
         };
-        let full = consumer.max_ack_pending.is_some_and(|most| info.num_ack_pending >= most);
+        let full = consumer
+            .max_ack_pending
+            .is_some_and(|most| info.num_ack_pending >= most);
         if full && info.num_pending > 0 {
             tracing::warn!(
                 stream = consumer.stream,
@@ -246,11 +279,16 @@ impl Pump {
             }
             late
         };
-        let late = within(&self.clock, CLOSE_LIMIT / 5, rest).await.unwrap_or_default();
+        let late = within(&self.clock, CLOSE_LIMIT / 5, rest)
+            .await
+            .unwrap_or_default();
         let mut back = self.shared.state().give_back();
         back.extend(late);
         known.back = back.iter().map(|(sequence, _)| *sequence).collect();
-        let answers = back.into_iter().map(|(_, reply)| (reply, Bytes::from_static(GIVE_BACK))).collect();
+        let answers = back
+            .into_iter()
+            .map(|(_, reply)| (reply, Bytes::from_static(GIVE_BACK)))
+            .collect();
         if tell(&pull.line, answers).await.is_ok() {
             // What is lost here comes again when the server has waited for it long enough.
             let _ = within(&self.clock, CLOSE_LIMIT / 5, pull.line.client.flush()).await;

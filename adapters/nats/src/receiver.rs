@@ -123,14 +123,24 @@ impl State {
         if let Some(most) = most.and_then(|most| usize::try_from(most).ok()) {
             self.window.messages = self.window.messages.min(most);
         }
-        let same = self.line.as_ref().is_some_and(|before| before.number == line.number);
+        let same = self
+            .line
+            .as_ref()
+            .is_some_and(|before| before.number == line.number);
         self.line = Some(Arc::clone(line));
-        if same && !anew { Vec::new() } else { self.give_back() }
+        if same && !anew {
+            Vec::new()
+        } else {
+            self.give_back()
+        }
     }
 
     /// Forgets everything in flight, and returns it in the order of the stream.
     pub(crate) fn give_back(&mut self) -> Vec<(u64, Subject)> {
-        let ready = self.ready.drain(..).map(|waiting| (waiting.fetched.sequence, waiting.fetched.reply));
+        let ready = self
+            .ready
+            .drain(..)
+            .map(|waiting| (waiting.fetched.sequence, waiting.fetched.reply));
         let open = self.open.drain().map(|(_, open)| (open.sequence, open.reply));
         let mut all: Vec<_> = ready.chain(open).collect();
         all.sort_unstable_by_key(|(sequence, _)| *sequence);
@@ -172,7 +182,10 @@ impl State {
     pub(crate) fn at_work(&mut self) -> Vec<(Subject, Bytes)> {
         self.rounds += 1;
         let rounds = self.rounds;
-        let ready = self.ready.iter_mut().map(|waiting| (&waiting.fetched.reply, &mut waiting.round));
+        let ready = self
+            .ready
+            .iter_mut()
+            .map(|waiting| (&waiting.fetched.reply, &mut waiting.round));
         let open = self.open.values_mut().map(|open| (&open.reply, &mut open.round));
         ready
             .chain(open)
@@ -222,7 +235,9 @@ pub(crate) fn delivery(token: Token, lane: Lane, fetched: Fetched, log: &Arc<str
     message.timestamp.get_or_insert(fetched.time);
     Delivery::new(token, lane, message)
         .at(Position::new(Arc::clone(log), fetched.sequence))
-        .addressed(Bytes::copy_from_slice(fetched.message.subject.as_str().as_bytes()))
+        .addressed(Bytes::copy_from_slice(
+            fetched.message.subject.as_str().as_bytes(),
+        ))
         .attempted(fetched.attempt)
 }
 

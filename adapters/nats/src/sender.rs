@@ -87,7 +87,9 @@ impl NatsSender {
             return Ok(Err(Error::new(
                 ErrorKind::TooLarge,
                 "send",
-                format!("expected headers of at most {HEADERS} bytes together, as NATS takes them, found {bytes}"),
+                format!(
+                    "expected headers of at most {HEADERS} bytes together, as NATS takes them, found {bytes}"
+                ),
             )
             .with("subject", &subject)));
         }
@@ -123,7 +125,8 @@ impl Takers {
             return Ok(Arc::clone(taker));
         }
         let taker = topology::taker(line, "send", subject).await?;
-        self.known.retain(|known| !known.is_forgotten() && known.name != taker.name);
+        self.known
+            .retain(|known| !known.is_forgotten() && known.name != taker.name);
         if self.known.len() == TAKERS {
             self.known.remove(0);
         }
@@ -188,7 +191,9 @@ impl Sender for NatsSender {
 
 /// Gives a message to the client. Only what the client has taken can be in doubt.
 async fn hand_over(line: &Line, ready: Ready, answers: &Arc<Batch>, place: usize) -> Result<u64> {
-    let (number, reply) = line.answers.expect(answers, place, &ready.subject, &ready.taker)?;
+    let (number, reply) = line
+        .answers
+        .expect(answers, place, &ready.subject, &ready.taker)?;
     let given = line
         .client
         .publish_with_reply_and_headers(ready.subject, reply, ready.headers, ready.payload)
@@ -200,11 +205,19 @@ async fn hand_over(line: &Line, ready: Ready, answers: &Arc<Batch>, place: usize
             Err(match cause.kind() {
                 PublishErrorKind::MaxPayloadExceeded => {
                     ready.taker.forget();
-                    Error::new(ErrorKind::TooLarge, "send", "the message is larger than the server's `max_payload`").caused_by(cause)
+                    Error::new(
+                        ErrorKind::TooLarge,
+                        "send",
+                        "the message is larger than the server's `max_payload`",
+                    )
+                    .caused_by(cause)
                 }
-                PublishErrorKind::InvalidSubject => {
-                    Error::new(ErrorKind::Unroutable, "send", "the subject is none that the client takes").caused_by(cause)
-                }
+                PublishErrorKind::InvalidSubject => Error::new(
+                    ErrorKind::Unroutable,
+                    "send",
+                    "the subject is none that the client takes",
+                )
+                .caused_by(cause),
                 PublishErrorKind::Send => disconnected("send").caused_by(cause),
             })
         }
@@ -213,7 +226,10 @@ async fn hand_over(line: &Line, ready: Ready, answers: &Arc<Batch>, place: usize
 
 /// Whether an address may be a subject to send to. What begins with `$` or `_` is the server's own.
 fn is_sendable(subject: &str) -> bool {
-    !subject.starts_with(['$', '_']) && subject.split('.').all(|token| is_token(token) && !token.contains(['*', '>']))
+    !subject.starts_with(['$', '_'])
+        && subject
+            .split('.')
+            .all(|token| is_token(token) && !token.contains(['*', '>']))
 }
 
 fn unroutable(address: &[u8]) -> Error {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{
-    Browse, ChannelState, Declare, Endpoint, Events, Lane, Purpose, Receiver, Resolved, Sender, Session, Settler,
-    Source, Start, Target,
+    Browse, ChannelState, Declare, Endpoint, Events, Lane, Purpose, Receiver, Resolved, Sender, Session,
+    Settler, Source, Start, Target,
 };
 use dunlin_core::position::Position;
 use dunlin_core::{ErrorKind, Result};
@@ -35,7 +35,11 @@ pub(crate) struct NatsSession {
 }
 
 impl NatsSession {
-    pub(crate) async fn connect(config: &Arc<Config>, clock: &Arc<dyn Clock>, events: Events) -> Result<Self> {
+    pub(crate) async fn connect(
+        config: &Arc<Config>,
+        clock: &Arc<dyn Clock>,
+        events: Events,
+    ) -> Result<Self> {
         let (link, keeper) = Link::start(config, clock, events.clone()).await?;
         Ok(Self {
             config: Arc::clone(config),
@@ -150,8 +154,14 @@ impl Session for NatsSession {
             return Ok(());
         };
         let ended = async {
-            line.client.flush().await.map_err(|cause| disconnected("close").caused_by(cause))?;
-            line.client.drain().await.map_err(|cause| disconnected("close").caused_by(cause))?;
+            line.client
+                .flush()
+                .await
+                .map_err(|cause| disconnected("close").caused_by(cause))?;
+            line.client
+                .drain()
+                .await
+                .map_err(|cause| disconnected("close").caused_by(cause))?;
             line.lost().await;
             Ok(())
         };
@@ -205,5 +215,7 @@ fn settings(stream: &StreamInfo) -> Vec<(String, String)> {
     if config.max_msg_size > 0 {
         told.push(("max_msg_size", config.max_msg_size.to_string()));
     }
-    told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    told.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

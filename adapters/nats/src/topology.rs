@@ -35,7 +35,8 @@ impl Taker {
     }
 
     pub(crate) fn takes(&self, subject: &str) -> bool {
-        !self.forgotten.load(Ordering::Relaxed) && self.subjects.iter().any(|pattern| is_matched(pattern, subject))
+        !self.forgotten.load(Ordering::Relaxed)
+            && self.subjects.iter().any(|pattern| is_matched(pattern, subject))
     }
 
     pub(crate) fn is_forgotten(&self) -> bool {
@@ -79,8 +80,12 @@ pub(crate) async fn taker(line: &Line, operation: &'static str, subject: &str) -
 
 /// The most bytes of headers and payload together that the server and the stream take.
 fn most(line: &Line, stream: &StreamInfo) -> usize {
-    let of_stream = usize::try_from(stream.config.max_msg_size).ok().filter(|most| *most > 0);
-    of_stream.map_or(usize::MAX, |most| most).min(line.client.max_payload())
+    let of_stream = usize::try_from(stream.config.max_msg_size)
+        .ok()
+        .filter(|most| *most > 0);
+    of_stream
+        .map_or(usize::MAX, |most| most)
+        .min(line.client.max_payload())
 }
 
 /// What the channel takes.
@@ -109,7 +114,9 @@ pub(crate) async fn declare(line: &Line, end: &End, purpose: Purpose) -> Result<
     let (name, subjects) = match purpose {
         Purpose::Receive => match line.stream(MAKING, &end.channel).await {
             Ok(_) => return Ok(Vec::new()),
-            Err(error) if error.kind() == ErrorKind::ChannelMissing => (end.channel.clone(), end.subjects.clone()),
+            Err(error) if error.kind() == ErrorKind::ChannelMissing => {
+                (end.channel.clone(), end.subjects.clone())
+            }
             Err(error) => return Err(error),
         },
         Purpose::Send => {
@@ -117,7 +124,10 @@ pub(crate) async fn declare(line: &Line, end: &End, purpose: Purpose) -> Result<
                 return Ok(Vec::new());
             }
             // A dot is no part of a stream's name.
-            let name = end.stream.clone().unwrap_or_else(|| end.channel.replace('.', "_"));
+            let name = end
+                .stream
+                .clone()
+                .unwrap_or_else(|| end.channel.replace('.', "_"));
             let mut subjects = end.subjects.clone();
             if !subjects.iter().any(|pattern| is_matched(pattern, &end.channel)) {
                 subjects.push(end.channel.clone());
@@ -125,7 +135,11 @@ pub(crate) async fn declare(line: &Line, end: &End, purpose: Purpose) -> Result<
             (name, subjects)
         }
     };
-    let subjects = if subjects.is_empty() { vec![name.clone()] } else { subjects };
+    let subjects = if subjects.is_empty() {
+        vec![name.clone()]
+    } else {
+        subjects
+    };
     let config = json!({
         "name": name,
         "subjects": subjects,
@@ -143,8 +157,16 @@ pub(crate) async fn declare(line: &Line, end: &End, purpose: Purpose) -> Result<
     made.map_err(|error| error.with("stream", &name))?;
     Ok(vec![format!(
         "made the stream `{name}` in files, {} of it, for the subjects {}",
-        if end.replicas == 1 { "one copy".to_owned() } else { format!("{} copies", end.replicas) },
-        subjects.iter().map(|subject| format!("`{subject}`")).collect::<Vec<_>>().join(", ")
+        if end.replicas == 1 {
+            "one copy".to_owned()
+        } else {
+            format!("{} copies", end.replicas)
+        },
+        subjects
+            .iter()
+            .map(|subject| format!("`{subject}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
     )])
 }
 
@@ -180,12 +202,17 @@ pub(crate) async fn consumer(
     wanted.sort_unstable();
     let (info, next) = match line.consumer(OPENING, &stream.config.name, group).await? {
         Some(info) => {
-            usable(&info, &wanted).map_err(|error| error.with("stream", &stream.config.name).with("consumer", group))?;
+            usable(&info, &wanted)
+                .map_err(|error| error.with("stream", &stream.config.name).with("consumer", group))?;
             let next = (info.delivered.stream_seq + 1, info.delivered.consumer_seq + 1);
             (info, Some(next))
         }
         None => {
-            let mut config = beginning(start, resume.filter(|(lost, _)| **lost == *log).map(|(_, next)| next), &stream)?;
+            let mut config = beginning(
+                start,
+                resume.filter(|(lost, _)| **lost == *log).map(|(_, next)| next),
+                &stream,
+            )?;
             let work_queue = stream.config.retention == "workqueue";
             if work_queue {
                 // The server refuses every other beginning there, and nothing that was settled is there any more.
@@ -202,7 +229,11 @@ pub(crate) async fn consumer(
                 "filter_subjects": wanted,
             });
             merge(&mut config, settings);
-            (line.make_consumer(OPENING, &stream.config.name, group, config).await?, None)
+            (
+                line.make_consumer(OPENING, &stream.config.name, group, config)
+                    .await?,
+                None,
+            )
         }
     };
     Ok(Consumer {
@@ -210,7 +241,9 @@ pub(crate) async fn consumer(
         name: info.name,
         log,
         ack_wait: Duration::from_nanos(info.config.ack_wait),
-        max_ack_pending: u64::try_from(info.config.max_ack_pending).ok().filter(|most| *most > 0),
+        max_ack_pending: u64::try_from(info.config.max_ack_pending)
+            .ok()
+            .filter(|most| *most > 0),
         filtered: !wanted.is_empty(),
         first: stream.state.first_seq,
         next,
@@ -218,7 +251,12 @@ pub(crate) async fn consumer(
 }
 
 /// A consumer for looking: nobody's place moves, nothing is acknowledged, and the server forgets it soon after its last use.
-pub(crate) async fn looker(line: &Line, end: &End, start: &Start, resume: Option<u64>) -> Result<(Arc<str>, ConsumerInfo)> {
+pub(crate) async fn looker(
+    line: &Line,
+    end: &End,
+    start: &Start,
+    resume: Option<u64>,
+) -> Result<(Arc<str>, ConsumerInfo)> {
     const LOOKING: &str = "browse";
     let stream = line.stream(LOOKING, &end.channel).await?;
     let mut config = beginning(start, resume, &stream)?;
@@ -235,7 +273,9 @@ pub(crate) async fn looker(line: &Line, end: &End, start: &Start, resume: Option
             "filter_subjects": end.subjects,
         }),
     );
-    let info = line.make_consumer(LOOKING, &stream.config.name, &name, config).await?;
+    let info = line
+        .make_consumer(LOOKING, &stream.config.name, &name, config)
+        .await?;
     Ok((stream.log(), info))
 }
 
@@ -247,7 +287,8 @@ fn merge(config: &mut Value, more: Value) {
 
 /// Where a new consumer begins.
 fn beginning(start: &Start, resume: Option<u64>, stream: &StreamInfo) -> Result<Value> {
-    let at = |sequence: u64| json!({ "deliver_policy": "by_start_sequence", "opt_start_seq": sequence.max(1) });
+    let at =
+        |sequence: u64| json!({ "deliver_policy": "by_start_sequence", "opt_start_seq": sequence.max(1) });
     if let Some(next) = resume {
         return Ok(at(next));
     }
@@ -256,7 +297,9 @@ fn beginning(start: &Start, resume: Option<u64>, stream: &StreamInfo) -> Result<
         Start::Latest => json!({ "deliver_policy": "new" }),
         Start::Time(time) => {
             let time = jiff::Timestamp::try_from(*time).map_err(|cause| {
-                invalid("expected a time that a calendar holds").with("setting", "start").caused_by(cause)
+                invalid("expected a time that a calendar holds")
+                    .with("setting", "start")
+                    .caused_by(cause)
             })?;
             json!({ "deliver_policy": "by_start_time", "opt_start_time": time.to_string() })
         }
@@ -268,7 +311,9 @@ fn beginning(start: &Start, resume: Option<u64>, stream: &StreamInfo) -> Result<
                 ))
                 .with("setting", "start"));
             }
-            at(u64::try_from(position.offset).map_err(|_| invalid("expected a position that a stream can have").with("setting", "start"))?)
+            at(u64::try_from(position.offset).map_err(|_| {
+                invalid("expected a position that a stream can have").with("setting", "start")
+            })?)
         }
     })
 }
@@ -282,13 +327,24 @@ fn usable(info: &ConsumerInfo, wanted: &[String]) -> Result<()> {
         )))
     };
     let listed = |subjects: &[String]| {
-        if subjects.is_empty() { "every subject".to_owned() } else { subjects.join(", ") }
+        if subjects.is_empty() {
+            "every subject".to_owned()
+        } else {
+            subjects.join(", ")
+        }
     };
-    if config.deliver_subject.as_ref().is_some_and(|subject| !subject.is_empty()) {
+    if config
+        .deliver_subject
+        .as_ref()
+        .is_some_and(|subject| !subject.is_empty())
+    {
         return clash("it pushes, expected one that is asked".to_owned());
     }
     if config.ack_policy != "explicit" {
-        return clash(format!("its ack policy is `{}`, expected `explicit`", config.ack_policy));
+        return clash(format!(
+            "its ack policy is `{}`, expected `explicit`",
+            config.ack_policy
+        ));
     }
     if config.max_deliver > 0 {
         return clash(format!(

@@ -42,13 +42,19 @@ pub(crate) async fn connect(url: &str, settings: &Settings) -> Result<Arc<dyn Se
 
 /// A client that is not the adapter's, to prepare and to look.
 pub(crate) async fn client(server: &Server, options: ConnectOptions) -> Client {
-    options.connect(server.hosts()).await.expect("a client for the test")
+    options
+        .connect(server.hosts())
+        .await
+        .expect("a client for the test")
 }
 
 /// Asks JetStream, and wants it to agree.
 pub(crate) async fn ask(client: &Client, question: &str, body: &Value) -> Value {
     let payload = Bytes::from(body.to_string());
-    let answer = client.request(format!("$JS.API.{question}"), payload).await.expect("an answer of JetStream");
+    let answer = client
+        .request(format!("$JS.API.{question}"), payload)
+        .await
+        .expect("an answer of JetStream");
     let answer: Value = serde_json::from_slice(&answer.payload).expect("an answer in JSON");
     assert!(answer.get("error").is_none(), "{question}: {answer}");
     answer
@@ -78,7 +84,9 @@ pub(crate) struct NatsStand {
 impl NatsStand {
     pub(crate) async fn start() -> Self {
         let proxy = Proxy::start(1).expect("a proxy");
-        let server = Server::start(Kind::Nats, Options::new().own()).await.expect("a server");
+        let server = Server::start(Kind::Nats, Options::new().own())
+            .await
+            .expect("a server");
         proxy.forward_to(server.address().await.expect("its address"));
         Self {
             hosts: server.hosts(),
@@ -94,7 +102,9 @@ impl NatsStand {
     }
 
     async fn client(&self) -> Client {
-        async_nats::connect(&self.hosts).await.expect("a client for the stand")
+        async_nats::connect(&self.hosts)
+            .await
+            .expect("a client for the stand")
     }
 
     /// The server with this certificate.
@@ -110,12 +120,17 @@ impl NatsStand {
             let identity = self.authority.issue(purpose).expect("a certificate");
             let tls = Tls::new(&self.authority, identity);
             let tls = if demanding { tls.client_certificates() } else { tls };
-            let server = Server::start(Kind::Nats, Options::new().tls(tls)).await.expect("a server with TLS");
+            let server = Server::start(Kind::Nats, Options::new().tls(tls))
+                .await
+                .expect("a server with TLS");
             secured.insert(name, server);
         }
         let server = &secured[name];
         if name == "good" || name == "demanding" {
-            let own = self.authority.issue(Purpose::Client("stand")).expect("a certificate");
+            let own = self
+                .authority
+                .issue(Purpose::Client("stand"))
+                .expect("a certificate");
             let options = ConnectOptions::new()
                 .require_tls(true)
                 .add_root_certificates(self.authority.file())
@@ -147,7 +162,10 @@ impl Stand for NatsStand {
     }
 
     async fn channel(&self, wanted: &Wanted) -> Result<Endpoint> {
-        let limit = wanted.payload_limit.map_or(json!({}), |limit| json!({ "max_msg_size": with_headers(limit, &wanted.name) }));
+        let limit = wanted.payload_limit.map_or(
+            json!({}),
+            |limit| json!({ "max_msg_size": with_headers(limit, &wanted.name) }),
+        );
         make_stream(&self.client().await, &wanted.name, limit).await;
         Ok(Endpoint::new(&wanted.name))
     }
@@ -175,7 +193,13 @@ impl Stand for NatsStand {
 
     async fn act(&self, act: Act<'_>) -> Result<()> {
         match act {
-            Act::Restart => self.server.lock().await.kill_and_start_again().await.expect("the server comes back"),
+            Act::Restart => self
+                .server
+                .lock()
+                .await
+                .kill_and_start_again()
+                .await
+                .expect("the server comes back"),
             Act::Cut => self.proxy.cut(),
             Act::DropFlow => self.proxy.drop_flow(),
             Act::HoldConfirms => self.proxy.hold_answers(),
@@ -185,12 +209,22 @@ impl Stand for NatsStand {
                 ask(&self.client().await, &question, &json!({ "keep": keep })).await;
             }
             Act::Delete(endpoint) => {
-                ask(&self.client().await, &format!("STREAM.DELETE.{}", endpoint.channel), &Value::Null).await;
+                ask(
+                    &self.client().await,
+                    &format!("STREAM.DELETE.{}", endpoint.channel),
+                    &Value::Null,
+                )
+                .await;
             }
             Act::Password(password) => {
                 let mut guarded = self.guarded.lock().await;
-                let server = guarded.as_mut().expect("the suite opens with a password before it changes one");
-                server.change_password(password).await.expect("the password changes");
+                let server = guarded
+                    .as_mut()
+                    .expect("the suite opens with a password before it changes one");
+                server
+                    .change_password(password)
+                    .await
+                    .expect("the password changes");
             }
             Act::JumpClock(seconds) => self.clock.jump(seconds),
             other => panic!("not offered: {other:?}"),
@@ -207,7 +241,11 @@ impl Stand for NatsStand {
         Duration::from_secs(20)
     }
 
-    async fn open_by(&self, access: &Access, wanted: &Wanted) -> Result<(Arc<dyn MessagingSystem>, Endpoint)> {
+    async fn open_by(
+        &self,
+        access: &Access,
+        wanted: &Wanted,
+    ) -> Result<(Arc<dyn MessagingSystem>, Endpoint)> {
         let ours = text(self.authority.file());
         let trusting = Settings::new().with("tls_ca", ours.as_str());
         let (url, settings) = match access {
@@ -215,7 +253,11 @@ impl Stand for NatsStand {
                 let mut guarded = self.guarded.lock().await;
                 if guarded.is_none() {
                     let login = Login::password("alice", "the password before any other");
-                    *guarded = Some(Server::start(Kind::Nats, Options::new().login(login)).await.expect("a server with a login"));
+                    *guarded = Some(
+                        Server::start(Kind::Nats, Options::new().login(login))
+                            .await
+                            .expect("a server with a login"),
+                    );
                 }
                 let server = guarded.as_ref().expect("it was just started");
                 let (user, now) = server.user_and_password().expect("it has a user");
@@ -233,8 +275,13 @@ impl Stand for NatsStand {
             Access::OtherHost => (self.secure(Purpose::AnotherHost, false, wanted).await, trusting),
             Access::Expired => (self.secure(Purpose::Expired, false, wanted).await, trusting),
             Access::ClientCertificate => {
-                let own = self.authority.issue(Purpose::Client("alice")).expect("a certificate");
-                let settings = trusting.with("tls_certificate", text(own.certificate)).with("tls_key", text(own.key));
+                let own = self
+                    .authority
+                    .issue(Purpose::Client("alice"))
+                    .expect("a certificate");
+                let settings = trusting
+                    .with("tls_certificate", text(own.certificate))
+                    .with("tls_key", text(own.key));
                 (self.secure(Purpose::Server, true, wanted).await, settings)
             }
             Access::NoClientCertificate => (self.secure(Purpose::Server, true, wanted).await, trusting),
