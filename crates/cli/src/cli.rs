@@ -21,6 +21,7 @@ use crate::shell::{Format, Shell};
     bin_name = "dunlin",
     version,
     max_term_width = 100,
+    subcommand_value_name = "COMMAND",
     after_help = "Examples:
   dunlin init orders                      makes a small project that works
   dunlin check                            says what is wrong with dunlin.yaml, and what its routes promise
@@ -30,7 +31,7 @@ use crate::shell::{Format, Shell};
 Exit status:
   0  done; also after a signal, when everything in flight was finished
   1  something failed, or something was found
-  2  bad usage, or a file that does not load
+  2  bad usage, or a file that does not load; for `check` such a file is a finding, and ends with 1
   130, 143  a second signal ended the command before it was done
 
 Environment:

@@ -23,7 +23,8 @@ pub(crate) struct ConfigArgs {
     /// Overrides a key of the configuration; can be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The folder that migrations may not leave [default: the folder of the configuration]
+    /// The folder that migrations may not leave [default: the folder of the configuration; of a migration alone, the nearest
+    /// one with a dunlin.yaml, else its own]
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
 }

@@ -82,10 +82,25 @@ pub fn check(sources: &Sources, registry: &Registry, clock: &Arc<dyn Clock>) -> 
                 RouteReport::of(route, place.unwrap_or_else(|| route.place.clone()))
             })
             .collect(),
-        resolved: loaded.map(|loaded| loaded.shown()),
+        resolved: loaded.map(|loaded| as_planned(loaded.shown(), plan.as_ref())),
         findings,
         plan,
     }
+}
+
+/// The configuration with what its systems made of the defaults of a route, so that it can be read again as it stands.
+fn as_planned(mut resolved: Value, plan: Option<&Plan>) -> Value {
+    for route in plan.iter().flat_map(|plan| &plan.routes) {
+        let Some(shown) = resolved
+            .get_mut("routes")
+            .and_then(|routes| routes.get_mut(&route.name))
+        else {
+            continue;
+        };
+        shown["order"] = order(route.order).into();
+        shown["window"] = route.window.messages.into();
+    }
+    resolved
 }
 
 /// Warns of sources that a run would refuse, as far as that can be seen without a network: those for which `is_at_hand`

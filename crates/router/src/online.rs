@@ -169,6 +169,13 @@ fn is_made(endpoint: &Endpoint) -> bool {
     matches!(endpoint.settings.get("topology"), Ok(Some(word)) if word == "create")
 }
 
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        _ => format!("{count} messages"),
+    }
+}
+
 /// In a few words; the reason of what cannot be used is told with the findings.
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,9 +194,9 @@ impl fmt::Display for Online {
         match &self.source {
             Err(error) => write!(f, "cannot be told: {error}")?,
             Ok(state) => match (state.depth, state.lag) {
-                (Some(depth), Some(lag)) => write!(f, "{depth} messages, {lag} of them to read")?,
-                (Some(depth), None) => write!(f, "{depth} messages")?,
-                (None, Some(lag)) => write!(f, "{lag} messages to read")?,
+                (Some(depth), Some(lag)) => write!(f, "{}, {lag} of them to read", messages(depth))?,
+                (Some(depth), None) => write!(f, "{}", messages(depth))?,
+                (None, Some(lag)) => write!(f, "{} to read", messages(lag))?,
                 (None, None) => f.write_str("the system does not tell how much there is to read")?,
             },
         }

@@ -10,6 +10,7 @@ use dunlin_core::finding::{Findings, did_you_mean};
 use dunlin_core::messaging::{Endpoint, Events, Receiver, Room, Start};
 use dunlin_router::config::Loaded;
 use dunlin_router::plan::{EndPlan, Plan};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ending::{Ending, Exit, Trouble};
 use crate::project::{ConfigArgs, clock};
@@ -42,7 +43,7 @@ pub(crate) struct Peek {
 
 /// Shows the messages of a channel as envelopes as they come, without taking them
 ///
-/// It ends with Ctrl-C.
+/// It ends with Ctrl-C or SIGTERM, and the status is 0 then.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dunlin tail shop/orders
@@ -103,8 +104,9 @@ impl Channel {
             .map_err(|error| Trouble::Failed(format!("the runtime cannot be started: {error}")))?;
         let ending = runtime.block_on(async {
             tokio::select! {
+                biased;
+                ended = first_signal() => ended,
                 ending = self.show(start, follow, most, shell) => ending,
-                _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
             }
         });
         // A system may have a thread that waits for a file; the process does not wait for it.
@@ -183,6 +185,17 @@ fn endpoint(plan: &Plan, system: &str, channel: &str) -> Option<Endpoint> {
             .flatten()
             .find_map(of)
     })
+}
+
+/// Waits for the first SIGINT or SIGTERM. Nothing was taken, so there is nothing to finish.
+async fn first_signal() -> Ending {
+    let failed = |error| Trouble::Failed(format!("signals cannot be listened to: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(Exit::Done),
+        _ = interrupt.recv() => Ok(Exit::Done),
+    }
 }
 
 /// Prints messages until there are no more, or there were so many.

@@ -76,7 +76,7 @@ fn show(plugin: &Plugin, shell: &mut Shell) -> std::io::Result<()> {
         writeln!(shell.out, "    {name:<20} {value}")?;
     }
     for condition in *conditions {
-        writeln!(shell.out, "  with {condition}")?;
+        writeln!(shell.out, "  note      {condition}")?;
     }
     let unable = carries
         .iter()

@@ -38,7 +38,8 @@ pub(crate) struct Test {
     /// The folder, or one file of fixtures
     #[arg(default_value = ".", value_name = "DIR")]
     place: PathBuf,
-    /// The folder that the files of migrations may not leave [default: as for `check`]
+    /// The folder that the files of migrations may not leave [default: the nearest one with a dunlin.yaml, else the
+    /// migration's own]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Says which transformations and outcomes no case reaches

@@ -108,3 +108,27 @@ fn the_second_signal_aborts_with_its_own_status() {
         drop(output);
     }
 }
+
+#[test]
+fn a_tail_ends_with_success_at_its_first_signal() {
+    for name in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "dunlin.yaml", FOLLOWING);
+        write(folder.path(), "in.ndjson", "{}\n");
+        let mut child = dunlin()
+            .args(["tail", "here/in", "--start", "earliest"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Signals are listened to before the first message is shown.
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, "{\"payload\":{}}\n");
+        signal(&child, name);
+        until("the command has ended", || child.try_wait().unwrap().is_some());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
+    }
+}

@@ -175,15 +175,16 @@ impl Rules<'_> {
                 self.error(&["unroutable"], message);
             }
         }
-        if has_dead_letter && self.is_said(&["on_error"]) {
+        if has_dead_letter && self.route.on_error != OnError::Stop {
             self.warning(&["on_error"], "`on_error` has no effect beside `dead_letter`");
         } else if self.route.on_error == OnError::UnsafeForward && !has_dead_letter {
             let message =
                 "`on_error: unsafe_forward` sends messages to the target that no migration was applied to";
             self.warning(&["on_error"], message);
         }
-        let unmatched_is_said = self.is_said(&["unmatched"]);
-        if unmatched_is_said && !self.config.migrate.iter().any(|choice| choice.when.is_some()) {
+        if self.route.unmatched != Unmatched::Pass
+            && !self.config.migrate.iter().any(|choice| choice.when.is_some())
+        {
             self.warning(
                 &["unmatched"],
                 "`unmatched` has no effect: no migration here has a `when`",

@@ -155,3 +155,26 @@ fn nothing_is_found_in_the_example_configurations() {
     }
     assert!(checked >= 2, "checked {checked}");
 }
+
+#[test]
+fn what_is_shown_as_resolved_is_found_in_order_when_it_is_read_again() {
+    const WAY: &str = "from: { channel: log/orders, start: earliest }\nto: queue/orders";
+    for (more, set) in [
+        ("dead_letter: log/dead", "routes.orders.window=64"),
+        ("order: strict", "routes.orders.batch=8"),
+        ("epoch: 0", "systems.log.settings.capabilities=-ordered_lanes"),
+        ("epoch: 0", "routes.orders.from.settings={unsettled_limit: 10}"),
+    ] {
+        let first = Project::route(&format!("{WAY}\n{more}")).set(set);
+        let report = check(&first.sources, &registry(), &clock());
+        assert!(report.findings.is_empty(), "{}", report.findings);
+        let again = first.file("again.yaml", &report.resolved_as_yaml().unwrap());
+        let mut sources = again.sources.clone();
+        let folder = sources.file.clone().unwrap();
+        sources.file = Some(folder.with_file_name("again.yaml"));
+        sources.set.clear();
+        let read = check(&sources, &registry(), &clock());
+        assert!(read.findings.is_empty(), "{more}, {set}: {}", read.findings);
+        assert_eq!(read.resolved, report.resolved);
+    }
+}

@@ -190,7 +190,8 @@ fn what_needs_a_dead_letter_says_so() {
     assert_eq!(route("unmatched: dead_letter").findings().len(), 2);
     route("unroutable: dead_letter\ndead_letter: log/dead")
         .refused("needs an `address` that is made from messages");
-    route("dead_letter: log/dead\non_error: stop")
+    route("dead_letter: log/dead\non_error: stop").good();
+    route("dead_letter: log/dead\non_error: unsafe_forward")
         .refused("warning: `on_error` has no effect beside `dead_letter`");
     route("on_error: unsafe_forward")
         .refused("warning: `on_error: unsafe_forward` sends messages to the target");

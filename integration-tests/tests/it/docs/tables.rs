@@ -44,23 +44,35 @@ fn commands(desk: &Desk) -> String {
         printed
     };
     let list = help("dunlin --help");
-    let commands: Vec<(&str, &str)> = list
-        .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .map_while(|line| line.trim().split_once(' '))
-        .filter(|(name, _)| *name != "help")
-        .collect();
+    let commands = subcommands(&list);
     assert!(commands.len() > 5, "the help must list the commands: {list}");
     let mut text = String::from("| Command | What it does |\n|---|---|\n");
     for (name, what) in &commands {
         let _ = writeln!(text, "| [`{name}`](#dunlin-{name}) | {} |", cell(what.trim()));
     }
     for (name, _) in &commands {
-        let help = help(&format!("dunlin {name} --help"));
-        let _ = write!(text, "\n## dunlin {name}\n\n```text\n{}\n```\n", help.trim_end());
+        let shown = help(&format!("dunlin {name} --help"));
+        let _ = write!(text, "\n## dunlin {name}\n\n```text\n{}\n```\n", shown.trim_end());
+        for (below, _) in subcommands(&shown) {
+            let shown = help(&format!("dunlin {name} {below} --help"));
+            let _ = write!(
+                text,
+                "\n### dunlin {name} {below}\n\n```text\n{}\n```\n",
+                shown.trim_end()
+            );
+        }
     }
     text
+}
+
+/// The commands that a help lists, each with its first sentence.
+fn subcommands(help: &str) -> Vec<(&str, &str)> {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .map_while(|line| line.trim().split_once(' '))
+        .filter(|(name, _)| *name != "help")
+        .collect()
 }
 
 /// One row for each system: where it is, what a channel is, what it can do.
