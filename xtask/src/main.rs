@@ -12,6 +12,7 @@
 )]
 
 mod bench;
+mod conformance;
 mod docs;
 mod links;
 mod mutants;
@@ -38,6 +39,8 @@ struct Arguments {
 enum Task {
     /// Installs what the tests need, runs all of them, and ends with one line of totals.
     Test(test::Options),
+    /// Holds every system to the contract, and prints one table.
+    Conformance(conformance::Options),
     /// Starts message servers on loopback for people, and ends them.
     Servers(servers::Options),
     /// Makes deliberate faults, and expects a named test to catch each.
@@ -53,6 +56,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(options) => test::run(&options),
+        Task::Conformance(options) => conformance::run(&options),
         Task::Servers(options) => servers::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&options),
         Task::Mutants(options) => mutants::run(&options),
