@@ -1,5 +1,6 @@
 //! Finds a server's program on this machine, or brings it.
 
+pub(crate) mod container;
 mod debian;
 mod kafka;
 mod nats;
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::kind::Kind;
 use crate::{address, cache};
+use container::Container;
 
 /// Where a server comes from.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub struct Program {
     pub(crate) root: Option<PathBuf>,
     /// `PATH` for the program, where it starts others by name.
     pub(crate) path: Option<String>,
+    /// The container that it runs in, if it does.
+    pub(crate) container: Option<Container>,
     /// Where it was found and which version it is, for people.
     pub(crate) origin: String,
 }
@@ -103,7 +107,11 @@ pub(crate) fn ensure_own(kind: Kind) -> Result<Found> {
 /// Tries one way after the other.
 fn search(kind: Kind) -> Result<Program> {
     let mut tried = vec![format!("{} is not set", kind.variable())];
-    match path::program(kind) {
+    match container::program(kind) {
+        Ok(program) => return Ok(program),
+        Err(error) => tried.push(format!("a container: {error:#}")),
+    }
+    match on_the_machine(kind) {
         Ok(program) => return Ok(program),
         Err(error) => tried.push(format!("the program on this machine: {error:#}")),
     }
@@ -116,6 +124,10 @@ fn search(kind: Kind) -> Result<Program> {
         tried.join("\n  "),
         kind.variable()
     )
+}
+
+fn on_the_machine(kind: Kind) -> Result<Program> {
+    path::program(kind)
 }
 
 fn install(kind: Kind) -> Result<Program> {

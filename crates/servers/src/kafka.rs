@@ -64,7 +64,7 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
         "listener.security.protocol.map=CLIENT:{},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
         protocol(setup)
     )?;
-    writeln!(file, "log.dirs={}", setup.inside().join("data").display())?;
+    writeln!(file, "log.dirs={}", setup.at("data"))?;
     if let Some(bytes) = setup.options.largest_message {
         writeln!(file, "message.max.bytes={bytes}")?;
     }
@@ -121,7 +121,7 @@ fn ports(setup: &Setup) -> (u16, u16, u16) {
 
 /// Makes the data folder, once: a new node does not start without it.
 pub(crate) async fn format(setup: &Setup) -> Result<()> {
-    let file = setup.inside().join(FILE).display().to_string();
+    let file = setup.at(FILE);
     let mut words = vec![
         "-Xmx128m",
         "kafka.tools.StorageTool",
@@ -142,19 +142,14 @@ pub(crate) async fn format(setup: &Setup) -> Result<()> {
     for user in &users {
         words.extend(["--add-scram", user]);
     }
-    process::run(setup.command(words))
+    process::run(setup.helper(words, &[]))
         .await
         .map(drop)
         .context("the data folder could not be made")
 }
 
 pub(crate) fn command(setup: &Setup) -> Command {
-    setup.command([
-        "-Xms64m".into(),
-        "-Xmx256m".into(),
-        "kafka.Kafka".into(),
-        setup.inside().join(FILE).into_os_string(),
-    ])
+    setup.server(["-Xms64m", "-Xmx256m", "kafka.Kafka", &setup.at(FILE)], &[])
 }
 
 /// Ready when the broker counts itself among the living ones, over the inner listener.
@@ -179,7 +174,7 @@ pub(crate) async fn change_password(setup: &Setup, user: &str, password: &str) -
     // Kafka refuses to change two mechanisms of one user in one request.
     for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
         let credentials = format!("{mechanism}=[password={password}]");
-        process::run(setup.command([
+        let words = [
             "-Xmx128m",
             "kafka.admin.ConfigCommand",
             "--bootstrap-server",
@@ -191,8 +186,8 @@ pub(crate) async fn change_password(setup: &Setup, user: &str, password: &str) -
             "users",
             "--entity-name",
             user,
-        ]))
-        .await?;
+        ];
+        process::run(setup.helper(words, &[])).await?;
     }
     prepare(setup)
 }

@@ -30,7 +30,7 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
 }
 
 pub(crate) fn command(setup: &Setup) -> Command {
-    setup.command(["-c".into(), setup.inside().join("mosquitto.conf")])
+    setup.server(["-c".to_owned(), setup.at("mosquitto.conf")], &[])
 }
 
 /// Ready when it accepts a connection of MQTT 3.1.1 from a client without a name.

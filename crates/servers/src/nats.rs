@@ -24,7 +24,7 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
         "listen: \"127.0.0.1:{}\"\nserver_name: \"test-{}\"\njetstream {{ store_dir: {} }}\n",
         setup.client.number,
         setup.client.number,
-        quoted(&setup.inside().join("streams").display().to_string()),
+        quoted(&setup.at("streams")),
     );
     if let Some(address) = setup.options.advertised {
         writeln!(file, "client_advertise: \"{address}\"")?;
@@ -65,7 +65,7 @@ pub(crate) fn prepare(setup: &Setup) -> Result<()> {
 }
 
 pub(crate) fn command(setup: &Setup) -> Command {
-    setup.command(["-c".into(), setup.inside().join(FILE)])
+    setup.server(["-c".to_owned(), setup.at(FILE)], &[])
 }
 
 /// Ready when the greeting says that streams are there: they come before the port is opened.

@@ -71,43 +71,41 @@ fn plain_port(setup: &Setup) -> u16 {
 }
 
 pub(crate) fn command(setup: &Setup) -> Command {
-    let mut command = setup.command(["sh", "-c", START]);
-    environment(setup, &mut command);
-    command
+    setup.server(["sh", "-c", START], &environment(setup))
 }
 
-fn environment(setup: &Setup, command: &mut Command) {
-    let folder = setup.inside();
-    let at = |name: &str| folder.join(name).into_os_string();
-    for (name, value) in [
-        ("RABBITMQ_MNESIA_BASE", at("db")),
-        ("RABBITMQ_LOG_BASE", at("log")),
-        ("RABBITMQ_ENABLED_PLUGINS_FILE", at("enabled_plugins")),
-        ("RABBITMQ_CONFIG_FILE", at("rabbitmq")),
+fn environment(setup: &Setup) -> Vec<(String, String)> {
+    let mut environment: Vec<(String, String)> = [
+        ("RABBITMQ_MNESIA_BASE", setup.at("db")),
+        ("RABBITMQ_LOG_BASE", setup.at("log")),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", setup.at("enabled_plugins")),
+        ("RABBITMQ_CONFIG_FILE", setup.at("rabbitmq")),
         // Names no file: the machine's own settings for RabbitMQ must not be read.
-        ("RABBITMQ_CONF_ENV_FILE", at("none")),
-        ("RABBITMQ_PID_FILE", at("pid")),
+        ("RABBITMQ_CONF_ENV_FILE", setup.at("none")),
+        ("RABBITMQ_PID_FILE", setup.at("pid")),
         // Erlang keeps the cookie there by which `rabbitmqctl` is let in.
-        ("HOME", folder.clone().into_os_string()),
-        ("RABBITMQ_NODENAME", node(setup).into()),
-        ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".into()),
-        ("RABBITMQ_DIST_PORT", setup.further[0].number.to_string().into()),
-        ("ERL_EPMD_PORT", setup.further[1].number.to_string().into()),
-        ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
+        ("HOME", setup.inside().display().to_string()),
+        ("RABBITMQ_NODENAME", node(setup)),
+        ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".to_owned()),
+        ("RABBITMQ_NODE_PORT", plain_port(setup).to_string()),
+        ("RABBITMQ_DIST_PORT", setup.further[0].number.to_string()),
+        ("ERL_EPMD_PORT", setup.further[1].number.to_string()),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
         // Without it the start script stays in front of the server and catches its signals.
-        ("RUNNING_UNDER_SYSTEMD", "1".into()),
+        ("RUNNING_UNDER_SYSTEMD", "1".to_owned()),
         (
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none".into(),
+            "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none".to_owned(),
         ),
-        ("LC_ALL", "C.UTF-8".into()),
-    ] {
-        command.env(name, value);
-    }
-    command.env_remove("RABBITMQ_NODE_PORT");
+        ("LC_ALL", "C.UTF-8".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
     if let Some(path) = &setup.program.path {
-        command.env("PATH", path);
+        environment.push(("PATH".to_owned(), path.clone()));
     }
+    environment
 }
 
 fn node(setup: &Setup) -> String {
@@ -131,7 +129,7 @@ pub(crate) async fn ready(setup: &Setup) -> Result<()> {
 
 pub(crate) async fn change_password(setup: &Setup, user: &str, password: &str) -> Result<()> {
     let node = node(setup);
-    let mut command = setup.command([
+    let words = [
         "rabbitmqctl",
         "--quiet",
         "--node",
@@ -139,7 +137,8 @@ pub(crate) async fn change_password(setup: &Setup, user: &str, password: &str) -
         "change_password",
         user,
         password,
-    ]);
-    environment(setup, &mut command);
-    process::run(command).await.map(drop)
+    ];
+    process::run(setup.helper(words, &environment(setup)))
+        .await
+        .map(drop)
 }

@@ -59,7 +59,7 @@ fn plain_port(setup: &Setup) -> u16 {
 }
 
 pub(crate) fn command(setup: &Setup) -> Command {
-    setup.command([setup.inside().join("redis.conf")])
+    setup.server([setup.at("redis.conf")], &[])
 }
 
 /// Whether the server answers: a server that wants a password first is as ready as one that answers at once.

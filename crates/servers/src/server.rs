@@ -67,20 +67,29 @@ impl Server {
             bail!("the search for a {kind} server of one's own ended with an address");
         };
         let folder = program.scratch_folder(kind)?;
-        let guardian = Guardian::start(&folder, &[])?;
+        let setup = Setup {
+            program,
+            login: options.login.clone().or_else(|| default_login(kind)),
+            options,
+            folder,
+            client: Port::take()?,
+            further: (0..further_ports(kind))
+                .map(|_| Port::take())
+                .collect::<Result<_>>()?,
+        };
+        let last = match &setup.program.container {
+            None => Vec::new(),
+            Some(container) => vec![
+                container.engine.display().to_string(),
+                "rm".to_owned(),
+                "--force".to_owned(),
+                setup.container_name(),
+            ],
+        };
         let mut own = Own {
             process: None,
-            guardian,
-            setup: Setup {
-                program,
-                login: options.login.clone().or_else(|| default_login(kind)),
-                options,
-                folder,
-                client: Port::take()?,
-                further: (0..further_ports(kind))
-                    .map(|_| Port::take())
-                    .collect::<Result<_>>()?,
-            },
+            guardian: Guardian::start(&setup.folder, &last)?,
+            setup,
         };
         prepare(kind, &own.setup)
             .await
@@ -213,8 +222,8 @@ impl Server {
     /// When somebody else runs it, or it does not run.
     pub async fn kill(&mut self) -> Result<()> {
         let own = self.own()?;
+        own.signal(Signal::KILL)?;
         let mut process = own.process.take().context("the server does not run")?;
-        process.signal_group(Signal::KILL)?;
         process.end(Duration::from_secs(10)).await?;
         own.guardian.watch(0)
     }
@@ -226,8 +235,8 @@ impl Server {
     pub async fn stop(&mut self) -> Result<()> {
         let limit = self.kind.stop_limit();
         let own = self.own()?;
+        own.signal(Signal::TERM)?;
         let mut process = own.process.take().context("the server does not run")?;
-        process.signal(Signal::TERM)?;
         process.end(limit).await?;
         // A helper that the server started ends with it.
         let _ = process.signal_group(Signal::KILL);
@@ -259,7 +268,7 @@ impl Server {
     /// # Errors
     /// When somebody else runs it, or it does not run.
     pub fn pause(&mut self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.own()?.signal(Signal::STOP)
     }
 
     /// Lets it go on after [`pause`](Server::pause).
@@ -267,15 +276,7 @@ impl Server {
     /// # Errors
     /// When somebody else runs it, or it does not run.
     pub fn resume(&mut self) -> Result<()> {
-        self.signal(Signal::CONT)
-    }
-
-    fn signal(&mut self, signal: Signal) -> Result<()> {
-        self.own()?
-            .process
-            .as_ref()
-            .context("the server does not run")?
-            .signal_group(signal)
+        self.own()?.signal(Signal::CONT)
     }
 
     /// Gives the user of [`Options::login`] another password while the server runs.
@@ -297,8 +298,7 @@ impl Server {
             Kind::Nats => {
                 let before = nats::reloads(&own.setup)?;
                 nats::prepare(&own.setup)?;
-                let process = own.process.as_ref().context("the server does not run")?;
-                process.signal(Signal::HUP)?;
+                own.signal(Signal::HUP)?;
                 nats::reloaded(&own.setup, before + 1).await
             }
             Kind::RabbitMq => rabbitmq::change_password(&own.setup, &user, new).await,
@@ -323,6 +323,26 @@ impl Server {
 impl Own {
     fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.setup.client.number))
+    }
+
+    /// Sends a signal where it is meant to go: orders to the server alone, force to all that it started, and all of them
+    /// through the engine if it runs in a container, where no signal of ours reaches it.
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let process = self.process.as_ref().context("the server does not run")?;
+        if let Some(container) = &self.setup.program.container {
+            let name = self.setup.container_name();
+            return match signal {
+                Signal::STOP => container.tell(&["pause", &name]),
+                Signal::CONT => container.tell(&["unpause", &name]),
+                Signal::HUP => container.tell(&["kill", "--signal", "HUP", &name]),
+                Signal::TERM => container.tell(&["kill", "--signal", "TERM", &name]),
+                _ => container.tell(&["kill", "--signal", "KILL", &name]),
+            };
+        }
+        match signal {
+            Signal::TERM | Signal::HUP => process.signal(signal),
+            _ => process.signal_group(signal),
+        }
     }
 
     /// Starts the process and waits until it answers.

@@ -48,6 +48,11 @@ impl Setup {
         }
     }
 
+    /// A file of the scratch folder as the server sees it.
+    pub(crate) fn at(&self, name: &str) -> String {
+        self.inside().join(name).display().to_string()
+    }
+
     /// Writes a file of the scratch folder.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.folder.join(name);
@@ -83,12 +88,11 @@ impl Setup {
         self.write("key.pem", &key)?;
         // Kafka wants both in one file.
         self.write("identity.pem", &format!("{key}{certificate}"))?;
-        let at = |name: &str| self.inside().join(name).display().to_string();
         Ok(Some(TlsFiles {
-            authority: at("authority.pem"),
-            certificate: at("certificate.pem"),
-            key: at("key.pem"),
-            identity: at("identity.pem"),
+            authority: self.at("authority.pem"),
+            certificate: self.at("certificate.pem"),
+            key: self.at("key.pem"),
+            identity: self.at("identity.pem"),
             client_certificates: tls.client_certificates,
         }))
     }
@@ -102,10 +106,53 @@ impl Setup {
             .collect()
     }
 
-    /// The program with these arguments, in the scratch folder.
-    pub(crate) fn command<A: Into<OsString>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut words = self.program.words.iter();
-        let mut command = Command::new(words.next().map_or_else(OsString::new, Clone::clone));
+    /// The server itself, with these arguments and variables, in the scratch folder.
+    pub(crate) fn server(
+        &self,
+        arguments: impl IntoIterator<Item: Into<String>>,
+        environment: &[(String, String)],
+    ) -> Command {
+        self.command(Some(&self.container_name()), arguments, environment)
+    }
+
+    /// Another program of the server's, that runs for a moment beside it or before it.
+    pub(crate) fn helper(
+        &self,
+        arguments: impl IntoIterator<Item: Into<String>>,
+        environment: &[(String, String)],
+    ) -> Command {
+        self.command(None, arguments, environment)
+    }
+
+    /// What the engine calls the server's container.
+    pub(crate) fn container_name(&self) -> String {
+        let name = self.folder.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    fn command(
+        &self,
+        name: Option<&str>,
+        arguments: impl IntoIterator<Item: Into<String>>,
+        environment: &[(String, String)],
+    ) -> Command {
+        let (program, words) = match self.program.words.split_first() {
+            Some((program, words)) => (program.clone(), words),
+            None => (OsString::new(), &[][..]),
+        };
+        let mut command = match &self.program.container {
+            None => {
+                let mut command = Command::new(program);
+                command.envs(environment.iter().map(|(name, value)| (name, value)));
+                command
+            }
+            Some(container) => {
+                let mut command = Command::new(&container.engine);
+                let folder = self.folder.display().to_string();
+                command.args(container.run(name, &folder, environment, &program.to_string_lossy()));
+                command
+            }
+        };
         command
             .args(words)
             .args(arguments.into_iter().map(Into::into))

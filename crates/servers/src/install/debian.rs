@@ -78,6 +78,7 @@ pub(super) fn rabbitmq() -> Result<Program> {
             "/usr/lib/rabbitmq/lib/{version}/sbin:/usr/lib/erlang/bin:/usr/bin:/bin"
         )),
         root: Some(root),
+        container: None,
     })
 }
 
@@ -99,6 +100,7 @@ fn through_loader(kind: Kind, name: &str, packages: &[&str], program: &str) -> R
         words,
         root: None,
         path: None,
+        container: None,
     })
 }
 

@@ -50,5 +50,6 @@ pub(super) fn install() -> Result<Program> {
         words,
         root: None,
         path: None,
+        container: None,
     })
 }

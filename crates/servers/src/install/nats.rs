@@ -37,5 +37,6 @@ pub(super) fn install() -> Result<Program> {
         words: vec![folder.join("nats-server").into()],
         root: None,
         path: None,
+        container: None,
     })
 }

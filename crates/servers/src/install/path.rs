@@ -41,6 +41,7 @@ pub(super) fn program(kind: Kind) -> Result<Program> {
         words: vec![path.into()],
         root: None,
         path: None,
+        container: None,
     })
 }
 
@@ -63,12 +64,14 @@ fn rabbitmq(found: &Path) -> Result<Program> {
         words: vec!["env".into()],
         root: None,
         path: Some(path.to_string_lossy().into_owned()),
+        container: None,
     })
 }
 
 /// The first file of this name on PATH, or where servers often are without being on it.
 pub(super) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
+    // An absolute path stays what it is when it is joined to a folder.
     std::env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")])
         .map(|folder| folder.join(name))
