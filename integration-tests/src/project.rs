@@ -235,6 +235,17 @@ impl Running {
         kill_process(self.process(), signal).expect("the process is there");
     }
 
+    /// Sends it a signal, unless it has ended already.
+    ///
+    /// # Panics
+    /// When it cannot be asked whether it has.
+    pub fn signal_if_alive(&mut self, signal: Signal) {
+        let ended = self.child().try_wait().expect("a child can be waited for");
+        if ended.is_none() {
+            self.signal(signal);
+        }
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

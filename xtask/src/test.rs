@@ -108,7 +108,10 @@ fn features(options: &Options) -> Result<Vec<String>> {
     if options.without.contains(&NAMED_APART) || !workspace::has_feature("dunlin", named)? {
         return Ok(Vec::new());
     }
-    Ok(vec!["--features".to_owned(), format!("dunlin/{named}")])
+    Ok(vec![
+        "--features".to_owned(),
+        format!("dunlin/{named},dunlin-integration-tests/{named}"),
+    ])
 }
 
 /// Keeps cargo from building the adapters that are left out.

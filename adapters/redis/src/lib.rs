@@ -1,22 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
-mod session;
-
+mod error;
+mod headers;
 mod receiver;
 mod sender;
 
-mod error;
-mod headers;
-
 mod browse;
-mod topology;
-
 mod connection;
 mod flight;
 mod group;
 mod reader;
 mod reply;
+mod session;
+mod topology;
 mod upkeep;
 mod writer;
 

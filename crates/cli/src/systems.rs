@@ -14,8 +14,16 @@ use dunlin_core::registry::Registry;
 pub(crate) fn registry() -> Result<Registry> {
     let mut registry = Registry::new();
     registry.add(memory::PLUGIN)?;
+    #[cfg(feature = "amqp")]
+    registry.add(dunlin_amqp::PLUGIN)?;
     #[cfg(feature = "file")]
     registry.add(dunlin_file::PLUGIN)?;
+    #[cfg(feature = "kafka")]
+    registry.add(dunlin_kafka::PLUGIN)?;
+    #[cfg(feature = "nats")]
+    registry.add(dunlin_nats::PLUGIN)?;
+    #[cfg(feature = "redis")]
+    registry.add(dunlin_redis::PLUGIN)?;
     Ok(registry)
 }
 

@@ -5,6 +5,7 @@ mod docs;
 mod examples;
 mod files;
 mod kills;
+mod pairs;
 mod statuses;
 mod terminal;
 mod tidy;

@@ -3,7 +3,7 @@
 //! A transcript is a file of `transcripts/`. It is run in a copy of `tests/project`, command by command. A line that begins
 //! with `$ ` is a command for the shell; what follows is its standard output, then its standard error with `! ` before each
 //! line, then `? ` and the exit status unless that is 0. What changes from run to run (times, the scratch folder, the identity
-//! of a file) is replaced by a word in brackets on both sides, and nothing else is: a transcript is compared byte for byte.
+//! of a file, and with the features which systems there are) is replaced by a word in brackets on both sides, and nothing else is: a transcript is compared byte for byte.
 //!
 //! `DUNLIN_BLESS=1` writes the transcripts anew from what the commands print. Read the difference before it is committed.
 
@@ -15,10 +15,14 @@ use regex::Regex;
 
 use crate::machine::{copy, dunlin, package, text};
 
-/// What changes from run to run, and the word that stands for it.
-const CHANGING: [(&str, &str); 2] = [
+/// What changes from run to run, or from one choice of features to another, and the word that stands for it.
+const CHANGING: [(&str, &str); 3] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z", "[TIME]"),
     (r"#[0-9a-f]+-[0-9a-f]+@", "#[FILE]@"),
+    (
+        r"systems that are built in \([^)]*\)",
+        "systems that are built in ([SYSTEMS])",
+    ),
 ];
 
 fn transcript(name: &str) {
