@@ -47,21 +47,19 @@ struct Ready {
 }
 
 impl NatsSender {
-    /// A sender to this end, whose subject some stream must take.
-    pub(crate) async fn open(mut link: Link, end: End, clock: Arc<dyn Clock>) -> Result<Self> {
-        let line = link.line("sender").await?;
-        let taker = topology::taker(&line, "sender", &end.channel).await?;
-        Ok(Self {
+    /// A sender to this end, whose subject this stream takes, as was found over the connection of this number.
+    pub(crate) fn new(link: Link, end: End, clock: Arc<dyn Clock>, line: u64, taker: Arc<Taker>) -> Self {
+        Self {
             link,
             subject: Subject::from(end.channel.as_str()),
             end,
             clock,
             takers: Takers {
-                line: line.number,
+                line,
                 known: vec![taker],
             },
             unanswered: Vec::new(),
-        })
+        }
     }
 
     /// # Errors

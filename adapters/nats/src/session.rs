@@ -52,8 +52,23 @@ impl NatsSession {
         })
     }
 
-    async fn line(&self, operation: &'static str) -> Result<Arc<Line>> {
-        self.link.clone().line(operation).await
+    /// Does this over the present connection, and once more over the next one where the connection was lost meanwhile.
+    async fn over<T, F>(&self, operation: &'static str, work: impl Fn(Arc<Line>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut link = self.link.clone();
+        let line = link.line(operation).await?;
+        match work(Arc::clone(&line)).await {
+            Err(error) if error.kind() == ErrorKind::Disconnected => {
+                // The client may know of the break a moment before we are told.
+                if within(&self.clock, CLOSE_LIMIT, line.lost()).await.is_none() {
+                    return Err(error);
+                }
+                work(link.line(operation).await?).await
+            }
+            done => done,
+        }
     }
 
     fn lane(&self) -> Lane {
@@ -66,11 +81,15 @@ impl Session for NatsSession {
     async fn verify(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Resolved> {
         const VERIFYING: &str = "verify";
         let end = self.config.end(endpoint)?;
-        let line = self.line(VERIFYING).await?;
-        let stream = match purpose {
-            Purpose::Receive => line.stream(VERIFYING, &end.channel).await?,
-            Purpose::Send => topology::stream_for(&line, VERIFYING, &end.channel).await?,
-        };
+        let channel = end.channel.as_str();
+        let asked = self.over(VERIFYING, |line| async move {
+            let stream = match purpose {
+                Purpose::Receive => line.stream(VERIFYING, channel).await?,
+                Purpose::Send => topology::stream_for(&line, VERIFYING, channel).await?,
+            };
+            Ok((line, stream))
+        });
+        let (line, stream) = asked.await?;
         let found = topology::as_found(&end, &stream);
         let limits = topology::limits(&line, &stream);
         let mut resolved = self.config.resolved_as(&found, limits, stream.canonical());
@@ -81,8 +100,12 @@ impl Session for NatsSession {
     async fn receiver(&self, source: &Source) -> Result<(Box<dyn Receiver>, Box<dyn Settler>)> {
         let end = self.config.end(&source.endpoint)?;
         plain_name("group", &source.group)?;
-        let line = self.line("receiver").await?;
-        let consumer = topology::consumer(&line, &end, &source.group, &source.start, None).await?;
+        let wanted = &end;
+        let opened = self.over("receiver", |line| async move {
+            let consumer = topology::consumer(&line, wanted, &source.group, &source.start, None).await?;
+            Ok((line, consumer))
+        });
+        let (line, consumer) = opened.await?;
         let shared = Shared::new(source.window, self.lane());
         let pump = Pump {
             shared: Arc::clone(&shared),
@@ -108,25 +131,35 @@ impl Session for NatsSession {
 
     async fn sender(&self, target: &Target) -> Result<Box<dyn Sender>> {
         let end = self.config.end(&target.endpoint)?;
-        let sender = NatsSender::open(self.link.clone(), end, Arc::clone(&self.clock)).await?;
-        Ok(Box::new(sender))
+        let channel = end.channel.as_str();
+        let asked = self.over("sender", |line| async move {
+            let taker = topology::taker(&line, "sender", channel).await?;
+            Ok((line.number, taker))
+        });
+        let (number, taker) = asked.await?;
+        let clock = Arc::clone(&self.clock);
+        Ok(Box::new(NatsSender::new(self.link.clone(), end, clock, number, taker)))
     }
 
     async fn inspect(&self, endpoint: &Endpoint, group: Option<&str>) -> Result<ChannelState> {
         const INSPECTING: &str = "inspect";
         let end = self.config.end(endpoint)?;
-        let line = self.line(INSPECTING).await?;
-        let stream = match line.stream(INSPECTING, &end.channel).await {
-            Err(error) if error.kind() == ErrorKind::ChannelMissing => {
+        let channel = end.channel.as_str();
+        let asked = self.over(INSPECTING, |line| async move {
+            let stream = match line.stream(INSPECTING, channel).await {
                 // No stream of that name: perhaps a subject.
-                topology::stream_for(&line, INSPECTING, &end.channel).await?
-            }
-            other => other?,
-        };
-        let consumer = match group {
-            Some(group) => line.consumer(INSPECTING, &stream.config.name, group).await?,
-            None => None,
-        };
+                Err(error) if error.kind() == ErrorKind::ChannelMissing => {
+                    topology::stream_for(&line, INSPECTING, channel).await?
+                }
+                other => other?,
+            };
+            let consumer = match group {
+                Some(group) => line.consumer(INSPECTING, &stream.config.name, group).await?,
+                None => None,
+            };
+            Ok((stream, consumer))
+        });
+        let (stream, consumer) = asked.await?;
         let mut state = ChannelState::default();
         let log = stream.log();
         state.depth = Some(stream.state.messages);
@@ -185,8 +218,8 @@ impl Browse for NatsSession {
 impl Declare for NatsSession {
     async fn declare(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Vec<String>> {
         let end = self.config.end(endpoint)?;
-        let line = self.line("declare").await?;
-        topology::declare(&line, &end, purpose).await
+        let end = &end;
+        self.over("declare", |line| async move { topology::declare(&line, end, purpose).await }).await
     }
 }
 

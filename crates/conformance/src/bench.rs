@@ -103,6 +103,11 @@ impl<'a> Bench<'a> {
         self.stand.liveness()
     }
 
+    /// How far back the broker may forget settlements when it is stopped hard.
+    pub(crate) fn forgets(&self) -> Duration {
+        self.stand.forgets()
+    }
+
     /// Whether receivers of a group have different lanes.
     pub(crate) fn lanes_by_key(&self) -> bool {
         self.stand.lanes_by_key()

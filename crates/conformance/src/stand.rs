@@ -57,6 +57,12 @@ pub trait Stand: Send + Sync {
         Duration::from_secs(15)
     }
 
+    /// How far back a broker that is stopped hard may forget settlements that it had taken, because it writes them down later
+    /// than it takes them. What was settled in that time comes again, and is allowed to.
+    fn forgets(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Opens the system in this way, with a fresh channel behind it; [`Hook::Credentials`] and [`Hook::Tls`] ask for it. The
     /// broker may be another one than that of [`Stand::open`]. What is wrong with the way must not fail here: opening touches no
     /// network, and refusing is what the system is to do when it connects.

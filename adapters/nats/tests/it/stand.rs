@@ -50,7 +50,7 @@ pub(crate) async fn client(server: &Server, options: ConnectOptions) -> Client {
 
 /// Asks JetStream, and wants it to agree.
 pub(crate) async fn ask(client: &Client, question: &str, body: &Value) -> Value {
-    let payload = Bytes::from(body.to_string());
+    let payload = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
     let answer = client
         .request(format!("$JS.API.{question}"), payload)
         .await
@@ -205,8 +205,14 @@ impl Stand for NatsStand {
             Act::HoldConfirms => self.proxy.hold_answers(),
             Act::ReleaseConfirms => self.proxy.release_answers(),
             Act::Trim { endpoint, keep } => {
-                let question = format!("STREAM.PURGE.{}", endpoint.channel);
-                ask(&self.client().await, &question, &json!({ "keep": keep })).await;
+                // As retention does it; a purge would also make the server wait with what was given back.
+                let client = self.client().await;
+                let stream = ask(&client, &format!("STREAM.INFO.{}", endpoint.channel), &Value::Null).await;
+                let mut config = stream["config"].clone();
+                for most in [json!(keep), json!(-1)] {
+                    config["max_msgs"] = most;
+                    ask(&client, &format!("STREAM.UPDATE.{}", endpoint.channel), &config).await;
+                }
             }
             Act::Delete(endpoint) => {
                 ask(
@@ -230,6 +236,16 @@ impl Stand for NatsStand {
             other => panic!("not offered: {other:?}"),
         }
         Ok(())
+    }
+
+    /// Receivers of a group compete for the stream's messages.
+    fn lanes_by_key(&self) -> bool {
+        false
+    }
+
+    /// The server writes a consumer's place ten times a second at most.
+    fn forgets(&self) -> Duration {
+        Duration::from_millis(200)
     }
 
     fn quiet(&self) -> Duration {

@@ -1,6 +1,6 @@
 //! Restarts, missing channels, limits, groups that change, gaps, and clocks that jump.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use dunlin_core::message::Message;
@@ -26,6 +26,8 @@ pub(super) async fn broker_kill9_restart(bench: &Bench<'_>) -> Checked<Tally> {
     let oracle = bench.oracle();
     let mut source = connection.source_of(&endpoint, "restarted", FLIGHT).await?;
     let (confirmed, received) = (Cell::new(0_usize), Cell::new(0_usize));
+    // When how many had been received, and how many of those the broker may have forgotten to be settled.
+    let (history, forgotten) = (RefCell::new(vec![(Instant::now(), 0)]), Cell::new(0_usize));
     let total = PRODUCERS * 100;
     let produce = async {
         let producers = (0..PRODUCERS).map(|_| async {
@@ -46,6 +48,7 @@ pub(super) async fn broker_kill9_restart(bench: &Bench<'_>) -> Checked<Tally> {
             received.set(received.get() + came);
             if came > 0 {
                 last = Instant::now();
+                history.borrow_mut().push((last, received.get()));
             }
             ensure(last.elapsed() < bench.patience(), || {
                 format!("{} confirmed messages did not come in time", oracle.missing())
@@ -59,7 +62,13 @@ pub(super) async fn broker_kill9_restart(bench: &Bench<'_>) -> Checked<Tally> {
             while confirmed.get() < share {
                 sleep(Duration::from_millis(1)).await;
             }
+            let written = Instant::now() - bench.forgets();
             bench.act(Act::Restart).await?;
+            if !bench.forgets().is_zero() {
+                let history = history.borrow();
+                let safe = history.iter().rev().find(|(when, _)| *when < written);
+                forgotten.set(forgotten.get() + received.get() - safe.map_or(0, |(_, count)| *count));
+            }
             let back = Instant::now();
             for (what, count) in [("confirms", &confirmed), ("deliveries", &received)] {
                 let before = count.get();
@@ -76,7 +85,7 @@ pub(super) async fn broker_kill9_restart(bench: &Bench<'_>) -> Checked<Tally> {
     };
     try_join3(produce, consume, restart).await?;
     // At each restart one window was out, and one whose settlements may not have reached the broker.
-    let bound = 2 * 2 * FLIGHT + oracle.doubts();
+    let bound = 2 * 2 * FLIGHT + oracle.doubts() + forgotten.get();
     let tally = bench
         .conclude(&oracle, &connection, &mut source, &endpoint, bound)
         .await?;
