@@ -138,7 +138,13 @@ impl Session for NatsSession {
         });
         let (number, taker) = asked.await?;
         let clock = Arc::clone(&self.clock);
-        Ok(Box::new(NatsSender::new(self.link.clone(), end, clock, number, taker)))
+        Ok(Box::new(NatsSender::new(
+            self.link.clone(),
+            end,
+            clock,
+            number,
+            taker,
+        )))
     }
 
     async fn inspect(&self, endpoint: &Endpoint, group: Option<&str>) -> Result<ChannelState> {
@@ -219,7 +225,10 @@ impl Declare for NatsSession {
     async fn declare(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Vec<String>> {
         let end = self.config.end(endpoint)?;
         let end = &end;
-        self.over("declare", |line| async move { topology::declare(&line, end, purpose).await }).await
+        self.over("declare", |line| async move {
+            topology::declare(&line, end, purpose).await
+        })
+        .await
     }
 }
 

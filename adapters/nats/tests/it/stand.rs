@@ -50,7 +50,11 @@ pub(crate) async fn client(server: &Server, options: ConnectOptions) -> Client {
 
 /// Asks JetStream, and wants it to agree.
 pub(crate) async fn ask(client: &Client, question: &str, body: &Value) -> Value {
-    let payload = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+    let payload = if body.is_null() {
+        Bytes::new()
+    } else {
+        Bytes::from(body.to_string())
+    };
     let answer = client
         .request(format!("$JS.API.{question}"), payload)
         .await
@@ -207,7 +211,12 @@ impl Stand for NatsStand {
             Act::Trim { endpoint, keep } => {
                 // As retention does it; a purge would also make the server wait with what was given back.
                 let client = self.client().await;
-                let stream = ask(&client, &format!("STREAM.INFO.{}", endpoint.channel), &Value::Null).await;
+                let stream = ask(
+                    &client,
+                    &format!("STREAM.INFO.{}", endpoint.channel),
+                    &Value::Null,
+                )
+                .await;
                 let mut config = stream["config"].clone();
                 for most in [json!(keep), json!(-1)] {
                     config["max_msgs"] = most;
