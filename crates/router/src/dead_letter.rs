@@ -5,13 +5,36 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use dunlin_core::capability::HeaderValues;
 use dunlin_core::carried;
 use dunlin_core::envelope;
 use dunlin_core::message::Message;
 use dunlin_core::migration::Failure;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::report::timestamp;
+
+/// The header of a dead letter that stands for a message too large for its channel: how many bytes were left out, as a number.
+pub const LEFT_OUT: &str = "dunlin-left-out";
+
+const KIND: &str = "dunlin-error-kind";
+
+/// The headers that a dead letter has more than its message.
+const ABOUT: [&str; 8] = [
+    "dunlin-error",
+    KIND,
+    "dunlin-transformation",
+    "dunlin-route",
+    "dunlin-migration",
+    "dunlin-source",
+    "dunlin-attempts",
+    "dunlin-failed-at",
+];
+
+/// A longer key or id is left out with the payload.
+const LONGEST_KEY: usize = 1_024;
 
 /// Longer sentences are cut: a header is not the place for them.
 const LONGEST: usize = 1_000;
@@ -123,20 +146,20 @@ pub fn dead_letter(
             carried::is_text(name.as_bytes()) && carried::is_text(value)
         });
     }
-    let about: [(&str, Option<String>); 8] = [
-        ("dunlin-error", Some(fault.message.clone())),
-        ("dunlin-error-kind", Some(fault.kind.to_owned())),
-        (
-            "dunlin-transformation",
-            fault.transformation.as_deref().map(one_line),
-        ),
-        ("dunlin-route", circumstances.route.map(one_line)),
-        ("dunlin-migration", circumstances.migration.map(one_line)),
-        ("dunlin-source", Some(one_line(circumstances.source))),
-        ("dunlin-attempts", Some(circumstances.attempts.to_string())),
-        ("dunlin-failed-at", Some(timestamp(circumstances.at))),
+    // In the order of their names in `ABOUT`.
+    let about = [
+        Some(fault.message.clone()),
+        Some(fault.kind.to_owned()),
+        fault.transformation.as_deref().map(one_line),
+        circumstances.route.map(one_line),
+        circumstances.migration.map(one_line),
+        Some(one_line(circumstances.source)),
+        Some(circumstances.attempts.to_string()),
+        Some(timestamp(circumstances.at)),
     ];
-    for (name, value) in about {
+    // The message may be one that stood for another in a dead letter, and was sent again.
+    message.headers.remove(LEFT_OUT);
+    for (name, value) in ABOUT.into_iter().zip(about) {
         match value {
             Some(value) => message.headers.set(name, value),
             // What an earlier failure said must not stand beside this one.
@@ -155,6 +178,47 @@ pub fn in_envelope(message: &Message) -> Message {
     let mut enveloped = Message::new(line);
     enveloped.key = message.key;
     enveloped
+}
+
+/// What stands for a dead letter that its channel cannot take because it is too large: the headers that say why it failed,
+/// and in the payload the message's place in its source, its length and its digest. Key and id stay where they are short;
+/// headers and properties of the message do not.
+///
+/// None for one that was made small already, and for what is no dead letter.
+pub(crate) fn without_payload(sent: &Message) -> Option<Message> {
+    if sent.headers.get(KIND).is_some() {
+        return shortened(sent);
+    }
+    let enveloped = envelope::read(sent.payload.as_ref()?).ok()?.message;
+    shortened(&enveloped).map(|message| in_envelope(&message))
+}
+
+fn shortened(dead: &Message) -> Option<Message> {
+    if dead.headers.get(KIND).is_none() || dead.headers.get(LEFT_OUT).is_some() {
+        return None;
+    }
+    let payload = dead.payload.as_deref().unwrap_or_default();
+    let source = dead
+        .headers
+        .get("dunlin-source")
+        .map_or(&b""[..], |source| source);
+    let about = json!({"dunlin": 1, "left_out": {
+        "source": String::from_utf8_lossy(source),
+        "bytes": payload.len(),
+        "sha256": hex::encode(Sha256::digest(payload)),
+    }});
+    let short = |part: &Option<Bytes>| part.clone().filter(|part| part.len() <= LONGEST_KEY);
+    let mut message = Message::new(about.to_string());
+    message.key = short(&dead.key);
+    message.id = short(&dead.id);
+    message.timestamp = dead.timestamp;
+    for name in ABOUT {
+        if let Some(value) = dead.headers.get(name) {
+            message.headers.set(name, value.clone());
+        }
+    }
+    message.headers.set(LEFT_OUT, payload.len().to_string());
+    Some(message)
 }
 
 /// The text without anything that could end a line or colour a terminal, and not too long for a header.
@@ -259,6 +323,34 @@ mod tests {
                 (dead.payload.clone(), dead.key.clone(), dead.headers.clone())
             );
         }
+    }
+
+    #[test]
+    fn what_stands_for_a_dead_letter_that_is_too_large_names_place_length_and_digest() {
+        let original = Message::new("x".repeat(2000))
+            .with_key("k")
+            .with_header("long", "h".repeat(2000));
+        let fault = Fault::new("refused", "too large");
+        let dead = dead_letter(&original, &fault, &circumstances(), HeaderValues::Binary);
+        let read = |sent: Message| envelope::read(&sent.payload.unwrap()).unwrap().message;
+        let in_line = without_payload(&in_envelope(&dead)).unwrap();
+        for short in [without_payload(&dead).unwrap(), read(in_line)] {
+            assert_eq!(short.key.as_deref(), Some(&b"k"[..]));
+            assert_eq!(header(&short, "dunlin-error-kind"), Some("refused"));
+            assert_eq!(header(&short, LEFT_OUT), Some("2000"));
+            assert_eq!(header(&short, "long"), None);
+            let payload: serde_json::Value = serde_json::from_slice(&short.payload.clone().unwrap()).unwrap();
+            assert_eq!(payload["left_out"]["source"], "shop/orders/log@7");
+            assert_eq!(payload["left_out"]["bytes"], 2000);
+            assert_eq!(
+                payload["left_out"]["sha256"],
+                hex::encode(Sha256::digest("x".repeat(2000)))
+            );
+            assert!(short.size() < 1000);
+            assert!(without_payload(&short).is_none(), "it cannot become shorter");
+            assert!(without_payload(&in_envelope(&short)).is_none());
+        }
+        assert!(without_payload(&original).is_none(), "it is no dead letter");
     }
 
     #[test]

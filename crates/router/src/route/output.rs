@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use dunlin_core::clock::Clock;
 use dunlin_core::error::{Class, Error, ErrorKind, Result};
+use dunlin_core::message::Message;
 use dunlin_core::messaging::{Confirm, Lane, Outgoing, Receipt, Sender};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -65,6 +66,8 @@ pub(super) struct Rules {
     pub(super) refuses: bool,
     /// Whether unroutable is a refusal of the message, and not the end being down.
     pub(super) refuses_unroutable: bool,
+    /// What takes the place of a message that is too large for this end, if anything may.
+    pub(super) instead: Option<fn(&Message) -> Option<Message>>,
     /// Whether lanes keep their order; without, each message is a lane of its own.
     pub(super) lanes: bool,
 }
@@ -322,7 +325,7 @@ impl Output {
         }
         let mut judged = Vec::with_capacity(answers.len());
         let mut again = Vec::new();
-        for (item, answer) in batch.into_items().zip(answers) {
+        for (mut item, answer) in batch.into_items().zip(answers) {
             let Head { ticket, lane, sends } = item.head;
             let error = match answer {
                 Ok(receipt) => {
@@ -352,7 +355,12 @@ impl Output {
                     again.push(item);
                 }
                 Class::Unhealthy => {
-                    self.down.get_or_insert((ticket, error.to_string()));
+                    if let Some(smaller) = self.instead(&item.outgoing.message, &error) {
+                        tracing::warn!("a dead letter holds a digest instead of its message: {error}");
+                        item.outgoing.message = smaller;
+                    } else {
+                        self.down.get_or_insert((ticket, error.to_string()));
+                    }
                     again.push(item);
                 }
             }
@@ -361,6 +369,15 @@ impl Output {
             self.hold(item);
         }
         judged
+    }
+
+    /// What is sent instead of a message that this end will never take; none where it has to wait.
+    fn instead(&self, message: &Message, error: &Error) -> Option<Message> {
+        let instead = self
+            .rules
+            .instead
+            .filter(|_| error.kind() == ErrorKind::TooLarge)?;
+        instead(message)
     }
 
     /// How this end takes an error of one message.

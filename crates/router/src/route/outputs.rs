@@ -6,10 +6,12 @@ use std::task::Poll;
 use std::time::Instant;
 
 use dunlin_core::clock::Clock;
+use dunlin_core::message::Message;
 use dunlin_core::messaging::Sender;
 
 use super::ended::End;
 use super::output::{Happened, Output, Rules};
+use crate::dead_letter::without_payload;
 use crate::plan::{EndPlan, Order, RoutePlan, Unroutable};
 
 /// The senders of a route.
@@ -39,6 +41,7 @@ impl Outputs {
             attempts: None,
             refuses: false,
             refuses_unroutable: false,
+            instead: None,
             lanes: plan.order != Order::None,
         };
         let target = Rules {
@@ -47,13 +50,25 @@ impl Outputs {
             refuses_unroutable: plan.unroutable == Unroutable::DeadLetter,
             ..rules(&plan.to.end)
         };
-        let opened = |sender: Option<Box<dyn Sender>>, end: Option<&EndPlan>| {
-            Some(Output::new(sender?, rules(end?), Arc::clone(clock)))
+        let opened = |sender: Option<Box<dyn Sender>>, end: Option<&EndPlan>, instead| {
+            let rules = Rules {
+                instead,
+                ..rules(end?)
+            };
+            Some(Output::new(sender?, rules, Arc::clone(clock)))
         };
+        // A digest may stand for a message only where the message is still to be had: its source keeps it when it is settled.
+        let source = plan.from.resolved.capabilities;
+        let instead: Option<fn(&Message) -> Option<Message>> =
+            (source.stable_position && !source.settling_deletes).then_some(without_payload);
         Self {
             target: Output::new(senders.target, target, Arc::clone(clock)),
-            report: opened(senders.report, plan.report.as_ref().map(|report| &report.end)),
-            dead_letter: opened(senders.dead_letter, plan.dead_letter.as_ref()),
+            report: opened(
+                senders.report,
+                plan.report.as_ref().map(|report| &report.end),
+                None,
+            ),
+            dead_letter: opened(senders.dead_letter, plan.dead_letter.as_ref(), instead),
         }
     }
 

@@ -366,6 +366,54 @@ async fn a_dead_letter_carries_what_its_channel_cannot_in_a_reversible_form() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_that_is_too_large_for_its_channel_holds_place_length_and_digest() {
+    let stand = Stand::new();
+    stand.fill_numbers(10).await;
+    stand.sink_faults.refuse_messages(|_, outgoing| {
+        let refused = outgoing.message.payload == number(4).payload;
+        refused.then(|| Error::new(ErrorKind::TooLarge, "send", "expected at most 5 bytes, found 7"))
+    });
+    let mut plan = stand.bridge();
+    plan.dead_letter = Some(stand.end("dead"));
+    let running = stand.run(plan);
+    pass(&stand.clock, Duration::from_secs(1)).await;
+    running.until_fate(Fate::DeadLettered, 1).await;
+    running.until_fate(Fate::Forwarded, 9).await;
+    let letter = stand.sink.stored("dead").remove(0);
+    assert_eq!(header(&letter, "dunlin-error-kind").as_deref(), Some("refused"));
+    let length = number(4).payload.unwrap().len().to_string();
+    assert_eq!(header(&letter, "dunlin-left-out"), Some(length));
+    let source = header(&letter, "dunlin-source").unwrap();
+    assert!(
+        text(&letter).contains(&format!(r#""source":"{source}""#)),
+        "{}",
+        text(&letter)
+    );
+    assert!(text(&letter).contains(r#""sha256":""#));
+}
+
+#[tokio::test]
+async fn a_message_that_settling_would_delete_waits_for_a_dead_letter_that_can_hold_it() {
+    let stand = Stand::with(&Settings::new().with("mode", "queue"), &Settings::new());
+    stand.fill_numbers(10).await;
+    stand.sink_faults.refuse_messages(|_, outgoing| {
+        is_number(outgoing, 4)
+            .then(|| Error::new(ErrorKind::TooLarge, "send", "expected at most 5 bytes, found 7"))
+    });
+    let mut plan = stand.bridge();
+    plan.dead_letter = Some(stand.end("dead"));
+    let running = stand.run(plan);
+    running.until_fate(Fate::Forwarded, 9).await;
+    pass(&stand.clock, Duration::from_secs(10)).await;
+    assert!(matches!(running.progress.state(), State::Down(_)));
+    assert_eq!(running.fate(Fate::DeadLettered), 0);
+    stand.sink_faults.heal();
+    pass(&stand.clock, Duration::from_secs(31)).await;
+    running.until_fate(Fate::DeadLettered, 1).await;
+    assert_eq!(text(&stand.sink.stored("dead").remove(0)), text(&number(4)));
+}
+
+#[tokio::test]
 async fn a_channel_without_headers_takes_messages_without_them_and_dead_letters_as_envelopes() {
     let stand = Stand::with(&Settings::new(), &Settings::new().with("header_values", "none"));
     let fine = Message::new("{}").with_key("k").with_header("h", "v");
