@@ -7,10 +7,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use dunlin_servers::Kind;
+use anyhow::{Context, Result, bail};
+use dunlin_servers::{Found, Kind};
 
 use crate::totals::Totals;
 use crate::{servers, workspace};
@@ -80,22 +80,35 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 /// Makes sure that every server can be had that the tests will start, before minutes are spent on building.
 fn install(options: &Options, totals: &mut Totals) -> Result<()> {
     println!("== servers that the tests need");
-    for kind in Kind::ALL {
-        if options.without.contains(&kind) {
-            println!("{kind}: left out");
-            totals.left_out.push(format!(
-                "everything that needs {kind}, its adapter and its server (--without {})",
-                kind.name()
-            ));
-            continue;
-        }
-        let started = Instant::now();
-        let found = dunlin_servers::ensure(kind)?;
-        println!(
-            "{kind}: {} ({:.1} s)",
-            found.describe(),
-            started.elapsed().as_secs_f64()
-        );
+    let (left_out, wanted): (Vec<Kind>, Vec<Kind>) = Kind::ALL
+        .into_iter()
+        .partition(|kind| options.without.contains(kind));
+    // At once: most of the time goes into waiting for somebody else's server.
+    let found: Vec<Result<(Found, Duration)>> = std::thread::scope(|scope| {
+        let searches: Vec<_> = wanted
+            .iter()
+            .map(|&kind| {
+                scope.spawn(move || {
+                    let started = Instant::now();
+                    dunlin_servers::ensure(kind).map(|found| (found, started.elapsed()))
+                })
+            })
+            .collect();
+        searches
+            .into_iter()
+            .map(|search| search.join().unwrap_or_else(|_| bail!("the search panicked")))
+            .collect()
+    });
+    for (kind, found) in wanted.into_iter().zip(found) {
+        let (found, took) = found?;
+        println!("{kind}: {} ({:.1} s)", found.describe(), took.as_secs_f64());
+    }
+    for kind in left_out {
+        println!("{kind}: left out");
+        totals.left_out.push(format!(
+            "everything that needs {kind}, its adapter and its server (--without {})",
+            kind.name()
+        ));
     }
     Ok(())
 }

@@ -93,14 +93,16 @@ pub fn ensure(kind: Kind) -> Result<Found> {
 
 /// The same without the address in the environment.
 pub(crate) fn ensure_own(kind: Kind) -> Result<Found> {
-    // Looking takes time (programs are asked for their version), and the answer stays the same.
-    static KNOWN: Mutex<Vec<(Kind, Program)>> = Mutex::new(Vec::new());
-    let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some((_, program)) = known.iter().find(|(other, _)| *other == kind) {
-        return Ok(Found::Program(program.clone()));
-    }
-    let program = search(kind)?;
-    known.push((kind, program.clone()));
+    // Looking takes time (programs are asked for their version), and the answer stays the same. A lock for each kind, so
+    // that several are installed at once.
+    static KNOWN: [Mutex<Option<Program>>; Kind::ALL.len()] = [const { Mutex::new(None) }; Kind::ALL.len()];
+    let mut known = KNOWN[kind.index()]
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let program = match &*known {
+        Some(program) => program.clone(),
+        None => known.insert(search(kind)?).clone(),
+    };
     Ok(Found::Program(program))
 }
 

@@ -28,6 +28,17 @@ impl Kind {
         Kind::Mosquitto,
     ];
 
+    /// The place in [`Kind::ALL`].
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Kind::RabbitMq => 0,
+            Kind::Nats => 1,
+            Kind::Kafka => 2,
+            Kind::Redis => 3,
+            Kind::Mosquitto => 4,
+        }
+    }
+
     /// The short name, as scheme of an address and as argument of `cargo xtask servers`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -101,5 +112,18 @@ impl fmt::Display for Kind {
             Kind::Redis => "Redis",
             Kind::Mosquitto => "Mosquitto",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+
+    #[test]
+    fn every_kind_has_its_place_and_its_name() {
+        for (place, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind.index(), place);
+            assert_eq!(Kind::from_name(kind.name()), Some(kind));
+        }
     }
 }

@@ -17,12 +17,7 @@ use crate::server::Server;
 /// As [`Server::start`]; the next test to ask tries again.
 pub async fn shared(kind: Kind) -> Result<&'static Server> {
     static SERVERS: [OnceCell<Server>; Kind::ALL.len()] = [const { OnceCell::const_new() }; Kind::ALL.len()];
-    let cell = match kind {
-        Kind::RabbitMq => &SERVERS[0],
-        Kind::Nats => &SERVERS[1],
-        Kind::Kafka => &SERVERS[2],
-        Kind::Redis => &SERVERS[3],
-        Kind::Mosquitto => &SERVERS[4],
-    };
-    cell.get_or_try_init(|| Server::start(kind, Options::new())).await
+    SERVERS[kind.index()]
+        .get_or_try_init(|| Server::start(kind, Options::new()))
+        .await
 }

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -15,6 +16,8 @@ use crate::kind::Kind;
 
 const RELEASE: &str = "trixie";
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/// Packages of older lists may be gone from the mirror.
+const LISTS_LAST: Duration = Duration::from_secs(600);
 const MIRROR: &str = "http://deb.debian.org/debian";
 
 /// Redis 8, which needs no root: it runs through the loader that was unpacked with it.
@@ -111,8 +114,7 @@ fn unpacked(name: &str, packages: &[&str], finish: impl Fn(&Path) -> Result<()>)
         let dpkg = path::find("dpkg").context("`dpkg` is not on PATH")?;
         let work = tempfile::tempdir().context("no scratch folder could be made")?;
         let options = prepare_apt(work.path())?;
-        let _one_at_a_time = cache::lock("apt")?;
-        run(Command::new(&apt).args(&options).args(["-qq", "update"]))?;
+        update(&apt, &options)?;
         run(Command::new(&apt)
             .args(&options)
             .args([
@@ -139,15 +141,36 @@ fn unpacked(name: &str, packages: &[&str], finish: impl Fn(&Path) -> Result<()>)
     })
 }
 
-/// Options that keep apt inside `work`.
+/// Fetches the lists of packages, unless that was done a moment ago for another server.
+fn update(apt: &Path, options: &[String]) -> Result<()> {
+    let _one_at_a_time = cache::lock("apt")?;
+    let done = lists()?.join("done");
+    let age = std::fs::metadata(&done)
+        .and_then(|data| data.modified())
+        .ok()
+        .and_then(|written| written.elapsed().ok());
+    if age.is_some_and(|age| age < LISTS_LAST) {
+        return Ok(());
+    }
+    run(Command::new(apt).args(options).args(["-qq", "update"]))?;
+    std::fs::write(&done, "").with_context(|| format!("{} could not be written", done.display()))
+}
+
+/// The folder of the lists of packages.
+fn lists() -> Result<PathBuf> {
+    let folder = cache::folder()?.join("apt-lists");
+    std::fs::create_dir_all(folder.join("partial")).context("a folder for apt could not be made")?;
+    Ok(folder)
+}
+
+/// Options that keep apt inside `work` and the cache folder.
 fn prepare_apt(work: &Path) -> Result<Vec<String>> {
     ensure!(
         Path::new(KEYS).is_file(),
         "{KEYS}, by which packages are verified, is missing: this is no Debian"
     );
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        std::fs::create_dir_all(work.join(folder)).context("a folder for apt could not be made")?;
-    }
+    std::fs::create_dir_all(work.join("cache/archives/partial"))
+        .context("a folder for apt could not be made")?;
     std::fs::write(work.join("status"), "").context("a file for apt could not be written")?;
     std::fs::write(
         work.join("sources.list"),
@@ -158,7 +181,7 @@ fn prepare_apt(work: &Path) -> Result<Vec<String>> {
     Ok([
         format!("Dir::Etc::sourcelist={}", at("sources.list")),
         "Dir::Etc::sourceparts=/dev/null".to_owned(),
-        format!("Dir::State::lists={}", at("lists")),
+        format!("Dir::State::lists={}", lists()?.display()),
         format!("Dir::State::status={}", at("status")),
         format!("Dir::Cache={}", at("cache")),
         "Acquire::Languages=none".to_owned(),
