@@ -281,7 +281,8 @@ impl Server {
 
     /// Gives the user of [`Options::login`] another password while the server runs.
     ///
-    /// Connections that were let in with the old one: NATS closes them, the others leave them alone.
+    /// Connections that were let in with the old one: NATS closes them, the others leave them alone. Kafka changes SCRAM at
+    /// once, and keeps the old password for SASL PLAIN until the next start.
     ///
     /// # Errors
     /// When somebody else runs it, it has no such user, or it refuses.

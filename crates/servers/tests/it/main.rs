@@ -6,6 +6,7 @@
 )]
 
 mod ending;
+mod finding;
 mod logins;
 mod network;
 mod plain;
