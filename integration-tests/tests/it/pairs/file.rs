@@ -147,18 +147,20 @@ fn line(item: &Item) -> Result<String> {
 
 fn item(line: &str) -> Result<Item> {
     let line: Line<'_> = serde_json::from_str(line).with_context(|| line.to_owned())?;
-    let mut item = Item::default();
-    item.payload = match (line.payload, line.payload_base64) {
-        (Some(text), _) => Some(text.get().as_bytes().to_vec()),
-        (None, Some(text)) => Some(BASE64.decode(text)?),
-        (None, None) => None,
+    let mut item = Item {
+        payload: match (line.payload, line.payload_base64) {
+            (Some(text), _) => Some(text.get().as_bytes().to_vec()),
+            (None, Some(text)) => Some(BASE64.decode(text)?),
+            (None, None) => None,
+        },
+        key: match (line.key, line.key_base64) {
+            (Some(text), _) => Some(text.into_bytes()),
+            (None, Some(text)) => Some(BASE64.decode(text)?),
+            (None, None) => None,
+        },
+        id: line.id.as_ref().map(bytes).transpose()?,
+        ..Item::default()
     };
-    item.key = match (line.key, line.key_base64) {
-        (Some(text), _) => Some(text.into_bytes()),
-        (None, Some(text)) => Some(BASE64.decode(text)?),
-        (None, None) => None,
-    };
-    item.id = line.id.as_ref().map(bytes).transpose()?;
     if let Some(time) = line.time {
         let time = time.parse::<jiff::Timestamp>()?.as_millisecond();
         item.properties.insert("time", time.to_string());

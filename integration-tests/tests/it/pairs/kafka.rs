@@ -55,7 +55,11 @@ impl Kafka {
                 .map(|partition| self.consumer.fetch_watermarks(topic, partition, PATIENCE))
                 .collect();
             match ends {
-                Err(_) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(50)),
+                // The client keeps it in mind for a while that there is no such topic, unless it is told to ask.
+                Err(_) if begun.elapsed() < PATIENCE => {
+                    drop(self.consumer.fetch_metadata(Some(topic), PATIENCE)?);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
                 ends => return ends.with_context(|| topic.to_owned()),
             }
         }
