@@ -52,6 +52,8 @@ fn write_tables() -> Result<()> {
             "test",
             "--quiet",
             "--workspace",
+            "--features",
+            workspace::FEATURES,
             "--all-targets",
             "generated_tables_are_up_to_date",
         ])

@@ -121,10 +121,7 @@ fn features(options: &Options) -> Result<Vec<String>> {
     if options.without.contains(&NAMED_APART) || !workspace::has_feature("dunlin", named)? {
         return Ok(Vec::new());
     }
-    Ok(vec![
-        "--features".to_owned(),
-        format!("dunlin/{named},dunlin-integration-tests/{named}"),
-    ])
+    Ok(vec!["--features".to_owned(), workspace::FEATURES.to_owned()])
 }
 
 /// Keeps cargo from building the adapters that are left out.

@@ -8,6 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+/// What builds of the whole workspace have beside the defaults, here and in `.ci/run`: the adapter that builds C++, and
+/// the tests that need its client.
+pub(crate) const FEATURES: &str = "dunlin/kafka,dunlin-integration-tests/kafka";
+
 /// The root of the workspace this task was built from.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
