@@ -136,6 +136,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_commands_are_those_that_the_page_on_formats_lists() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/formats.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, section) = page.split_once("## 13 Command line\n\n").unwrap();
+        let list = section.lines().next().unwrap();
+        let mut listed: Vec<&str> = list
+            .split(" · ")
+            .flat_map(|entry| {
+                entry
+                    .split_once('(')
+                    .map_or(entry, |(commands, _)| commands)
+                    .split('/')
+            })
+            .filter_map(|command| command.trim().strip_prefix('`')?.split([' ', '`']).next())
+            .collect();
+        let whole = Cli::command();
+        let mut built: Vec<&str> = whole.get_subcommands().map(clap::Command::get_name).collect();
+        listed.sort_unstable();
+        built.sort_unstable();
+        assert_eq!(listed, built);
+    }
+
+    #[test]
     fn every_command_has_an_example_that_begins_with_its_name() {
         Cli::command().debug_assert();
         for command in Cli::command().get_subcommands() {

@@ -580,8 +580,14 @@ pub(crate) fn constant_for(
     if path.is_document() {
         return Some(value);
     }
-    if !matches!(value.scalar_text(), Ok(Some(_))) {
+    let Ok(Some(text)) = value.scalar_text() else {
         let message = "expected a string, a number or a boolean, which a header or the key can hold as text";
+        fields.error(field, message);
+        return None;
+    };
+    if path.header().is_some() && text.contains(['\r', '\n', '\0']) {
+        let message =
+            "expected one line: a header with a line end or NUL in it cannot be carried by most systems";
         fields.error(field, message);
         return None;
     }

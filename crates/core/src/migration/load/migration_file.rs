@@ -90,6 +90,13 @@ pub(super) fn target(fields: &mut Fields<'_, '_>, file: &str) -> Option<(&'stati
         "file"
     };
     let target = fields.text(field)?;
+    if field == "file" && target.ends_with('/') {
+        fields.error(
+            field,
+            "expected a file, found a name that ends in `/`, as those of folders do",
+        );
+        return None;
+    }
     match resolve(file, target) {
         Ok(target) => Some((field, target, status)),
         Err(message) => {

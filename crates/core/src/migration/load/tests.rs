@@ -319,6 +319,38 @@ fn accepted_records_are_judged() {
 }
 
 #[test]
+fn a_file_that_is_named_like_a_folder_is_refused() {
+    let resolver = MemoryResolver::new()
+        .with(
+            "m.yaml",
+            "migration: m\ntransformations:\n- file: a.json/\n- directory: steps/\n",
+        )
+        .with("a.json", r#"{"transformations": [{"remove": "x"}]}"#)
+        .with("steps/1.json", r#"{"transformations": [{"remove": "x"}]}"#);
+    assert_eq!(
+        lines_of(&resolver),
+        ["m.yaml:3:9: error: expected a file, found a name that ends in `/`, as those of folders do"]
+    );
+}
+
+#[test]
+fn a_circle_of_downward_migrations_is_refused_and_ends() {
+    let down = |name: &str, of: &str| {
+        format!(
+            "migration: {name}\ndirection: down\nof: {of}\nfrom: 1\nto: 0\ntransformations: [{{remove: z}}]\n"
+        )
+    };
+    let resolver = MemoryResolver::new()
+        .with("m.yaml", down("m", "n.yaml"))
+        .with("n.yaml", down("n", "o.yaml"))
+        .with("o.yaml", down("o", "m.yaml"));
+    assert_eq!(
+        lines_of(&resolver),
+        ["m.yaml:3:5: error: expected a migration that leads up, found one that leads down itself"]
+    );
+}
+
+#[test]
 fn a_downward_migration_names_the_chain_that_it_inverts() {
     let down = |of: &str, from: &str, to: &str| {
         format!(

@@ -298,6 +298,12 @@ fn check_stars(fields: &mut Fields<'_, '_>, path: &Path, to: &NewName) {
                 "expected a header that does not begin with `dunlin-`: those are the router's own",
             );
         }
+        Pattern::Name(name) if path.header().is_some() && name.is_no_header() => {
+            fields.error(
+                "to",
+                "expected the name of a header, without control characters, and not empty",
+            );
+        }
         Pattern::Name(_) | Pattern::Glob(_) => {}
     }
 }

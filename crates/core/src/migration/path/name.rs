@@ -36,6 +36,11 @@ impl Name {
         name.len() >= OWN.len() && name[..OWN.len()].eq_ignore_ascii_case(OWN)
     }
 
+    /// Whether no header can have this name: it is empty, or holds a character that would end it somewhere.
+    pub(crate) fn is_no_header(&self) -> bool {
+        self.0.is_empty() || self.0.chars().any(char::is_control)
+    }
+
     /// The name as it is written into a document.
     #[must_use]
     pub fn to_text(&self) -> Text {

@@ -83,6 +83,10 @@ fn of_message(text: &str) -> Result<Root, PathError> {
         let message = "expected a header that does not begin with `dunlin-`";
         return Err(expected(start, message, Some("those are the router's own")));
     }
+    if name.is_no_header() {
+        let message = "expected the name of a header, without control characters, and not empty";
+        return Err(expected(start, message, None));
+    }
     Ok(Root::Header(name))
 }
 

@@ -101,6 +101,8 @@ fn a_bad_path_is_named_with_its_byte() {
         ("@", 1),
         ("@headers", 1),
         ("@headers.", 9),
+        ("@headers.\"\"", 9),
+        ("@headers.\"a\nb\"", 9),
         ("@headers.a.b", 10),
         ("@headers.a*", 9),
         ("@headers.dunlin-hops", 9),
@@ -219,7 +221,8 @@ fn any_path() -> impl Strategy<Value = Path> {
         prop::collection::vec(name.clone().prop_map(Segment::Token), 1..6).prop_map(Path::of_segments),
         prop_oneof![name.clone().prop_map(Segment::Name), glob]
             .prop_map(|last| Path::of_segments(vec![Segment::Anywhere, last])),
-        name.prop_map(Path::of_header),
+        name.prop_filter("a header has a name", |name| !name.as_str().is_empty())
+            .prop_map(Path::of_header),
     ]
 }
 
