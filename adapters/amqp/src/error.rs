@@ -30,7 +30,7 @@ pub(crate) fn broker(operation: &'static str, cause: lapin::Error) -> Error {
         ),
         lapin::ErrorKind::ParsingError(_) => (
             ErrorKind::Damaged,
-            "expected frames of AMQP 0-9-1, found what cannot be read; check the port in `url`, and for texts in properties that are no UTF-8",
+            "expected frames of AMQP 0-9-1, found what cannot be read; check the port in `url` and whether it wants `amqps:`; on a connection that worked, a property that is no UTF-8 does this",
         ),
         lapin::ErrorKind::SerialisationError(_) => (
             ErrorKind::Internal,

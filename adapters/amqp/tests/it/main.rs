@@ -1,3 +1,7 @@
-//! The adapter against a real RabbitMQ.
+//! The adapter against real servers, one test binary for all of it.
 
+mod bad_input;
 mod conformance;
+mod gate;
+mod stand;
+mod tls;
