@@ -201,7 +201,8 @@ fn connector(config: &Config) -> Result<RustlsConnector> {
         None => roots.connector_with_no_client_auth().map_err(failed),
         Some((certificate, key)) => {
             let chain = certificates(certificate, "tls_certificate")?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|cause| unreadable("tls_key", key, cause))?;
+            let key =
+                PrivateKeyDer::from_pem_file(key).map_err(|cause| unreadable("tls_key", key, &cause))?;
             roots.connector_with_single_cert(chain, key).map_err(failed)
         }
     }
@@ -210,7 +211,7 @@ fn connector(config: &Config) -> Result<RustlsConnector> {
 fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer<'static>>> {
     let found = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-        .map_err(|cause| unreadable(setting, path, cause))?;
+        .map_err(|cause| unreadable(setting, path, &cause))?;
     if found.is_empty() {
         return Err(
             invalid("expected a PEM file with a certificate, found none in it")
@@ -221,7 +222,7 @@ fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer
     Ok(found)
 }
 
-fn unreadable(setting: &'static str, path: &Path, cause: rustls_pki_types::pem::Error) -> Error {
+fn unreadable(setting: &'static str, path: &Path, cause: &rustls_pki_types::pem::Error) -> Error {
     invalid("expected a PEM file that can be read")
         .with("setting", setting)
         .with("path", path.display())

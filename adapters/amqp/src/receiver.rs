@@ -58,9 +58,9 @@ pub(crate) struct Opener {
 }
 
 enum State {
-    Open(Open),
+    Open(Box<Open>),
     /// Opened by a task of its own, so that a `receive` that is dropped again and again does not begin it anew each time.
-    Opening(Task<Result<Open>>),
+    Opening(Task<Result<Box<Open>>>),
     Shut,
 }
 
@@ -79,7 +79,7 @@ struct Told {
 }
 
 impl Opener {
-    async fn open(self) -> Result<Open> {
+    async fn open(self) -> Result<Box<Open>> {
         let live = self.link.up("receive").await?;
         let opening = async {
             let channel = live.connection().create_channel().await?;
@@ -102,11 +102,11 @@ impl Opener {
         })
         .await
         .map_err(|error| error.with("channel", &self.end.channel))?;
-        Ok(Open {
+        Ok(Box::new(Open {
             _live: live,
             channel,
             consumer,
-        })
+        }))
     }
 }
 
@@ -206,7 +206,7 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(20);
 /// What to wait for next.
 enum Woken {
     Came(Option<lapin::Result<lapin::message::Delivery>>),
-    Opened(Result<Open>),
+    Opened(Result<Box<Open>>),
     Again,
     Look,
 }

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use dunlin_core::messaging::{
-    Endpoint, Events, Outgoing, Purpose, Session, Source, Start, Target,
-};
+use dunlin_core::messaging::{Endpoint, Events, Outgoing, Purpose, Session, Source, Start, Target};
 use dunlin_core::settings::Settings;
 use dunlin_core::{Class, Error, ErrorKind, Message, Result};
 use dunlin_servers::{Kind, Options, Server, shared};
@@ -39,7 +37,10 @@ fn creating(channel: &str) -> Endpoint {
 
 async fn made(session: &Arc<dyn Session>, endpoint: &Endpoint, purpose: Purpose) -> Vec<String> {
     let declare = session.declare().expect("an adapter that declares");
-    declare.declare(endpoint, purpose).await.expect("what was missing")
+    declare
+        .declare(endpoint, purpose)
+        .await
+        .expect("what was missing")
 }
 
 async fn sent(session: &Arc<dyn Session>, endpoint: &Endpoint, outgoing: Outgoing) -> Result<()> {
@@ -65,16 +66,30 @@ fn a_port_where_nobody_listens_is_told_with_host_and_port() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
-        let error = connect(&format!("amqp://127.0.0.1:{port}"), &Settings::new()).await.expect_err("nobody");
-        told(&error, ErrorKind::Disconnected, Class::Temporary, &["`url`", &port.to_string()]);
+        let error = connect(&format!("amqp://127.0.0.1:{port}"), &Settings::new())
+            .await
+            .expect_err("nobody");
+        told(
+            &error,
+            ErrorKind::Disconnected,
+            Class::Temporary,
+            &["`url`", &port.to_string()],
+        );
     });
 }
 
 #[test]
 fn a_host_without_an_address_is_told() {
     test(async {
-        let error = connect("amqp://no-such-host.invalid", &Settings::new()).await.expect_err("no host");
-        told(&error, ErrorKind::Disconnected, Class::Temporary, &["`url`", "no-such-host.invalid"]);
+        let error = connect("amqp://no-such-host.invalid", &Settings::new())
+            .await
+            .expect_err("no host");
+        told(
+            &error,
+            ErrorKind::Disconnected,
+            Class::Temporary,
+            &["`url`", "no-such-host.invalid"],
+        );
     });
 }
 
@@ -92,12 +107,17 @@ fn a_port_that_never_answers_ends_at_the_limit() {
 #[test]
 fn a_port_of_something_else_is_told() {
     test(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
         let url = format!("amqp://{}", listener.local_addr().expect("its address"));
         tokio::spawn(async move {
             use tokio::io::AsyncWriteExt;
             while let Ok((mut stream, _)) = listener.accept().await {
-                stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("an answer");
+                stream
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    .await
+                    .expect("an answer");
             }
         });
         let error = connect(&url, &Settings::new()).await.expect_err("no broker");
@@ -109,8 +129,15 @@ fn a_port_of_something_else_is_told() {
 fn a_wrong_password_names_the_settings_and_never_the_password() {
     test(async {
         let settings = Settings::new().with("user", "guest").with("password", "canary");
-        let error = connect(&url().await, &settings).await.expect_err("a wrong password");
-        told(&error, ErrorKind::AccessDenied, Class::Unhealthy, &["`user`", "`password`"]);
+        let error = connect(&url().await, &settings)
+            .await
+            .expect_err("a wrong password");
+        told(
+            &error,
+            ErrorKind::AccessDenied,
+            Class::Unhealthy,
+            &["`user`", "`password`"],
+        );
         assert!(!format!("{error:?}").contains("canary"));
     });
 }
@@ -118,8 +145,15 @@ fn a_wrong_password_names_the_settings_and_never_the_password() {
 #[test]
 fn a_virtual_host_that_is_not_there_is_told_as_the_path_of_the_address() {
     test(async {
-        let error = connect(&format!("{}/nowhere", url().await), &Settings::new()).await.expect_err("no vhost");
-        told(&error, ErrorKind::AccessDenied, Class::Unhealthy, &["path of `url`"]);
+        let error = connect(&format!("{}/nowhere", url().await), &Settings::new())
+            .await
+            .expect_err("no vhost");
+        told(
+            &error,
+            ErrorKind::AccessDenied,
+            Class::Unhealthy,
+            &["path of `url`"],
+        );
     });
 }
 
@@ -137,10 +171,26 @@ fn a_queue_that_is_missing_is_told_by_verify_and_by_receiver() {
                 &["`topology: create`", "bad-input-missing"],
             );
         }
-        let error = session.receiver(&Source::new(endpoint.clone(), "g")).await.map(drop).expect_err("no queue");
-        told(&error, ErrorKind::ChannelMissing, Class::Unhealthy, &["`topology: create`", "bad-input-missing"]);
-        let error = sent(&session, &endpoint, Outgoing::new(Message::new("{}"))).await.expect_err("no queue");
-        told(&error, ErrorKind::Unroutable, Class::Unhealthy, &["`topology: create`", "bad-input-missing"]);
+        let error = session
+            .receiver(&Source::new(endpoint.clone(), "g"))
+            .await
+            .map(drop)
+            .expect_err("no queue");
+        told(
+            &error,
+            ErrorKind::ChannelMissing,
+            Class::Unhealthy,
+            &["`topology: create`", "bad-input-missing"],
+        );
+        let error = sent(&session, &endpoint, Outgoing::new(Message::new("{}")))
+            .await
+            .expect_err("no queue");
+        told(
+            &error,
+            ErrorKind::Unroutable,
+            Class::Unhealthy,
+            &["`topology: create`", "bad-input-missing"],
+        );
         assert!(!error.in_doubt());
         session.close().await.expect("an end");
     });
@@ -152,12 +202,36 @@ fn an_exchange_that_is_missing_is_told_by_verify_and_by_the_answer() {
         let session = session().await;
         let endpoint =
             Endpoint::new("key").with_settings(Settings::new().with("exchange", "bad-input-no-exchange"));
-        let error = session.verify(&endpoint, Purpose::Send).await.expect_err("no exchange");
-        told(&error, ErrorKind::ChannelMissing, Class::Unhealthy, &["bad-input-no-exchange"]);
-        let error = sent(&session, &endpoint, Outgoing::new(Message::new("{}"))).await.expect_err("no exchange");
-        told(&error, ErrorKind::ChannelMissing, Class::Unhealthy, &["`topology: create`"]);
-        let error = session.receiver(&Source::new(endpoint, "g")).await.map(drop).expect_err("an exchange");
-        told(&error, ErrorKind::InvalidSetting, Class::Unhealthy, &["`bind_to`"]);
+        let error = session
+            .verify(&endpoint, Purpose::Send)
+            .await
+            .expect_err("no exchange");
+        told(
+            &error,
+            ErrorKind::ChannelMissing,
+            Class::Unhealthy,
+            &["bad-input-no-exchange"],
+        );
+        let error = sent(&session, &endpoint, Outgoing::new(Message::new("{}")))
+            .await
+            .expect_err("no exchange");
+        told(
+            &error,
+            ErrorKind::ChannelMissing,
+            Class::Unhealthy,
+            &["`topology: create`"],
+        );
+        let error = session
+            .receiver(&Source::new(endpoint, "g"))
+            .await
+            .map(drop)
+            .expect_err("an exchange");
+        told(
+            &error,
+            ErrorKind::InvalidSetting,
+            Class::Unhealthy,
+            &["`bind_to`"],
+        );
     });
 }
 
@@ -165,19 +239,45 @@ fn an_exchange_that_is_missing_is_told_by_verify_and_by_the_answer() {
 fn what_is_missing_is_made_once_where_that_is_wished_and_told() {
     test(async {
         let session = session().await;
-        let settings = Settings::new().with("topology", "create").with("exchange", "bad-input-events");
+        let settings = Settings::new()
+            .with("topology", "create")
+            .with("exchange", "bad-input-events");
         let target = Endpoint::new("bad-input.made").with_settings(settings);
         let first = made(&session, &target, Purpose::Send).await;
-        assert!(first.iter().any(|made| made.contains("quorum queue `bad-input.made`")), "{first:?}");
-        assert!(first.iter().any(|made| made.contains("exchange `bad-input-events`")), "{first:?}");
+        assert!(
+            first
+                .iter()
+                .any(|made| made.contains("quorum queue `bad-input.made`")),
+            "{first:?}"
+        );
+        assert!(
+            first
+                .iter()
+                .any(|made| made.contains("exchange `bad-input-events`")),
+            "{first:?}"
+        );
         let again = made(&session, &target, Purpose::Send).await;
-        assert!(again.iter().all(|made| made.contains("if it was not yet")), "{again:?}");
+        assert!(
+            again.iter().all(|made| made.contains("if it was not yet")),
+            "{again:?}"
+        );
         session.verify(&target, Purpose::Send).await.expect("an exchange");
-        sent(&session, &target, Outgoing::new(Message::new("{}"))).await.expect("a way");
+        sent(&session, &target, Outgoing::new(Message::new("{}")))
+            .await
+            .expect("a way");
         let unbound = Outgoing::new(Message::new("{}")).addressed("bad-input.elsewhere");
         let error = sent(&session, &target, unbound).await.expect_err("no binding");
-        told(&error, ErrorKind::Unroutable, Class::Unhealthy, &["bad-input-events"]);
-        assert!(made(&session, &Endpoint::new("bad-input-never"), Purpose::Receive).await.is_empty());
+        told(
+            &error,
+            ErrorKind::Unroutable,
+            Class::Unhealthy,
+            &["bad-input-events"],
+        );
+        assert!(
+            made(&session, &Endpoint::new("bad-input-never"), Purpose::Receive)
+                .await
+                .is_empty()
+        );
     });
 }
 
@@ -206,14 +306,23 @@ fn a_queue_of_another_connection_alone_is_told() {
 fn a_message_over_the_servers_limit_is_told_with_both_settings() {
     test(async {
         let options = Options::new().own().largest_message(1_000);
-        let server = Server::start(Kind::RabbitMq, options).await.expect("a broker with a small limit");
+        let server = Server::start(Kind::RabbitMq, options)
+            .await
+            .expect("a broker with a small limit");
         let session = connect(&server.url(), &Settings::new()).await.expect("a session");
         let endpoint = creating("bad-input-limit");
         made(&session, &endpoint, Purpose::Receive).await;
         let large = Outgoing::new(Message::new("x".repeat(2_000)));
-        let error = sent(&session, &endpoint, large).await.expect_err("too large for the broker");
+        let error = sent(&session, &endpoint, large)
+            .await
+            .expect_err("too large for the broker");
         // It closes the channel, so it says nothing of this message alone.
-        told(&error, ErrorKind::TooLarge, Class::Unhealthy, &["`max_message_size`", "`max_payload`"]);
+        told(
+            &error,
+            ErrorKind::TooLarge,
+            Class::Unhealthy,
+            &["`max_message_size`", "`max_payload`"],
+        );
         session.close().await.expect("an end");
     });
 }
@@ -225,8 +334,17 @@ fn a_start_that_a_queue_does_not_have_is_told() {
         let endpoint = creating("bad-input-start");
         made(&session, &endpoint, Purpose::Receive).await;
         let source = Source::new(endpoint, "g").starting(Start::Latest);
-        let error = session.receiver(&source).await.map(drop).expect_err("no such place");
-        told(&error, ErrorKind::Unsupported, Class::Unhealthy, &["start: earliest"]);
+        let error = session
+            .receiver(&source)
+            .await
+            .map(drop)
+            .expect_err("no such place");
+        told(
+            &error,
+            ErrorKind::Unsupported,
+            Class::Unhealthy,
+            &["start: earliest"],
+        );
     });
 }
 
@@ -235,7 +353,10 @@ fn a_session_that_was_closed_says_so() {
     test(async {
         let session = session().await;
         session.close().await.expect("an end");
-        let error = session.verify(&Endpoint::new("x"), Purpose::Receive).await.expect_err("closed");
+        let error = session
+            .verify(&Endpoint::new("x"), Purpose::Receive)
+            .await
+            .expect_err("closed");
         assert_eq!(error.class(), Class::Closed);
         let target = Target::new(Endpoint::new("x"), "test");
         let error = session.sender(&target).await.map(drop).expect_err("closed");
@@ -250,11 +371,20 @@ fn a_look_shows_what_is_there_and_gives_it_back() {
         let endpoint = creating("bad-input-look");
         made(&session, &endpoint, Purpose::Receive).await;
         for number in 0..3 {
-            sent(&session, &endpoint, Outgoing::new(Message::new(number.to_string()))).await.expect("stored");
+            sent(
+                &session,
+                &endpoint,
+                Outgoing::new(Message::new(number.to_string())),
+            )
+            .await
+            .expect("stored");
         }
         let browse = session.browse().expect("an adapter that looks");
         for _ in 0..2 {
-            let mut look = browse.look(&endpoint, &Start::Earliest, false).await.expect("a look");
+            let mut look = browse
+                .look(&endpoint, &Start::Earliest, false)
+                .await
+                .expect("a look");
             let mut seen = Vec::new();
             let room = dunlin_core::messaging::Room {
                 messages: 10,

@@ -24,7 +24,9 @@ pub(crate) struct Gate {
 impl Gate {
     /// Lets everybody through to this address, for as long as the runtime of the caller lives.
     pub(crate) async fn start(to: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port for the gate");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port for the gate");
         let address = listener.local_addr().expect("its address");
         let held = watch::Sender::new(false);
         let told = held.subscribe();
@@ -76,13 +78,22 @@ async fn answer(
     publisher: Arc<AtomicBool>,
     mut held: watch::Receiver<bool>,
 ) {
-    let mut bytes = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if publisher.load(Ordering::SeqCst) && held.wait_for(|held| !held).await.is_err() {
-            return;
+    let (mut bytes, mut kept) = (vec![0; 64 << 10], Vec::new());
+    loop {
+        let holding = publisher.load(Ordering::SeqCst) && *held.borrow();
+        if !holding && !kept.is_empty() {
+            if to.write_all(&kept).await.is_err() {
+                return;
+            }
+            kept.clear();
         }
-        if to.write_all(&bytes[..count]).await.is_err() {
-            return;
+        // Read on while nothing is passed on: an end of the connection is passed on at once, and what was kept is lost with it.
+        tokio::select! {
+            read = from.read(&mut bytes) => match read {
+                Ok(count @ 1..) => kept.extend_from_slice(&bytes[..count]),
+                Ok(0) | Err(_) => return,
+            },
+            changed = held.changed() => if changed.is_err() { return },
         }
     }
 }

@@ -25,7 +25,9 @@ async fn secure() -> &'static Secure {
             let authority = Authority::new().expect("an authority");
             let identity = authority.issue(Purpose::Server).expect("a certificate");
             let options = Options::new().own().tls(Tls::new(&authority, identity));
-            let server = Server::start(Kind::RabbitMq, options).await.expect("a broker with TLS");
+            let server = Server::start(Kind::RabbitMq, options)
+                .await
+                .expect("a broker with TLS");
             Secure { authority, server }
         })
         .await
@@ -36,8 +38,8 @@ async fn connect(url: &str, settings: &Settings) -> Result<()> {
     session.close().await
 }
 
-fn refused(url: String, settings: &Settings) -> Error {
-    let error = RUNTIME.block_on(connect(&url, settings)).expect_err("a refusal");
+fn refused(url: &str, settings: &Settings) -> Error {
+    let error = RUNTIME.block_on(connect(url, settings)).expect_err("a refusal");
     assert!(error.to_string().contains("localhost"), "{error}");
     error
 }
@@ -61,7 +63,7 @@ fn a_server_of_the_named_authority_is_accepted() {
 #[test]
 fn an_authority_that_only_the_test_knows_is_none_of_the_systems() {
     let (port, _) = port();
-    let error = refused(format!("amqps://localhost:{port}"), &Settings::new());
+    let error = refused(&format!("amqps://localhost:{port}"), &Settings::new());
     assert_eq!(error.class(), Class::Unhealthy);
     assert!(error.to_string().contains("`tls_ca`"), "{error}");
 }
@@ -70,9 +72,18 @@ fn an_authority_that_only_the_test_knows_is_none_of_the_systems() {
 fn a_file_that_is_missing_or_holds_no_certificate_is_named() {
     let (port, secure) = port();
     let known = secure.authority.file().display().to_string();
-    let key = secure.authority.issue(Purpose::Client("x")).expect("a key").key.display().to_string();
+    let key = secure
+        .authority
+        .issue(Purpose::Client("x"))
+        .expect("a key")
+        .key
+        .display()
+        .to_string();
     for (settings, told) in [
-        (Settings::new().with("tls_ca", "/nowhere/ca.pem"), "/nowhere/ca.pem"),
+        (
+            Settings::new().with("tls_ca", "/nowhere/ca.pem"),
+            "/nowhere/ca.pem",
+        ),
         (Settings::new().with("tls_ca", key.clone()), key.as_str()),
         (
             Settings::new()
@@ -82,7 +93,7 @@ fn a_file_that_is_missing_or_holds_no_certificate_is_named() {
             "/nowhere/key.pem",
         ),
     ] {
-        let error = refused(format!("amqps://localhost:{port}"), &settings);
+        let error = refused(&format!("amqps://localhost:{port}"), &settings);
         assert_eq!(error.class(), Class::Unhealthy);
         assert!(error.to_string().contains(told), "{error}");
     }
@@ -96,8 +107,8 @@ fn a_port_of_the_other_kind_is_told_as_that() {
         let server = shared(Kind::RabbitMq).await.expect("a broker");
         server.address().await.expect("its address").port()
     });
-    let without = refused(format!("amqp://localhost:{port}"), &Settings::new());
+    let without = refused(&format!("amqp://localhost:{port}"), &Settings::new());
     assert!(without.to_string().contains("`amqps:`"), "{without}");
-    let with = refused(format!("amqps://localhost:{plain}"), &known);
+    let with = refused(&format!("amqps://localhost:{plain}"), &known);
     assert!(with.to_string().contains("`amqp:`"), "{with}");
 }
