@@ -320,14 +320,19 @@ impl Flight {
         self.lanes.values().all(LaneState::is_committed)
     }
 
-    /// The broker has confirmed this place.
-    pub(crate) fn committed(&mut self, topic: &str, partition: i32, next: i64) {
-        let partition = Partition {
-            topic: Arc::from(topic),
-            number: partition,
-        };
-        if let Some((_, state)) = self.lane(&partition) {
-            state.committed = Some(state.committed.map_or(next, |before| before.max(next)));
+    /// The places behind which everything is settled.
+    pub(crate) fn settled(&self) -> Vec<(Lane, i64)> {
+        (self.lanes.iter())
+            .filter_map(|(number, state)| Some((Lane(*number), state.settled()?)))
+            .collect()
+    }
+
+    /// The broker has confirmed these places.
+    pub(crate) fn committed(&mut self, places: &[(Lane, i64)]) {
+        for (lane, next) in places {
+            if let Some(state) = self.lanes.get_mut(&lane.0) {
+                state.committed = Some(state.committed.map_or(*next, |before| before.max(*next)));
+            }
         }
     }
 }

@@ -397,11 +397,14 @@ impl<'a> Polling<'a> {
         self.shared().news.notify_waiters();
     }
 
-    /// Has everything that is settled written down now.
+    /// Has everything that is settled written down now. The client tells the end of a commit only to those who wait for
+    /// it, so the thread does; the one who asked for it gives up before.
     fn commit(&self) {
-        match self.consumer.commit_consumer_state(CommitMode::Async) {
-            Ok(()) => {}
-            Err(error) if is_nothing(&error) => {}
+        let places = self.shared().flight().settled();
+        match self.consumer.commit_consumer_state(CommitMode::Sync) {
+            Ok(()) => self.shared().flight().committed(&places),
+            // It was committed by itself already.
+            Err(error) if is_nothing(&error) => self.shared().flight().committed(&places),
             Err(error) => self.shared().fail_commit(classify("settle", &error)),
         }
         self.shared().news.notify_waiters();

@@ -159,24 +159,12 @@ impl ConsumerContext for GroupContext {
         }
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let mut flight = self.shared.flight();
-        let mut failed = result.err().filter(|error| !is_nothing(error));
-        for element in offsets.elements() {
-            match (element.error(), element.offset()) {
-                (Ok(()), Offset::Offset(next)) if failed.is_none() => {
-                    flight.committed(element.topic(), element.partition(), next);
-                }
-                (Err(error), Offset::Offset(_)) => failed = Some(error),
-                _ => {}
-            }
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result
+            && !is_nothing(&error)
+        {
+            tracing::debug!(%error, "places could not be committed; they are with the next commit");
         }
-        drop(flight);
-        if let Some(error) = failed {
-            tracing::debug!(%error, "a commit failed; it is tried again with the next one");
-            self.shared.fail_commit(classify("settle", &error));
-        }
-        self.shared.news.notify_waiters();
     }
 
     fn main_queue_min_poll_interval(&self) -> rdkafka::util::Timeout {
