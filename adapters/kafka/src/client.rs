@@ -20,7 +20,7 @@ use crate::error::{Trouble, classify, code, first_line, invalid};
 use crate::options;
 
 /// What every client of a cluster has: where it is, who asks, and how long it waits.
-fn basic(config: &Config, end: Option<&End>) -> Result<ClientConfig> {
+fn basic(config: &Config, end: Option<&End>, name: &str) -> Result<ClientConfig> {
     let mut client = ClientConfig::new();
     // Only half-open connections wait for this long. A fetch adds the half second that the broker may collect.
     let socket = config
@@ -29,7 +29,7 @@ fn basic(config: &Config, end: Option<&End>) -> Result<ClientConfig> {
         .max(Duration::from_millis(1_000));
     client
         .set("bootstrap.servers", &config.bootstrap)
-        .set("client.id", "dunlin")
+        .set("client.id", name)
         .set("allow.auto.create.topics", "false")
         .set("socket.timeout.ms", socket.as_millis().to_string())
         .set("socket.keepalive.enable", "true")
@@ -96,7 +96,7 @@ fn apply(client: &mut ClientConfig, end: &End, list: &[dunlin_core::settings::Se
 
 /// The settings of a consumer that belongs to a group.
 pub(crate) fn consumer(config: &Config, end: &End, group: &str) -> Result<ClientConfig> {
-    let mut client = basic(config, Some(end))?;
+    let mut client = basic(config, Some(end), "dunlin-consumer")?;
     consuming(&mut client, end)?;
     client.set("group.id", group);
     if let crate::config::Channel::Pattern(..) = end.channel {
@@ -140,7 +140,7 @@ pub(crate) fn onlooker(config: &Config, end: &End) -> Result<ClientConfig> {
 
 /// The settings of a producer for topics that take messages of this size.
 pub(crate) fn producer(config: &Config, end: &End, limit: usize) -> Result<ClientConfig> {
-    let mut client = basic(config, Some(end))?;
+    let mut client = basic(config, Some(end), "dunlin-producer")?;
     producing(&mut client, end)?;
     // A batch above the topic's limit is refused as a whole, and the client does not divide it.
     let batch = end.options.number("batch.size")?.unwrap_or(1_000_000);
@@ -166,7 +166,7 @@ fn producing(client: &mut ClientConfig, end: &End) -> Result<()> {
 
 /// The settings of a client that only asks.
 pub(crate) fn asking(config: &Config) -> Result<ClientConfig> {
-    basic(config, None)
+    basic(config, None, "dunlin")
 }
 
 /// Lets the client judge the options that were typed, without a network.

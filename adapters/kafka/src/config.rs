@@ -171,6 +171,7 @@ pub(crate) struct End {
     pub(crate) replication: i32,
     pub(crate) escape: bool,
     pub(crate) confirm_timeout: Duration,
+    message_max: Option<usize>,
     /// The client's options with their values, as they were typed.
     pub(crate) options: Settings,
 }
@@ -269,6 +270,7 @@ impl Config {
                 .choice("headers", &[("refuse", false), ("escape", true)])?
                 .unwrap_or(false),
             confirm_timeout: millis(&settings, "confirm_timeout_ms", 10_000)?,
+            message_max: (options.number("message.max.bytes")?).and_then(|bytes| usize::try_from(bytes).ok()),
             options,
         };
         crate::client::judge(&end)?;
@@ -290,23 +292,27 @@ impl Config {
 }
 
 impl End {
-    /// What this end can do. `cluster` names where it is, and `payload` is the topic's own limit once it is known.
-    pub(crate) fn resolved(&self, identity: &str, cluster: &str, payload: Option<usize>) -> Resolved {
-        let limit = payload.unwrap_or_else(|| self.message_max());
+    /// What this end can do. `cluster` names where it is, and `topic` is the topic's own limit once it is known.
+    pub(crate) fn resolved(&self, identity: &str, cluster: &str, topic: Option<usize>) -> Resolved {
+        let limits = match self.limit(topic) {
+            Some(limit) => Limits::default().payload(largest_payload(limit)),
+            None => Limits::default(),
+        };
         Resolved::new(
             CAPABILITIES,
-            Limits::default().payload(largest_payload(limit)),
+            limits,
             identity,
             format!("kafka:{cluster}/{}", self.channel.name()),
             CARRIES,
         )
     }
 
-    /// The most bytes of a message where the topic does not tell.
-    pub(crate) fn message_max(&self) -> usize {
-        let set = self.options.number("message.max.bytes").ok().flatten();
-        set.and_then(|bytes| usize::try_from(bytes).ok())
-            .unwrap_or(1_000_000)
+    /// The most bytes of a message with key and headers: what was set here, or what the topic takes, whichever is less.
+    pub(crate) fn limit(&self, topic: Option<usize>) -> Option<usize> {
+        match (self.message_max, topic) {
+            (Some(set), Some(topic)) => Some(set.min(topic)),
+            (set, topic) => set.or(topic),
+        }
     }
 }
 

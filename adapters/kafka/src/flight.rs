@@ -5,7 +5,6 @@
 //! No call in here blocks, and none of them asks the client.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -28,6 +27,8 @@ pub(crate) struct Flight {
     /// The lane of each partition that is this consumer's.
     places: HashMap<Partition, u64>,
     out: HashMap<Token, Held>,
+    /// How far partitions were settled that were lost with the membership, and may not be committed.
+    owed: HashMap<Partition, i64>,
     /// Messages and bytes that were fetched and are not handed out.
     waiting: Room,
     /// The lane that was served last, so that each has its turn.
@@ -74,6 +75,7 @@ impl Flight {
             cluster: cluster.to_owned(),
             lanes: BTreeMap::new(),
             places: HashMap::new(),
+            owed: HashMap::new(),
             out: HashMap::new(),
             waiting: Room {
                 messages: 0,
@@ -145,6 +147,37 @@ impl Flight {
             }
         }
         self.out.retain(|_, held| !lanes.contains(&Lane(held.lane)));
+    }
+
+    /// Keeps how far these lanes are settled, for the day on which their partitions are assigned again.
+    pub(crate) fn owe(&mut self, lanes: &[Lane]) {
+        for lane in lanes {
+            if let Some(state) = self.lanes.get(&lane.0).filter(|state| !state.is_committed())
+                && let Some(next) = state.settled()
+            {
+                self.owed.insert(state.partition.clone(), next);
+            }
+        }
+    }
+
+    /// What was kept of these partitions. Of all others it is forgotten: who has them now goes on where the broker says.
+    pub(crate) fn owed(&mut self, partitions: &[Partition]) -> Vec<(Partition, i64)> {
+        let mut owed: Vec<_> = self.owed.drain().collect();
+        owed.retain(|(partition, _)| partitions.contains(partition));
+        owed
+    }
+
+    /// Whether a lane has its first settled place, which is worth a commit of its own: without any, a group that is lost
+    /// begins at its start again.
+    pub(crate) fn hastens(&mut self) -> bool {
+        let mut found = false;
+        for state in self.lanes.values_mut().filter(|state| !state.hastened) {
+            if state.settled().is_some() {
+                state.hastened = true;
+                found |= state.committed.is_none();
+            }
+        }
+        found
     }
 
     /// Forgets all lanes, and says which there were.

@@ -51,6 +51,8 @@ pub(crate) struct LaneState {
     stored: Option<i64>,
     /// The same, as far as the broker has confirmed it.
     pub(crate) committed: Option<i64>,
+    /// Its first place was committed ahead of time.
+    pub(crate) hastened: bool,
     /// It is about to go to another member: nothing more is handed out.
     pub(crate) leaving: bool,
 }
@@ -69,6 +71,7 @@ impl LaneState {
             expected: None,
             stored: None,
             committed: None,
+            hastened: false,
             leaving: false,
         }
     }

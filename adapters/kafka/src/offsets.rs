@@ -132,6 +132,38 @@ pub(crate) fn of_position(
     Ok(places)
 }
 
+/// Commits what was settled under a membership that was lost before it was committed, where the group still stands before
+/// it. A partition of which the group has no place at all may be that of a topic made anew, and is left alone.
+pub(crate) fn pay<C: ConsumerContext>(consumer: &BaseConsumer<C>, owed: &[(Partition, i64)]) {
+    if owed.is_empty() {
+        return;
+    }
+    let partitions: Vec<_> = owed.iter().map(|(partition, _)| partition.clone()).collect();
+    let failed = |error: KafkaError| classify("settle", &error);
+    let paid = list(&partitions, Offset::Invalid)
+        .and_then(|list| consumer.committed_offsets(list, SHORT).map_err(failed))
+        .and_then(|known| {
+            let mut places = TopicPartitionList::new();
+            for (partition, next) in owed {
+                let known = known.find_partition(&partition.topic, partition.number);
+                if let Some(Offset::Offset(committed)) = known.map(|element| element.offset())
+                    && committed < *next
+                {
+                    places
+                        .add_partition_offset(&partition.topic, partition.number, Offset::Offset(*next))
+                        .map_err(failed)?;
+                }
+            }
+            if places.count() == 0 {
+                return Ok(());
+            }
+            consumer.commit(&places, CommitMode::Sync).map_err(failed)
+        });
+    if let Err(error) = paid {
+        tracing::warn!(%error, "what was settled before the membership was lost could not be committed; it comes again");
+    }
+}
+
 /// Learns where the group stands in partitions that were just assigned, and tells what was deleted before it was read.
 pub(crate) fn look<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

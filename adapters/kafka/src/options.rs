@@ -93,8 +93,8 @@ pub(crate) const PRODUCER: &[SettingFact] = &[
     ),
     option(
         "message.max.bytes",
-        "1000000",
-        "Producer: the most bytes of one message, where the topic's own `max.message.bytes` cannot be read.",
+        "the topic's `max.message.bytes`, or 1000000 where that cannot be read",
+        "Producer: the most bytes of one message with key and headers, where that is to be less than the topic takes.",
     ),
     option(
         "queue.buffering.max.messages",
@@ -112,7 +112,7 @@ pub(crate) const PRODUCER: &[SettingFact] = &[
 pub(crate) const BOTH: &[SettingFact] = &[
     option(
         "client.id",
-        "dunlin",
+        "dunlin-consumer, dunlin-producer",
         "The name under which the broker logs this client and keeps its quotas.",
     ),
     option(

@@ -107,7 +107,12 @@ fn run(recipe: &Recipe, first: GroupConsumer) {
             }
             polling.poll(&mut failures)
         });
-        let lost = shared.flight().lose_all();
+        let lost = {
+            let mut flight = shared.flight();
+            let lanes: Vec<_> = flight.lanes().map(|(lane, _)| lane).collect();
+            flight.owe(&lanes);
+            flight.lose_all()
+        };
         if !lost.is_empty() && !shared.is_closing() {
             shared.events.tell(Event::LanesLost { lanes: lost });
         }
@@ -215,6 +220,11 @@ impl<'a> Polling<'a> {
                 }
             }
             self.shared().store(&self.consumer);
+            if self.shared().flight().hastens()
+                && let Err(error) = self.consumer.commit_consumer_state(CommitMode::Async)
+            {
+                tracing::debug!(%error, "the first place could not be committed ahead of time");
+            }
             if self.shared().committing.swap(false, Ordering::AcqRel) {
                 self.commit();
             }

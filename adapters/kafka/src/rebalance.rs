@@ -21,6 +21,7 @@ use crate::client::{Listener, log};
 use crate::error::classify;
 use crate::flight::Flight;
 use crate::lane::Partition;
+use crate::offsets;
 
 /// How long what is in flight has to be settled when its partition goes to another member.
 const REVOKING: Duration = Duration::from_secs(5);
@@ -144,8 +145,11 @@ impl ConsumerContext for GroupContext {
         self.changed.store(true, Ordering::Release);
         match rebalance {
             Rebalance::Assign(list) => {
+                let partitions = partitions(list);
+                let owed = self.shared.flight().owed(&partitions);
+                offsets::pay(consumer, &owed);
                 let mut flight = self.shared.flight();
-                for partition in partitions(list) {
+                for partition in partitions {
                     flight.begin(partition);
                 }
             }
@@ -187,6 +191,9 @@ impl GroupContext {
             self.await_settlement(&lanes);
         }
         self.shared.store(consumer);
+        if lost {
+            self.shared.flight().owe(&lanes);
+        }
         self.lost(lanes);
     }
 

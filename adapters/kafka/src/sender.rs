@@ -26,6 +26,9 @@ const PURGING: Duration = Duration::from_secs(2);
 /// How long closing waits for the client's threads.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// The largest batch where nobody says what the topic takes: what the client itself takes for safe.
+const UNKNOWN_LIMIT: usize = 1_000_000;
+
 type Producer = ThreadedProducer<Reports>;
 
 /// Puts messages into topics.
@@ -89,11 +92,8 @@ impl KafkaSender {
         tokio::task::spawn_blocking(move || asker.partitions("send", &name))
             .await
             .map_err(|cause| lost("send", cause))??;
-        let limit = self
-            .session
-            .topic_limit(topic)
-            .await
-            .unwrap_or_else(|| self.end.message_max());
+        let told = self.session.topic_limit(topic).await;
+        let limit = self.end.limit(told).unwrap_or(UNKNOWN_LIMIT);
         self.topics.insert(topic.to_owned(), limit);
         Ok(limit)
     }
@@ -206,6 +206,10 @@ impl KafkaSender {
 #[async_trait]
 impl Sender for KafkaSender {
     async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
+        if self.lines.values().any(Line::is_spent) {
+            // What was not answered may not be there any more.
+            self.topics.clear();
+        }
         let mut ways = Vec::with_capacity(batch.len());
         for outgoing in batch {
             // Every way is known before the first message goes, so that an error here means that none went.

@@ -149,7 +149,7 @@ impl Stand for KafkaStand {
                 self.proxy.refuse(false).await.map_err(|error| failed(&error))?;
             }
             Act::DropFlow => self.proxy.drop_flow(),
-            Act::HoldConfirms => self.proxy.hold_answers(),
+            Act::HoldConfirms => self.proxy.hold_answers_to(b"dunlin-producer"),
             Act::ReleaseConfirms => self.proxy.release_answers(),
             Act::Trim { endpoint, keep } => {
                 let admin = self.admin();
