@@ -1,6 +1,7 @@
 //! The answers to one batch, as the client's reports bring them in.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dunlin_core::messaging::Receipt;
@@ -76,6 +77,8 @@ impl Answers {
 pub(crate) struct Ticket {
     pub(crate) answers: Arc<Answers>,
     pub(crate) place: usize,
+    /// It is the only message on its way, so a refusal of its batch is its own.
+    pub(crate) alone: bool,
 }
 
 /// Hears what became of each message of one producer.
@@ -86,6 +89,8 @@ pub(crate) struct Reports {
     logs: Mutex<HashMap<String, HashMap<i32, Arc<str>>>>,
     /// The client has room again.
     pub(crate) room: Notify,
+    /// How many of the next messages are to go alone, since they were refused together and one of them is to blame.
+    pub(crate) suspects: AtomicUsize,
 }
 
 impl Reports {
@@ -95,6 +100,7 @@ impl Reports {
             cluster: cluster.to_owned(),
             logs: Mutex::default(),
             room: Notify::new(),
+            suspects: AtomicUsize::new(0),
         }
     }
 
@@ -136,7 +142,7 @@ impl ProducerContext for Reports {
                     },
                 )
             }
-            Err((error, message)) => Err(self.refused(error).with("topic", message.topic())),
+            Err((error, message)) => Err(self.refused(error, ticket.alone).with("topic", message.topic())),
         };
         ticket.answers.answer(ticket.place, answer);
         self.room.notify_waiters();
@@ -145,8 +151,13 @@ impl ProducerContext for Reports {
 
 impl Reports {
     /// Why a message was not stored, and whether it may have been all the same.
-    fn refused(&self, error: &KafkaError) -> Error {
+    fn refused(&self, error: &KafkaError, alone: bool) -> Error {
         match code(error) {
+            // The broker names the record that it refuses, but the client gives all of its batch the same error.
+            Some(Code::InvalidRecord | Code::InvalidTimestamp | Code::MessageSizeTooLarge) if !alone => {
+                self.suspects.fetch_add(1, Ordering::AcqRel);
+                crate::error::of_code("send", Code::InvalidDifferentRecord)
+            }
             // A message that waits for another try has been on the wire, too, and the client does not tell which have not.
             Some(
                 Code::PurgeQueue
@@ -166,7 +177,6 @@ impl Reports {
                         "the brokers did not confirm the message within `confirm_timeout_ms`",
                     )
                 })
-                .class_of(dunlin_core::Class::Temporary)
                 .doubtful(),
             _ => classify("send", error),
         }

@@ -156,7 +156,7 @@ fn sentence(code: Code) -> (ErrorKind, &'static str) {
         ),
         Code::InvalidDifferentRecord => (
             ErrorKind::Rejected,
-            "another message of the same batch was refused, and this one with it",
+            "one message of a batch was refused, and this one with it; they are told apart when they are sent again",
         ),
         Code::QueueFull => (ErrorKind::Full, "the client holds as many messages as it may"),
         Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend => (
@@ -198,6 +198,9 @@ pub(crate) struct Trouble(Mutex<Option<(Code, String)>>);
 
 impl Trouble {
     pub(crate) fn heard(&self, code: Code, reason: &str) {
+        // A handshake that the broker breaks off is no lost connection: it would break off the next one, too.
+        let broken_off = reason.contains("SSL routines") && reason.contains("alert");
+        let code = if broken_off { Code::SSL } else { code };
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // That all brokers are down follows from whatever came before it, and says less.
         if code != Code::AllBrokersDown || last.is_none() {

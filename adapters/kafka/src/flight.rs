@@ -342,9 +342,9 @@ impl Flight {
     }
 
     /// The places that the client has to be told of: partitions, and the offset to read next.
-    pub(crate) fn to_store(&mut self) -> Vec<(Partition, i64)> {
+    pub(crate) fn risen(&mut self) -> Vec<(Partition, i64)> {
         (self.lanes.values_mut())
-            .filter_map(|state| Some((state.partition.clone(), state.to_store()?)))
+            .filter_map(|state| Some((state.partition.clone(), state.risen()?)))
             .collect()
     }
 

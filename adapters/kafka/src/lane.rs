@@ -87,7 +87,7 @@ impl LaneState {
     }
 
     /// The place that the client has to be told of, if it rose since the last time.
-    pub(crate) fn to_store(&mut self) -> Option<i64> {
+    pub(crate) fn risen(&mut self) -> Option<i64> {
         let settled = self.settled()?;
         if self.stored.is_some_and(|stored| stored >= settled) {
             return None;

@@ -2,13 +2,13 @@
 //!
 //! All of it asks the brokers and blocks, with a limit.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dunlin_core::messaging::{Event, Start};
 use dunlin_core::position::Position;
 use dunlin_core::{Error, ErrorKind, Result};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::error::{classify, code, invalid};
@@ -33,9 +33,7 @@ pub(crate) fn begin<C: ConsumerContext>(
         return Ok(());
     }
     let failed = |error: KafkaError| classify("receiver", &error);
-    let known = consumer
-        .committed_offsets(list(partitions, Offset::Invalid)?, limit)
-        .map_err(failed)?;
+    let known = committed(consumer, partitions, limit).map_err(failed)?;
     let new: Vec<Partition> = known
         .elements()
         .iter()
@@ -68,6 +66,38 @@ pub(crate) fn begin<C: ConsumerContext>(
             Ok(())
         }
         Err(error) => Err(failed(error)),
+    }
+}
+
+/// The places of a group, in the order of these partitions. A coordinator that is just taking over is waited for.
+pub(crate) fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[Partition],
+    limit: Duration,
+) -> KafkaResult<TopicPartitionList> {
+    let end = Instant::now() + limit;
+    loop {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition_offset(&partition.topic, partition.number, Offset::Invalid)?;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        match consumer.committed_offsets(list, left) {
+            Err(error)
+                if !left.is_zero()
+                    && matches!(
+                        code(&error),
+                        Some(
+                            Code::NotCoordinator
+                                | Code::CoordinatorNotAvailable
+                                | Code::CoordinatorLoadInProgress
+                        )
+                    ) =>
+            {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answer => return answer,
+        }
     }
 }
 
@@ -140,8 +170,8 @@ pub(crate) fn pay<C: ConsumerContext>(consumer: &BaseConsumer<C>, owed: &[(Parti
     }
     let partitions: Vec<_> = owed.iter().map(|(partition, _)| partition.clone()).collect();
     let failed = |error: KafkaError| classify("settle", &error);
-    let paid = list(&partitions, Offset::Invalid)
-        .and_then(|list| consumer.committed_offsets(list, SHORT).map_err(failed))
+    let paid = committed(consumer, &partitions, SHORT)
+        .map_err(failed)
         .and_then(|known| {
             let mut places = TopicPartitionList::new();
             for (partition, next) in owed {
@@ -170,12 +200,7 @@ pub(crate) fn look<C: ConsumerContext>(
     shared: &Shared,
     partitions: &[Partition],
 ) {
-    let committed = list(partitions, Offset::Invalid).and_then(|list| {
-        consumer
-            .committed_offsets(list, SHORT)
-            .map_err(|error| classify("receive", &error))
-    });
-    let committed = match committed {
+    let committed = match self::committed(consumer, partitions, SHORT) {
         Ok(committed) => committed,
         Err(error) => {
             tracing::warn!(%error, "the group's places could not be asked for; a gap in front of them goes unnoticed");

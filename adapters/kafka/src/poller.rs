@@ -345,9 +345,10 @@ impl<'a> Polling<'a> {
         let Some(code) = code(error) else {
             return Ok(());
         };
-        if is_refusal(code) {
+        if is_refusal(code) || self.consumer.context().listener.trouble.is_refusal() {
             // The client would try the same password for ever.
-            return Err(crate::error::of_code("receive", code));
+            let trouble = &self.consumer.context().listener.trouble;
+            return Err(trouble.explain("receive", || crate::error::of_code("receive", code)));
         }
         let told = crate::error::of_code("receive", code);
         match told.kind() {

@@ -101,7 +101,7 @@ impl Shared {
 
     /// Hands the client the places that rose. This is the only place at which it is told any.
     pub(crate) fn store<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>) {
-        let places = self.flight().to_store();
+        let places = self.flight().risen();
         if places.is_empty() {
             return;
         }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Confirm, Outgoing, Sender};
 use dunlin_core::{Error, ErrorKind, Result};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -23,6 +24,8 @@ use crate::session::KafkaSession;
 
 /// How long a purge may take to bring its answers.
 const PURGING: Duration = Duration::from_secs(2);
+/// How often it is asked whether the brokers have shut a producer out.
+const REFUSALS: Duration = Duration::from_millis(250);
 /// How long closing waits for the client's threads.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -57,7 +60,26 @@ impl Line {
     }
 
     fn is_spent(&self) -> bool {
-        self.spent.load(Ordering::Acquire) || self.producer.client().fatal_error().is_some()
+        self.spent.load(Ordering::Acquire)
+            || self.is_refused()
+            || self.producer.client().fatal_error().is_some()
+    }
+
+    /// Whether the brokers do not let this producer in, so that waiting for its answers is in vain.
+    fn is_refused(&self) -> bool {
+        self.reports().listener.trouble.is_refusal()
+    }
+
+    /// Waits until every message of this producer is answered, at most so long.
+    async fn drained(&self, clock: &dyn Clock, limit: Duration) {
+        let end = clock.sleep(limit);
+        tokio::pin!(end);
+        while self.producer.in_flight_count() > 0 {
+            tokio::select! {
+                () = clock.sleep(Duration::from_millis(2)) => {}
+                () = &mut end => return,
+            }
+        }
     }
 
     fn reports(&self) -> &Arc<Reports> {
@@ -207,8 +229,9 @@ impl KafkaSender {
 impl Sender for KafkaSender {
     async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
         if self.lines.values().any(Line::is_spent) {
-            // What was not answered may not be there any more.
+            // What did not answer may not be there any more.
             self.topics.clear();
+            self.session.renew();
         }
         let mut ways = Vec::with_capacity(batch.len());
         for outgoing in batch {
@@ -224,11 +247,22 @@ impl Sender for KafkaSender {
             let handed = match way {
                 Err(error) => Err(error),
                 Ok((topic, limit, line)) => {
+                    let suspects = &line.reports().suspects;
+                    let alone = suspects
+                        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
+                        .is_ok();
                     let ticket = Ticket {
                         answers: Arc::clone(&answers),
                         place,
+                        alone,
                     };
+                    if alone {
+                        line.drained(&*clock, timeout).await;
+                    }
                     let handed = self.hand_over(&line, &topic, limit, outgoing, ticket).await;
+                    if alone {
+                        line.drained(&*clock, timeout).await;
+                    }
                     if lines.iter().all(|known| !Arc::ptr_eq(&known.spent, &line.spent)) {
                         lines.push(line);
                     }
@@ -248,17 +282,19 @@ impl Sender for KafkaSender {
         // Counted from now on, also while nobody polls.
         let deadline = clock.sleep(timeout);
         Ok(Confirm::new(batch.len(), async move {
-            tokio::select! {
-                biased;
-                _ = all => {}
-                () = deadline => {
-                    lines.iter().for_each(Line::give_up);
-                    let end = clock.sleep(PURGING);
-                    tokio::pin!(end);
-                    while lines.iter().any(|line| line.producer.in_flight_count() > 0) {
-                        tokio::select! {
-                            () = clock.sleep(Duration::from_millis(5)) => {}
-                            () = &mut end => break,
+            tokio::pin!(all, deadline);
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = &mut all => break,
+                    () = &mut deadline => {
+                        give_up(&*clock, &lines).await;
+                        break;
+                    }
+                    () = clock.sleep(REFUSALS) => {
+                        if lines.iter().any(Line::is_refused) {
+                            give_up(&*clock, &lines).await;
+                            break;
                         }
                     }
                 }
@@ -301,6 +337,19 @@ impl Drop for KafkaSender {
     fn drop(&mut self) {
         for (_, line) in self.lines.drain() {
             drop_aside(line);
+        }
+    }
+}
+
+/// Ends these producers, and waits for what they say of their messages.
+async fn give_up(clock: &dyn Clock, lines: &[Line]) {
+    lines.iter().for_each(Line::give_up);
+    let end = clock.sleep(PURGING);
+    tokio::pin!(end);
+    while lines.iter().any(|line| line.producer.in_flight_count() > 0) {
+        tokio::select! {
+            () = clock.sleep(Duration::from_millis(5)) => {}
+            () = &mut end => break,
         }
     }
 }

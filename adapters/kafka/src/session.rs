@@ -1,6 +1,6 @@
 //! A session: receivers, senders, and answers about topics as the brokers give them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +9,6 @@ use dunlin_core::messaging::{
     Source, Start, Target,
 };
 use dunlin_core::{Error, ErrorKind, Result};
-use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::Offset;
 
 use crate::KafkaSystem;
@@ -36,8 +35,8 @@ pub(crate) struct KafkaSession {
     pub(crate) cluster: Arc<str>,
     /// What tells channels of this cluster from those of others, whatever `identity` says.
     place: Arc<str>,
-    /// Made when first needed.
-    pub(crate) admin: Arc<OnceLock<Admin>>,
+    /// Made when first needed, and again after a failure.
+    pub(crate) admin: Arc<Mutex<Option<Arc<Admin>>>>,
     events: Events,
 }
 
@@ -45,7 +44,7 @@ impl KafkaSession {
     pub(crate) async fn connect(system: KafkaSystem, events: Events) -> Result<Self> {
         let config = Arc::clone(&system.config);
         let (asker, place) = tokio::task::spawn_blocking(move || -> Result<_> {
-            let asker = Asker::new(&config)?;
+            let asker = Asker::new(config);
             let place = asker.cluster()?;
             Ok((asker, place))
         })
@@ -156,8 +155,7 @@ impl KafkaSession {
             crate::client::consumer(&self.system.config, end, group)?
                 .create_with_context(crate::client::Listener::default())
                 .map_err(failed)?;
-        let list = offsets::list(partitions, Offset::Invalid)?;
-        let found = consumer.committed_offsets(list, limit).map_err(failed)?;
+        let found = offsets::committed(&consumer, partitions, limit).map_err(failed)?;
         Ok(partitions
             .iter()
             .map(
@@ -240,7 +238,9 @@ impl Session for KafkaSession {
     async fn close(&self) -> Result<()> {
         // The connection for questions ends with the last clone of the session; nothing is held back in it.
         let admin = Arc::clone(&self.admin);
-        let dropped = tokio::task::spawn_blocking(move || drop(admin));
+        let dropped = tokio::task::spawn_blocking(move || {
+            admin.lock().unwrap_or_else(PoisonError::into_inner).take();
+        });
         tokio::select! {
             dropped = dropped => dropped.map_err(|cause| lost("close", cause)),
             () = self.system.clock.sleep(CLOSING) => Ok(()),

@@ -1,6 +1,7 @@
 //! Topics as the brokers keep them: their limits, and making one where that is asked for.
 
 use std::future::Future;
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use dunlin_core::messaging::{Declare, Endpoint, Purpose};
@@ -23,15 +24,24 @@ impl std::fmt::Debug for Admin {
 }
 
 impl KafkaSession {
-    fn admin(&self) -> Result<&AdminClient<Listener>> {
-        if let Some(admin) = self.admin.get() {
-            return Ok(&admin.0);
+    fn admin(&self) -> Result<Arc<Admin>> {
+        let mut place = self.admin.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(admin) = &*place {
+            return Ok(Arc::clone(admin));
         }
         let made = client::asking(&self.system.config)?
             .create_with_context(Listener::default())
             .map_err(|error| classify("topology", &error))?;
-        // Somebody else may have been faster; then theirs is taken, and this one ends.
-        Ok(&self.admin.get_or_init(|| Admin(made)).0)
+        Ok(Arc::clone(place.insert(Arc::new(Admin(made)))))
+    }
+
+    /// Has the next questions asked by new clients: where one connection was lost, those of the others may be dead, too, and
+    /// a new one reads its password again.
+    pub(crate) fn renew(&self) {
+        let asker = self.asker.forget();
+        let admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Their threads are waited for where nobody is held up by it.
+        tokio::task::spawn_blocking(move || drop((asker, admin)));
     }
 
     /// Waits for the brokers no longer than for any other question: with a wrong password they would never answer.
@@ -63,13 +73,14 @@ impl KafkaSession {
         let admin = self.admin().ok()?;
         let options = self.options();
         let resource = ResourceSpecifier::Topic(topic);
-        let asked = admin.describe_configs([&resource], &options);
+        let asked = admin.0.describe_configs([&resource], &options);
         match self.within("verify", asked).await {
             Ok(resources) => {
                 let resource = resources.into_iter().next()?.ok()?;
                 resource.get("max.message.bytes")?.value.as_ref()?.parse().ok()
             }
             Err(error) => {
+                self.renew();
                 tracing::debug!(%error, topic, "the topic's settings could not be read; its size limit is not known");
                 None
             }
@@ -102,9 +113,11 @@ impl Declare for KafkaSession {
         }
         let new = NewTopic::new(name, end.partitions, TopicReplication::Fixed(end.replication));
         let options = self.options();
+        let admin = self.admin()?;
         let made = self
-            .within("topology", self.admin()?.create_topics([&new], &options))
-            .await?;
+            .within("topology", admin.0.create_topics([&new], &options))
+            .await
+            .inspect_err(|_| self.renew())?;
         for result in made {
             match result {
                 Ok(_) => {}

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use dunlin_conformance::{Act, Hook, RuntimeClock, Stand, Wanted};
+use dunlin_conformance::{Access, Act, Hook, RuntimeClock, Stand, Wanted};
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Endpoint, MessagingSystem};
 use dunlin_core::registry::Opening;
-use dunlin_core::settings::Settings;
+use dunlin_core::settings::{Setting, Settings};
 use dunlin_core::{Error, ErrorKind, Result};
-use dunlin_servers::{Kind, Options, Proxy, Server};
+use dunlin_servers::{Authority, Identity, Kind, Login, Options, Proxy, Purpose, Server, Tls};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
@@ -27,8 +27,17 @@ pub(crate) struct KafkaStand {
     // In this order: the server ends before the runtime that its process lives in.
     server: Mutex<Server>,
     proxy: Proxy,
+    /// A broker that asks for a password, and the one that is right; started when first needed.
+    guarded: Mutex<Option<(Server, Proxy, String)>>,
+    /// Brokers with certificates, kept until the end.
+    encrypted: Mutex<Vec<Server>>,
+    authority: Authority,
+    stranger: Authority,
     _runtime: Runtime,
 }
+
+/// The user of the guarded broker.
+const USER: &str = "alice";
 
 impl KafkaStand {
     pub(crate) fn start() -> Self {
@@ -43,6 +52,10 @@ impl KafkaStand {
         Self {
             server: Mutex::new(server),
             proxy,
+            guarded: Mutex::new(None),
+            encrypted: Mutex::default(),
+            authority: Authority::new().expect("an authority"),
+            stranger: Authority::new().expect("another authority"),
             _runtime: runtime,
         }
     }
@@ -67,12 +80,127 @@ impl KafkaStand {
         if let Some(limit) = &limit {
             topic = topic.set("max.message.bytes", limit);
         }
-        let made = self.admin().create_topics([&topic], &AdminOptions::new()).await;
-        for result in made.map_err(|error| failed(&error))? {
-            result.map_err(|(name, code)| failed(&format!("{name}: {code}")))?;
+        make(&self.admin(), &topic).await
+    }
+
+    /// Has only the last record of each key kept, which needs every record to have one.
+    pub(crate) async fn compact(&self, name: &str) -> Result<()> {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(name)).set("cleanup.policy", "compact");
+        let changed = self.admin().alter_configs([&change], &AdminOptions::new()).await;
+        for result in changed.map_err(|error| failed(&error))? {
+            result.map_err(|(_, code)| failed(&code))?;
         }
         Ok(())
     }
+
+    /// Breaks every connection once, for less than a session lasts.
+    pub(crate) fn hiccup(&self) {
+        self.proxy.cut();
+    }
+
+    /// A broker that asks for a password, behind a proxy.
+    async fn guard(&self) -> Result<()> {
+        let mut guarded = self.guarded.lock().await;
+        if guarded.is_none() {
+            let proxy = Proxy::start(2).map_err(|error| failed(&error))?;
+            let options = Options::new()
+                .own()
+                .advertise(proxy.address())
+                .login(Login::password(USER, "initial"));
+            let server = Server::start(Kind::Kafka, options)
+                .await
+                .map_err(|error| failed(&error))?;
+            proxy.forward_to(server.address().await.map_err(|error| failed(&error))?);
+            *guarded = Some((server, proxy, "initial".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn open_guarded(&self, password: &Setting, name: &str) -> Result<Arc<dyn MessagingSystem>> {
+        self.guard().await?;
+        let guarded = self.guarded.lock().await;
+        let (_, proxy, current) = guarded.as_ref().ok_or_else(|| failed(&"no broker"))?;
+        let admin = ClientConfig::new()
+            .set("bootstrap.servers", proxy.address().to_string())
+            .set("security.protocol", "sasl_plaintext")
+            .set("sasl.mechanisms", "SCRAM-SHA-512")
+            .set("sasl.username", USER)
+            .set("sasl.password", current)
+            .create()
+            .map_err(|error| failed(&error))?;
+        make(&admin, &NewTopic::new(name, 1, TopicReplication::Fixed(1))).await?;
+        let mut settings = ordinary().with("user", USER);
+        settings.set("password", password.clone());
+        open(&format!("kafka://{}", proxy.address()), &settings)
+    }
+
+    async fn open_encrypted(&self, access: &Access, name: &str) -> Result<Arc<dyn MessagingSystem>> {
+        let issue = |purpose| self.authority.issue(purpose).map_err(|error| failed(&error));
+        let identity = issue(match access {
+            Access::OtherHost => Purpose::AnotherHost,
+            Access::Expired => Purpose::Expired,
+            _ => Purpose::Server,
+        })?;
+        let mut tls = Tls::new(&self.authority, identity);
+        if matches!(access, Access::ClientCertificate | Access::NoClientCertificate) {
+            tls = tls.client_certificates();
+        }
+        let server = Server::start(Kind::Kafka, Options::new().own().tls(tls))
+            .await
+            .map_err(|error| failed(&error))?;
+        let url = format!("kafka+tls://{}", server.hosts());
+        let own = issue(Purpose::Client("conformance"))?;
+        let trusted = match access {
+            Access::UnknownAuthority => &self.stranger,
+            _ => &self.authority,
+        };
+        let mut settings = ordinary().with("tls_ca", path(&trusted.file()));
+        if let Access::ClientCertificate = access {
+            settings = settings
+                .with("tls_certificate", path(&own.certificate))
+                .with("tls_key", path(&own.key));
+        }
+        if let Access::Trusted | Access::ClientCertificate = access {
+            let admin = encrypted_admin(&server.hosts(), &self.authority, &own)?;
+            make(&admin, &NewTopic::new(name, 1, TopicReplication::Fixed(1))).await?;
+        }
+        self.encrypted.lock().await.push(server);
+        open(&url, &settings)
+    }
+}
+
+/// The settings of an ordinary system of these tests.
+fn ordinary() -> Settings {
+    Settings::new()
+        .with("session.timeout.ms", SESSION.as_millis().to_string())
+        .with("confirm_timeout_ms", "5000")
+}
+
+fn path(path: &std::path::Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn encrypted_admin(
+    hosts: &str,
+    authority: &Authority,
+    own: &Identity,
+) -> Result<AdminClient<DefaultClientContext>> {
+    ClientConfig::new()
+        .set("bootstrap.servers", hosts)
+        .set("security.protocol", "ssl")
+        .set("ssl.ca.location", path(&authority.file()))
+        .set("ssl.certificate.location", path(&own.certificate))
+        .set("ssl.key.location", path(&own.key))
+        .create()
+        .map_err(|error| failed(&error))
+}
+
+async fn make(admin: &AdminClient<DefaultClientContext>, topic: &NewTopic<'_>) -> Result<()> {
+    let made = admin.create_topics([topic], &AdminOptions::new()).await;
+    for result in made.map_err(|error| failed(&error))? {
+        result.map_err(|(name, code)| failed(&format!("{name}: {code}")))?;
+    }
+    Ok(())
 }
 
 /// Opens a system at this address.
@@ -99,11 +227,7 @@ impl Stand for KafkaStand {
     }
 
     fn open(&self) -> Result<Arc<dyn MessagingSystem>> {
-        self.open_with(
-            &Settings::new()
-                .with("session.timeout.ms", SESSION.as_millis().to_string())
-                .with("confirm_timeout_ms", "5000"),
-        )
+        self.open_with(&ordinary())
     }
 
     async fn channel(&self, wanted: &Wanted) -> Result<Endpoint> {
@@ -128,6 +252,11 @@ impl Stand for KafkaStand {
             Hook::Group,
             Hook::Limit,
             Hook::Process,
+            // Both need OpenSSL.
+            #[cfg(feature = "ssl")]
+            Hook::Credentials,
+            #[cfg(feature = "ssl")]
+            Hook::Tls,
         ]
     }
 
@@ -173,9 +302,32 @@ impl Stand for KafkaStand {
                     .await;
                 deleted.map_err(|error| failed(&error))?;
             }
+            Act::Password(password) => {
+                self.guard().await?;
+                let mut guarded = self.guarded.lock().await;
+                let (server, proxy, current) = guarded.as_mut().ok_or_else(|| failed(&"no broker"))?;
+                server
+                    .change_password(password)
+                    .await
+                    .map_err(|error| failed(&error))?;
+                password.clone_into(current);
+                proxy.cut();
+            }
             other => return Err(failed(&format!("{other:?} is not offered"))),
         }
         Ok(())
+    }
+
+    async fn open_by(
+        &self,
+        access: &Access,
+        wanted: &Wanted,
+    ) -> Result<(Arc<dyn MessagingSystem>, Endpoint)> {
+        let system = match access {
+            Access::Password(password) => self.open_guarded(password, &wanted.name).await?,
+            other => self.open_encrypted(other, &wanted.name).await?,
+        };
+        Ok((system, Endpoint::new(wanted.name.clone())))
     }
 
     fn quiet(&self) -> Duration {
