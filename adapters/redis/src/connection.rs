@@ -19,6 +19,8 @@ use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline,
     RedisConnectionInfo, TlsCertificates, Value,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::sync::watch;
 
 use crate::config::{Config, Tls};
@@ -65,13 +67,21 @@ impl Connector {
         let limit = self.config.connect_timeout;
         let made = tokio::select! {
             made = self.open() => made,
-            () = self.clock.sleep(limit) => Err(Error::new(
-                ErrorKind::Timeout,
-                "connect",
-                format!("expected a connection within {limit:?}, found none; check `url`, or raise `connect_timeout_ms`"),
-            )),
+            () = self.clock.sleep(limit) => Err(self.no_connection(limit)),
         };
         made.map_err(|error| error.with("server", self.config.shown()))
+    }
+
+    fn no_connection(&self, limit: Duration) -> Error {
+        // Redis without TLS takes the handshake for the beginning of a command, and waits for its end.
+        let hint = match self.config.tls {
+            Some(_) => "check that the port in `url` is the one for TLS, write `redis://` if it is not",
+            None => "check `url`",
+        };
+        let message = format!(
+            "expected a connection within {limit:?}, found none; {hint}, or raise `connect_timeout_ms`"
+        );
+        Error::new(ErrorKind::Timeout, "connect", message)
     }
 
     async fn open(&self) -> Result<Arc<Link>> {
@@ -154,7 +164,7 @@ impl Connector {
 
 async fn certificates(tls: &Tls) -> Result<TlsCertificates> {
     let root_cert = match &tls.authorities {
-        Some(path) => Some(file("tls_ca", path).await?),
+        Some(path) => Some(authorities(path).await?),
         None => None,
     };
     let client_tls = match &tls.client {
@@ -168,6 +178,22 @@ async fn certificates(tls: &Tls) -> Result<TlsCertificates> {
         client_tls,
         root_cert,
     })
+}
+
+/// The client takes a file without any certificate for nobody to be trusted, which is found out too late to say why.
+async fn authorities(path: &Path) -> Result<Vec<u8>> {
+    let pem = file("tls_ca", path).await?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match read {
+        Ok(certificates) if !certificates.is_empty() => Ok(pem),
+        Ok(_) | Err(_) => Err(Error::new(
+            ErrorKind::InvalidSetting,
+            "connect",
+            "expected certificates in a PEM file, found none",
+        )
+        .with("setting", "tls_ca")
+        .with("path", path.display())),
+    }
 }
 
 async fn file(setting: &'static str, path: &Path) -> Result<Vec<u8>> {
@@ -331,6 +357,20 @@ impl Server {
     /// Whether it is at least of this version; a server that does not tell is taken for an old one.
     pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
         self.version.is_some_and(|version| version >= (major, minor))
+    }
+}
+
+#[cfg(test)]
+impl Link {
+    /// A connection that is dead from its beginning.
+    pub(crate) fn broken() -> Arc<Self> {
+        Arc::new(Self {
+            connection: Mutex::new(None),
+            dead: watch::Sender::new(true),
+            clock: Arc::new(dunlin_core::clock::ManualClock::new()),
+            answer_timeout: Duration::ZERO,
+            server: Server::default(),
+        })
     }
 }
 

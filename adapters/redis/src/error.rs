@@ -4,7 +4,9 @@
 //! may be payload.
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dunlin_core::{Class, Error, ErrorKind};
@@ -104,14 +106,19 @@ fn broken(operation: &'static str, cause: RedisError) -> Error {
 
 /// What rustls said, somewhere below an error of the client.
 fn tls_fault(cause: &RedisError) -> Option<&rustls::Error> {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(cause);
+    let mut next: Option<&(dyn StdError + 'static)> = Some(cause);
     while let Some(error) = next {
-        if let Some(fault) = error.downcast_ref::<rustls::Error>() {
+        // The client shares its causes, so that what it calls a source is a handle.
+        let inner = match error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
+            Some(shared) => &**shared,
+            None => error,
+        };
+        if let Some(fault) = inner.downcast_ref::<rustls::Error>() {
             return Some(fault);
         }
         // The source of an I/O error skips what it was made from.
-        if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
-            && let Some(fault) = inner.downcast_ref::<rustls::Error>()
+        if let Some(made_from) = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(fault) = made_from.downcast_ref::<rustls::Error>()
         {
             return Some(fault);
         }

@@ -174,7 +174,10 @@ impl Group {
             });
         }
         let identity = self.identity(link).await.map_err(|error| self.failed(error))?;
-        Ok(format!("{}#{identity}", self.end.channel).into())
+        Ok(match identity {
+            Some(identity) => format!("{}#{identity}", self.end.channel).into(),
+            None => self.end.channel.as_str().into(),
+        })
     }
 
     async fn make(&self, link: &Link, behind: Option<Id>) -> Result<bool> {
@@ -245,24 +248,25 @@ impl Group {
         })
     }
 
-    async fn identity(&self, link: &Link) -> Result<String> {
-        if let Some(found) = self.identities(link).await? {
+    /// What goes away with the stream; none before Redis 6.2, which has no way to keep it.
+    async fn identity(&self, link: &Link) -> Result<Option<String>> {
+        let found = self.identities(link).await?;
+        if found.is_some() {
             return Ok(found);
         }
-        // Reading its empty pending list makes a consumer, on every version of the server.
-        let mut command = redis::cmd("XREADGROUP");
+        // A consumer that is made by reading is forgotten at a restart from the append-only file.
+        let mut command = redis::cmd("XGROUP");
         command
-            .arg("GROUP")
-            .arg(&self.name)
-            .arg(format!("{IDENTITY}{:016x}", random()))
-            .arg(&["COUNT", "1", "STREAMS"])
+            .arg("CREATECONSUMER")
             .arg(&self.end.channel)
-            .arg("0");
-        link.call("receiver", &command).await?;
+            .arg(&self.name);
+        command.arg(format!("{IDENTITY}{:016x}", random()));
+        match link.call("receiver", &command).await {
+            Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(None),
+            made => made?,
+        };
         // Two that join at once may both make one; both take the lower.
-        self.identities(link)
-            .await?
-            .ok_or_else(|| unexpected("receiver", "the consumer that was just made"))
+        self.identities(link).await
     }
 
     async fn identities(&self, link: &Link) -> Result<Option<String>> {

@@ -105,7 +105,13 @@ impl Reader {
         let flight = Arc::clone(&self.flight);
         tokio::select! {
             () = self.for_ever(first) => {}
-            _ = stop.wait_for(|stop| *stop) => {}
+            () = async { drop(stop.wait_for(|stop| *stop).await) } => {}
+        }
+        // Else an entry that comes at this moment goes to a consumer that does not read any more.
+        if let Some(control) = flight.link()
+            && let Err(error) = self.end_abandoned(&control).await
+        {
+            tracing::debug!(%error, "the last read was not ended at the server");
         }
         flight.end();
     }
@@ -310,7 +316,7 @@ impl Reader {
         if before == now {
             let mut commands = redis::pipe();
             commands.cmd("CLIENT").arg("KILL").arg("ID").arg(client);
-            match control.calls("receiver", &commands).await?.pop() {
+            match control.calls("receive", &commands).await?.pop() {
                 Some(Value::Int(_)) => {}
                 // A user without the right to end connections waits instead.
                 _ => return Ok(()),

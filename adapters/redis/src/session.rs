@@ -38,14 +38,14 @@ impl RedisSession {
         })
     }
 
-    /// Asks something that can be asked twice. Where the connection is lost it is asked again on another one, for as long as
-    /// any answer is waited for: a server that is just starting is no answer.
+    /// Asks something that can be asked twice. Where the connection is lost, or was dead without a word, it is asked again on
+    /// another one, for as long as two answers may take: a server that is just starting is no answer.
     pub(crate) async fn ask<T, A>(&self, question: impl Fn(Arc<Link>) -> A) -> Result<T>
     where
         A: Future<Output = Result<T>>,
     {
         let clock = &self.connector.clock;
-        let end = clock.now() + self.connector.config.answer_timeout();
+        let end = clock.now() + self.connector.config.answer_timeout() * 2;
         let mut backoff = Backoff::new();
         loop {
             let answer = match self.asking().await {

@@ -236,7 +236,8 @@ async fn serve(
             Some(_) = connections.join_next() => {}
             Some(client) = accept(listener.as_ref(), now.target) => {
                 number += 1;
-                let connection = Connection::new(&now, rules.clone(), seed.wrapping_add(number));
+                // By the rules of this moment: those of the last turn may be from before a flow was dropped.
+                let connection = Connection::new(&rules.borrow(), rules.clone(), seed.wrapping_add(number));
                 connections.spawn(connection.run(client));
             }
         }

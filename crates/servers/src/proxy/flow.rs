@@ -66,8 +66,10 @@ impl Connection {
         };
         let mut rules = self.rules.clone();
         tokio::select! {
-            _ = both => {}
+            // First: what is cut and released in one moment is not passed on.
+            biased;
             _ = rules.wait_for(|rules| rules.cuts > self.cuts || rules.ended) => {}
+            _ = both => {}
         }
     }
 
