@@ -53,7 +53,7 @@ fn write_tables() -> Result<()> {
             "--quiet",
             "--workspace",
             "--features",
-            workspace::FEATURES,
+            &workspace::features(),
             "--all-targets",
             "generated_tables_are_up_to_date",
         ])

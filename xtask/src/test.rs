@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         .join(format!("dunlin{}", std::env::consts::EXE_SUFFIX));
     let mut build = workspace::cargo();
     build.args(["build", "--release", "--bin", "dunlin"]);
-    let features = features(options)?;
+    let features = features(options, &mut totals);
     build.args(&features);
     step(
         "the release binary, for tests that kill and time",
@@ -113,15 +113,19 @@ fn install(options: &Options, totals: &mut Totals) -> Result<()> {
     Ok(())
 }
 
-/// The features of the command that the tests build: all adapters, unless one is left out.
+/// The features that the tests build: all adapters, unless one is left out.
 ///
 /// The same in every step, because another set would build half the tree again.
-fn features(options: &Options) -> Result<Vec<String>> {
-    let named = NAMED_APART.name();
-    if options.without.contains(&NAMED_APART) || !workspace::has_feature("dunlin", named)? {
-        return Ok(Vec::new());
+fn features(options: &Options, totals: &mut Totals) -> Vec<String> {
+    if options.without.contains(&NAMED_APART) {
+        return Vec::new();
     }
-    Ok(vec!["--features".to_owned(), workspace::FEATURES.to_owned()])
+    if !workspace::has_openssl() {
+        totals.left_out.push(format!(
+            "TLS and SCRAM of {NAMED_APART}: pkg-config knows of no OpenSSL, which libssl-dev brings"
+        ));
+    }
+    vec!["--features".to_owned(), workspace::features()]
 }
 
 /// Keeps cargo from building the adapters that are left out.

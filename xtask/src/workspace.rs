@@ -8,9 +8,20 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// What builds of the whole workspace have beside the defaults, here and in `.ci/run`: the adapter that builds C++, and
-/// the tests that need its client.
-pub(crate) const FEATURES: &str = "dunlin/kafka,dunlin-integration-tests/kafka";
+/// What builds of the whole workspace have beside the defaults, here and in `.ci/run`: the adapter that builds C++, with TLS
+/// where the machine has what that needs, and the tests that need its client.
+pub(crate) fn features() -> String {
+    let adapter = if has_openssl() { "kafka-ssl" } else { "kafka" };
+    format!("dunlin/{adapter},dunlin-integration-tests/kafka")
+}
+
+/// Whether a build finds the headers of OpenSSL, which Kafka's client has its TLS from.
+pub(crate) fn has_openssl() -> bool {
+    Command::new("pkg-config")
+        .args(["--exists", "openssl"])
+        .status()
+        .is_ok_and(|status| status.success())
+}
 
 /// The root of the workspace this task was built from.
 pub(crate) fn root() -> &'static Path {
@@ -37,20 +48,6 @@ pub(crate) fn target_folder() -> Result<PathBuf> {
         .as_str()
         .context("cargo metadata names no target folder")?;
     Ok(PathBuf::from(folder))
-}
-
-/// Whether a package of the workspace has a feature of this name.
-///
-/// # Errors
-/// When cargo cannot read the workspace.
-pub(crate) fn has_feature(package: &str, feature: &str) -> Result<bool> {
-    let metadata = metadata()?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata names no packages")?;
-    Ok(packages
-        .iter()
-        .any(|found| found["name"] == package && found["features"].get(feature).is_some()))
 }
 
 /// What cargo knows of the workspace.
