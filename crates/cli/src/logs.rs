@@ -7,13 +7,16 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::shell::colours_wanted;
 
 /// The progress that is being drawn, if any.
 static DRAWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// What is never logged, whatever is asked for: lapin prints a message that comes back unroutable with its payload.
+const NEVER: &str = "lapin::returned_messages=off";
 
 /// Starts logging. A `RUST_LOG` that cannot be read is told, and the default is used.
 pub(crate) fn start() {
@@ -24,6 +27,11 @@ pub(crate) fn start() {
             EnvFilter::default().add_directive(LevelFilter::WARN.into()),
             std::env::var_os("RUST_LOG").map(|_| error),
         ),
+    };
+    let filter = match NEVER.parse::<Directive>() {
+        Ok(never) => filter.add_directive(never),
+        // It is a constant, and a test reads it.
+        Err(_) => filter,
     };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -65,5 +73,15 @@ impl Write for Around {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_never_logged_is_a_directive_that_can_be_read() {
+        assert!(NEVER.parse::<Directive>().is_ok());
     }
 }
