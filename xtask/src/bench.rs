@@ -18,6 +18,18 @@ pub(crate) struct Options {
 enum What {
     /// The engine beside `serde_json::Value` doing the same, in one run.
     Engine,
+    /// Routes over real servers beside a bare loop of the same client libraries, taking turns in one run.
+    Routes {
+        /// Messages of each measurement.
+        #[arg(long, default_value_t = 20_000)]
+        messages: usize,
+        /// Turns of each contestant; the median counts.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Leaves out a system; Kafka is the one that builds C++.
+        #[arg(long, value_parser = ["kafka"])]
+        without: Option<String>,
+    },
 }
 
 /// The documents and messages for which instructions are counted.
@@ -31,6 +43,11 @@ const OPERATIONS: &str = "20";
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     match options.what {
         What::Engine => engine()?,
+        What::Routes {
+            messages,
+            rounds,
+            ref without,
+        } => routes(messages, rounds, without.is_none())?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -61,6 +78,26 @@ fn engine() -> Result<()> {
         "the comparison failed",
     )?;
     instructions(&program)
+}
+
+fn routes(messages: usize, rounds: usize, kafka: bool) -> Result<()> {
+    let mut build = workspace::cargo();
+    build.args(["build", "--release", "--package", "dunlin-bench-routes"]);
+    if kafka {
+        build.args(["--features", "kafka"]);
+    }
+    succeed(&mut build, "the benchmark did not build")?;
+    let program = release(&workspace::target_folder()?, "dunlin-bench-routes");
+    succeed(
+        Command::new(program)
+            .arg("compare")
+            .args([messages.to_string(), rounds.to_string()]),
+        "the comparison failed",
+    )?;
+    if !kafka {
+        println!("\nleft out: kafka");
+    }
+    Ok(())
 }
 
 fn release(target: &Path, name: &str) -> PathBuf {
