@@ -77,12 +77,12 @@ enum Target {
 }
 
 impl Target {
-    async fn open(end: &End) -> Result<Self> {
+    async fn open(end: &End, name: &str) -> Result<Self> {
         Ok(match end.system.as_str() {
             "amqp" => Self::Amqp(amqp::Target::open(end).await?),
             #[cfg(feature = "kafka")]
             "kafka" => Self::Kafka(kafka::Target::open(end)?),
-            "nats" => Self::Nats(nats::Target::open(end).await?),
+            "nats" => Self::Nats(nats::Target::open(end, name).await?),
             "redis" => Self::Redis(redis::Target::open(end).await?),
             other => bail!("expected a system that is built in, found `{other}`"),
         })
@@ -103,7 +103,7 @@ impl Target {
 pub(crate) fn run(job: Job) -> Result<Measured> {
     runtime()?.block_on(async move {
         let mut source = Source::open(&job.from, &job.name).await?;
-        let mut target = Target::open(&job.to).await?;
+        let mut target = Target::open(&job.to, &job.name).await?;
         let mut watch = Watch::new(job.messages);
         let mut unconfirmed: VecDeque<(usize, Confirm)> = VecDeque::new();
         let (mut in_flight, mut settled) = (0, 0);

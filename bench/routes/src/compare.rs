@@ -45,8 +45,12 @@ impl Contestant {
 
 /// Measures every way, so many messages and rounds each.
 pub(crate) fn compare(messages: usize, rounds: usize) -> Result<()> {
-    println!("{messages} messages of about 1 KB, {rounds} rounds, medians; CPU is that of the client process\n");
-    println!("| from → to | contestant | messages/s | spread | CPU µs/message | peak MiB | rate ÷ bare | CPU ÷ bare |");
+    println!(
+        "{messages} messages of about 1 KB, {rounds} rounds, medians; CPU is that of the client process\n"
+    );
+    println!(
+        "| from → to | contestant | messages/s | spread | CPU µs/message | peak MiB | rate ÷ bare | CPU ÷ bare |"
+    );
     println!("|---|---|--:|--:|--:|--:|--:|--:|");
     let only = std::env::var("DUNLIN_BENCH_ONLY").unwrap_or_default();
     let runtime = runtime()?;
@@ -57,7 +61,10 @@ pub(crate) fn compare(messages: usize, rounds: usize) -> Result<()> {
             continue;
         }
         let found = runtime.block_on(measure(&mut servers, from, to, messages, rounds));
-        show(&way, &found.with_context(|| format!("{way} could not be measured"))?);
+        show(
+            &way,
+            &found.with_context(|| format!("{way} could not be measured"))?,
+        );
     }
     Ok(())
 }
@@ -71,7 +78,9 @@ async fn measure(
 ) -> Result<BTreeMap<Contestant, Vec<Measured>>> {
     let mut found: BTreeMap<Contestant, Vec<Measured>> = BTreeMap::new();
     let run = std::process::id();
-    let target = servers.end(to, &format!("bench-{run}-{from}-{to}-target")).await?;
+    let target = servers
+        .end(to, &format!("bench-{run}-{from}-{to}-target"))
+        .await?;
     fill(&target, 0).await?;
     let mut source: Option<End> = None;
     for round in 0..rounds {
@@ -94,8 +103,15 @@ async fn measure(
                 name,
                 migrate: contestant == Contestant::Chain,
             };
-            let command = if contestant == Contestant::Bare { "bare" } else { "route" };
-            found.entry(contestant).or_default().push(child(command, &job).await?);
+            let command = if contestant == Contestant::Bare {
+                "bare"
+            } else {
+                "route"
+            };
+            found
+                .entry(contestant)
+                .or_default()
+                .push(child(command, &job).await?);
         }
     }
     Ok(found)
@@ -127,8 +143,14 @@ fn show(way: &str, found: &BTreeMap<Contestant, Vec<Measured>>) {
         all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
     };
     for contestant in CONTESTANTS {
-        let rates = found.get(&contestant).into_iter().flatten().map(|one| one.per_second);
-        let (low, high) = rates.fold((f64::MAX, 0.0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
+        let rates = found
+            .get(&contestant)
+            .into_iter()
+            .flatten()
+            .map(|one| one.per_second);
+        let (low, high) = rates.fold((f64::MAX, 0.0_f64), |(low, high), rate| {
+            (low.min(rate), high.max(rate))
+        });
         let rate = median(contestant, |one| one.per_second);
         let cpu = median(contestant, |one| one.cpu_micros);
         println!(

@@ -102,5 +102,7 @@ pub(crate) fn print(run: impl FnOnce() -> Result<Measured>) -> Result<()> {
 
 /// The runtime that both contestants have.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
 }

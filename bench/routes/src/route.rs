@@ -28,7 +28,8 @@ pub(crate) fn run(job: Job) -> Result<Measured> {
         file: Some(file),
         ..Sources::default()
     };
-    let plan = Plan::read(&sources, &registry()?, &clock).map_err(|findings| anyhow!("{}", findings.render()))?;
+    let plan =
+        Plan::read(&sources, &registry()?, &clock).map_err(|findings| anyhow!("{}", findings.render()))?;
     let runner = Runner::new(plan, clock);
     let progress = runner.progress().remove(0);
     let (handle, listening) = shutdown();
@@ -70,8 +71,16 @@ fn registry() -> Result<Registry> {
 
 fn configuration(job: &Job) -> String {
     let Job { from, to, name, .. } = job;
-    let start = if from.system == "amqp" { "" } else { "start: earliest, " };
-    let migrate = if job.migrate { "    migrate: chain.yaml\n" } else { "" };
+    let start = if from.system == "amqp" {
+        ""
+    } else {
+        "start: earliest, "
+    };
+    let migrate = if job.migrate {
+        "    migrate: chain.yaml\n"
+    } else {
+        ""
+    };
     format!(
         "systems:\n  in: {{ url: {:?} }}\n  out: {{ url: {:?} }}\nroutes:\n  bench:\n    from: {{ system: in, channel: {:?}, \
          {start}group: {name:?} }}\n    to: {{ system: out, channel: {:?} }}\n{migrate}",

@@ -19,7 +19,8 @@ impl Servers {
         let server = match self.0.get(system) {
             Some(server) => server,
             None => {
-                let kind = Kind::from_name(system).with_context(|| format!("no server is called `{system}`"))?;
+                let kind =
+                    Kind::from_name(system).with_context(|| format!("no server is called `{system}`"))?;
                 self.0.entry(system).or_insert(shared(kind).await?)
             }
         };
@@ -63,7 +64,8 @@ async fn amqp(end: &End, messages: usize) -> Result<()> {
             let properties = lapin::BasicProperties::default().with_delivery_mode(2);
             let payload = document(number);
             let options = BasicPublishOptions::default();
-            let sent = channel.basic_publish("".into(), queue.into(), options, payload.as_bytes(), properties);
+            let sent =
+                channel.basic_publish("".into(), queue.into(), options, payload.as_bytes(), properties);
             confirms.push(sent.await?);
         }
         try_join_all(confirms).await?;
@@ -87,7 +89,11 @@ async fn nats(end: &End, messages: usize) -> Result<()> {
     for start in (0..messages).step_by(1_000) {
         let mut answers = Vec::new();
         for number in start..messages.min(start + 1_000) {
-            answers.push(context.publish(end.channel.clone(), document(number).into()).await?);
+            answers.push(
+                context
+                    .publish(end.channel.clone(), document(number).into())
+                    .await?,
+            );
         }
         for answer in answers {
             answer.await?;
@@ -101,12 +107,21 @@ async fn redis(end: &End, messages: usize) -> Result<()> {
     let mut connection = client.get_multiplexed_async_connection().await?;
     // A stream is there when something was written to it; what only makes it is taken away again.
     let mut pipeline = redis::pipe();
-    pipeline.cmd("XGROUP").arg("CREATE").arg(&end.channel).arg("made").arg("0").arg("MKSTREAM").ignore();
+    pipeline
+        .cmd("XGROUP")
+        .arg("CREATE")
+        .arg(&end.channel)
+        .arg("made")
+        .arg("0")
+        .arg("MKSTREAM")
+        .ignore();
     pipeline.query_async::<()>(&mut connection).await?;
     for start in (0..messages).step_by(500) {
         let mut pipeline = redis::pipe();
         for number in start..messages.min(start + 500) {
-            pipeline.xadd(&end.channel, "*", &[("payload", document(number))]).ignore();
+            pipeline
+                .xadd(&end.channel, "*", &[("payload", document(number))])
+                .ignore();
         }
         pipeline.query_async::<()>(&mut connection).await?;
     }

@@ -37,7 +37,11 @@ impl PartialOrd for Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.log, self.offset)
+        // Few offsets need more than 64 bits, and printing those costs several times as much.
+        match u64::try_from(self.offset) {
+            Ok(offset) => write!(f, "{}@{offset}", self.log),
+            Err(_) => write!(f, "{}@{}", self.log, self.offset),
+        }
     }
 }
 
@@ -74,26 +78,53 @@ pub struct DedupId(pub [u8; 16]);
 impl DedupId {
     /// The first 16 bytes of SHA-256 over the five fields, each with its length in front (eight bytes, big endian).
     pub fn derive(route: &str, epoch: u64, output: u32, identity: &str, position: &Position) -> Self {
+        DedupIds::new(route, epoch, output, identity).of(position)
+    }
+}
+
+/// The deduplication ids of one output of one route: what they have in common is read once.
+#[derive(Clone)]
+pub struct DedupIds(Sha256);
+
+impl DedupIds {
+    /// The ids of this output, for messages of the system that calls itself so.
+    pub fn new(route: &str, epoch: u64, output: u32, identity: &str) -> Self {
         let mut hash = Sha256::new();
-        let mut field = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        field(route.as_bytes());
-        field(epoch.to_string().as_bytes());
-        field(output.to_string().as_bytes());
-        field(identity.as_bytes());
-        field(position.to_string().as_bytes());
+        field(&mut hash, route);
+        field(&mut hash, &epoch.to_string());
+        field(&mut hash, &output.to_string());
+        field(&mut hash, identity);
+        Self(hash)
+    }
+
+    /// The id of what was made from the message at this position.
+    pub fn of(&self, position: &Position) -> DedupId {
+        let mut hash = self.0.clone();
+        field(&mut hash, &position.to_string());
         let digest = hash.finalize();
         let mut id = [0; 16];
         id.copy_from_slice(&digest[..16]);
-        Self(id)
+        DedupId(id)
     }
+}
+
+impl fmt::Debug for DedupIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DedupIds")
+    }
+}
+
+fn field(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_be_bytes());
+    hash.update(text.as_bytes());
 }
 
 impl fmt::Display for DedupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        let mut digits = [0; 32];
+        // The lengths fit, so neither of the two can fail.
+        hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 

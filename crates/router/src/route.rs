@@ -283,8 +283,8 @@ impl Route {
     fn settle(&mut self, ticket: Ticket, verdict: Verdict) {
         if let Some(entry) = self.in_flight.get_mut(ticket) {
             entry.verdict = Some(verdict);
-            for token in &entry.tokens {
-                self.settling.settle(ticket, *token, verdict);
+            for token in entry.tokens() {
+                self.settling.settle(ticket, token, verdict);
             }
         }
     }
@@ -298,7 +298,7 @@ impl Route {
                     if let Some(entry) = self.in_flight.remove(ticket) {
                         self.progress.had_fate(entry.fate, 1);
                         self.progress
-                            .had_fate(Fate::Joined, entry.tokens.len() as u64 - 1);
+                            .had_fate(Fate::Joined, entry.tokens().len() as u64 - 1);
                     }
                 }
             }

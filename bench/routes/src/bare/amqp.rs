@@ -62,7 +62,9 @@ impl Source {
     pub(super) async fn settle(&mut self, messages: usize) -> Result<()> {
         let last = self.tags.drain(..messages).next_back();
         if let Some(tag) = last {
-            self.channel.basic_ack(tag, BasicAckOptions { multiple: true }).await?;
+            self.channel
+                .basic_ack(tag, BasicAckOptions { multiple: true })
+                .await?;
         }
         Ok(())
     }
@@ -96,7 +98,13 @@ impl Target {
             let properties = BasicProperties::default().with_delivery_mode(2);
             let sent = self
                 .channel
-                .basic_publish("".into(), self.queue.as_str().into(), options, &payload, properties)
+                .basic_publish(
+                    "".into(),
+                    self.queue.as_str().into(),
+                    options,
+                    &payload,
+                    properties,
+                )
                 .await?;
             confirms.push(sent);
         }

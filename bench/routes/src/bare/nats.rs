@@ -55,7 +55,10 @@ impl Source {
 
     pub(super) async fn settle(&mut self, messages: usize) -> Result<()> {
         for acker in self.ackers.drain(..messages) {
-            acker.ack_with(AckKind::Ack).await.map_err(anyhow::Error::from_boxed)?;
+            acker
+                .ack_with(AckKind::Ack)
+                .await
+                .map_err(anyhow::Error::from_boxed)?;
         }
         Ok(())
     }
@@ -64,20 +67,32 @@ impl Source {
 pub(super) struct Target {
     context: jetstream::Context,
     subject: String,
+    name: String,
+    /// A route gives each message an id by which the server knows it again, so the loop does, too.
+    sent: u64,
 }
 
 impl Target {
-    pub(super) async fn open(end: &End) -> Result<Self> {
+    pub(super) async fn open(end: &End, name: &str) -> Result<Self> {
         Ok(Self {
             context: jetstream::new(async_nats::connect(&end.url).await?),
             subject: end.channel.clone(),
+            name: name.to_owned(),
+            sent: 0,
         })
     }
 
     pub(super) async fn send(&mut self, batch: Vec<Bytes>) -> Result<Confirm> {
         let mut answers = Vec::with_capacity(batch.len());
         for payload in batch {
-            answers.push(self.context.publish(self.subject.clone(), payload).await?);
+            self.sent += 1;
+            let mut headers = async_nats::HeaderMap::new();
+            headers.insert("Nats-Msg-Id", format!("{}-{}", self.name, self.sent));
+            answers.push(
+                self.context
+                    .publish_with_headers(self.subject.clone(), headers, payload)
+                    .await?,
+            );
         }
         Ok(Box::pin(async move {
             for answer in answers {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamReadOptions, StreamReadReply};
-use redis::{AsyncConnectionConfig, AsyncCommands, RedisResult};
+use redis::{AsyncCommands, AsyncConnectionConfig, RedisResult};
 use std::time::Duration;
 
 use super::{BATCH, Confirm};
@@ -18,7 +18,9 @@ type Reading = BoxFuture<'static, (MultiplexedConnection, RedisResult<Option<Str
 async fn connect(end: &End) -> Result<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(7)));
     let client = redis::Client::open(end.url.as_str())?;
-    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
+    Ok(client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?)
 }
 
 pub(super) struct Source {
@@ -59,11 +61,17 @@ impl Source {
                     (reader, reply)
                 }));
             }
-            let Some(reading) = self.reading.as_mut() else { continue };
+            let Some(reading) = self.reading.as_mut() else {
+                continue;
+            };
             let (reader, reply) = reading.await;
             self.reading = None;
             self.reader = Some(reader);
-            for entry in reply?.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids) {
+            for entry in reply?
+                .into_iter()
+                .flat_map(|reply| reply.keys)
+                .flat_map(|key| key.ids)
+            {
                 let payload: Vec<u8> = entry.get("payload").context("an entry without payload")?;
                 batch.push(Bytes::from(payload));
                 self.ids.push_back(entry.id);
@@ -98,7 +106,9 @@ impl Target {
     pub(super) fn send(&mut self, batch: Vec<Bytes>) -> Confirm {
         let mut pipeline = redis::pipe();
         for payload in &batch {
-            pipeline.xadd(&self.key, "*", &[("payload", &payload[..])]).ignore();
+            pipeline
+                .xadd(&self.key, "*", &[("payload", &payload[..])])
+                .ignore();
         }
         let mut writer = self.writer.clone();
         let written = tokio::spawn(async move { pipeline.query_async::<()>(&mut writer).await });

@@ -113,7 +113,7 @@ impl Route {
     /// Lets a message go that is the source's still.
     pub(super) fn leave(&mut self, ticket: Ticket) {
         if let Some(entry) = self.in_flight.remove(ticket) {
-            self.progress.had_fate(Fate::Left, entry.tokens.len() as u64);
+            self.progress.had_fate(Fate::Left, entry.tokens().len() as u64);
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! It is the ceiling for what is in memory, and for what may come twice after a crash. It decides nothing: it remembers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{Delivery, Event, Lane, Outgoing, Room, Token, Verdict};
 use dunlin_core::position::Position;
+use foldhash::fast::RandomState;
 
 use super::ahead::Ahead;
 use super::choices::Choices;
@@ -20,8 +21,9 @@ pub(super) struct Ticket(pub(super) u64);
 /// A message in flight.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// All that name it: it may have come again while it was in flight.
-    pub(super) tokens: Vec<Token>,
+    /// It names the message, and so do those under which it came again while it was in flight.
+    token: Token,
+    again: Vec<Token>,
     pub(super) lane: Lane,
     pub(super) position: Option<Position>,
     pub(super) address: Option<bytes::Bytes>,
@@ -45,7 +47,8 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(delivery: Delivery) -> Self {
         Self {
-            tokens: vec![delivery.token],
+            token: delivery.token,
+            again: Vec::new(),
             lane: delivery.lane,
             position: delivery.position,
             address: delivery.address,
@@ -58,6 +61,14 @@ impl Entry {
             fate: Fate::Left,
             verdict: None,
         }
+    }
+
+    /// All deliveries of the message.
+    pub(super) fn tokens(&self) -> impl ExactSizeIterator<Item = Token> {
+        (0..1 + self.again.len()).map(|place| match place {
+            0 => self.token,
+            place => self.again[place - 1],
+        })
     }
 }
 
@@ -77,8 +88,8 @@ pub(super) enum Again {
 pub(super) struct InFlight {
     window: Room,
     batch: usize,
-    entries: BTreeMap<Ticket, Entry>,
-    positions: HashMap<Position, Ticket>,
+    entries: HashMap<Ticket, Entry, RandomState>,
+    positions: HashMap<Position, Ticket, RandomState>,
     bytes: usize,
     next: u64,
     /// What is settled and would come again after a crash; none where a source settles each message by itself.
@@ -94,8 +105,8 @@ impl InFlight {
             ahead: places.then(Ahead::default),
             window,
             batch,
-            entries: BTreeMap::new(),
-            positions: HashMap::new(),
+            entries: HashMap::default(),
+            positions: HashMap::default(),
             bytes: 0,
             next: 0,
             revoking: Vec::new(),
@@ -114,7 +125,7 @@ impl InFlight {
         };
         match entry.verdict {
             None => {
-                entry.tokens.push(delivery.token);
+                entry.again.push(delivery.token);
                 Again::Joined
             }
             Some(Verdict::Done) => Again::Done(delivery),
@@ -190,7 +201,7 @@ impl InFlight {
 
     /// How many deliveries are unsettled: more than messages, where some came again.
     pub(super) fn deliveries(&self) -> usize {
-        self.entries.values().map(|entry| entry.tokens.len()).sum()
+        self.entries.values().map(|entry| entry.tokens().len()).sum()
     }
 
     pub(super) fn bytes(&self) -> usize {

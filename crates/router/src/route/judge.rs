@@ -12,12 +12,14 @@ use dunlin_core::clock::Clock;
 use dunlin_core::message::Message;
 use dunlin_core::messaging::Outgoing;
 use dunlin_core::migration::{Disposition, Input, Migrated, Options, RecordMode};
+use dunlin_core::position::DedupIds;
 
 use super::choices::{Choice, Choices, Chosen};
 use super::in_flight::Entry;
+use super::outgoing::OutputIndex;
 use crate::dead_letter::{Fault, kinds};
 use crate::fail_points::{FailPoint, FailPoints};
-use crate::plan::{AppliedRecord, Drops, EmptyPayload, RoutePlan, Unmatched};
+use crate::plan::{AppliedRecord, Dedup, Drops, EmptyPayload, RoutePlan, Unmatched};
 use crate::progress::{Count, Fate, Progress};
 
 /// What is to be done with a message.
@@ -45,6 +47,8 @@ pub(super) struct Judge {
     pub(super) progress: Arc<Progress>,
     /// What the target has no way for.
     pub(super) unable: Vec<(Part, Way)>,
+    /// For each output; none where the source has no stable position.
+    pub(super) ids: Option<[DedupIds; 3]>,
 }
 
 impl Judge {
@@ -55,12 +59,17 @@ impl Judge {
         progress: Arc<Progress>,
     ) -> Self {
         let unable = carried::left_out(plan.to.end.resolved.carries);
+        let ids = (plan.dedup == Dedup::ByPosition).then(|| {
+            [OutputIndex::Target, OutputIndex::Report, OutputIndex::DeadLetter]
+                .map(|index| DedupIds::new(&plan.id, plan.epoch, index as u32, &plan.from.identity))
+        });
         Self {
             plan,
             clock,
             fail_points,
             progress,
             unable,
+            ids,
         }
     }
 

@@ -13,7 +13,7 @@ use super::choices::Choice;
 use super::in_flight::Entry;
 use super::judge::Judge;
 use crate::dead_letter::{Circumstances, Fault, dead_letter, in_envelope, kinds};
-use crate::plan::{AddressPlan, Dedup, EndPlan, ReportPlan};
+use crate::plan::{AddressPlan, EndPlan, ReportPlan};
 use crate::report::{CheckEntry, Payloads, Place, Report, StepEntry};
 
 /// The header that counts how often a message was forwarded.
@@ -233,17 +233,7 @@ impl Judge {
     }
 
     fn dedup(&self, entry: &Entry, index: OutputIndex) -> Option<DedupId> {
-        let position = entry
-            .position
-            .as_ref()
-            .filter(|_| self.plan.dedup == Dedup::ByPosition)?;
-        let plan = &self.plan;
-        Some(DedupId::derive(
-            &plan.id,
-            plan.epoch,
-            index as u32,
-            &plan.from.identity,
-            position,
-        ))
+        let ids = self.ids.as_ref()?;
+        Some(ids[index as usize].of(entry.position.as_ref()?))
     }
 }
