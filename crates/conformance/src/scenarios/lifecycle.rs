@@ -126,6 +126,8 @@ pub(super) async fn checkpoint_capture(bench: &Bench<'_>) -> Checked<Tally> {
                 },
             )
             .await?;
+        // What was settled is on its way; who is killed in that very moment may lose it, and nobody promises otherwise.
+        tokio::time::sleep(bench.quiet()).await;
         // The process ends here: everything is dropped without a word.
     }
     let connection = bench.connect().await?;

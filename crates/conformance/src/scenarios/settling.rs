@@ -178,6 +178,8 @@ pub(super) async fn confirm_in_doubt(bench: &Bench<'_>) -> Checked<Tally> {
         "expected no answer while the broker gives none, found one".to_owned()
     })?;
     bench.act(Act::Cut).await?;
+    // What is held must be gone with its connection before the hold ends.
+    tokio::time::sleep(bench.quiet()).await;
     bench.act(Act::ReleaseConfirms).await?;
     let answers = within(bench.patience(), "a confirm whose connection broke", confirm).await?;
     for (outgoing, answer) in batch.iter().zip(&answers) {
