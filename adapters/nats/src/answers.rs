@@ -305,3 +305,6 @@ impl std::fmt::Debug for Answers {
         write!(f, "Answers({} waiting)", self.0.waiting().slots.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

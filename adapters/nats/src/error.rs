@@ -210,3 +210,6 @@ pub(crate) fn forbidden(operation: &'static str, text: &str) -> Error {
     )
     .with("answer", text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -363,3 +363,6 @@ pub(crate) async fn tell(line: &Line, answers: Vec<(Subject, Bytes)>) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,18 @@ impl Taker {
             && self.subjects.iter().any(|pattern| is_matched(pattern, subject))
     }
 
+    /// A stream without a server.
+    #[cfg(test)]
+    pub(crate) fn known(name: &str, log: &str, subjects: &[&str]) -> Self {
+        Self {
+            name: name.to_owned(),
+            log: log.into(),
+            subjects: subjects.iter().map(|&subject| subject.to_owned()).collect(),
+            most: usize::MAX,
+            forgotten: AtomicBool::new(false),
+        }
+    }
+
     pub(crate) fn is_forgotten(&self) -> bool {
         self.forgotten.load(Ordering::Relaxed)
     }
