@@ -3,4 +3,5 @@
 mod bad_input;
 mod conformance;
 mod stand;
+mod streams;
 mod tls;
