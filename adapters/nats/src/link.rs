@@ -6,10 +6,11 @@
 //! held ends with it, so that a new incarnation owes nothing to the one before. Secrets and certificates are read again
 //! for each.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::rustls::crypto::{CryptoProvider, ring};
 use async_nats::{Client, ConnectOptions, ReconnectToServer, ServerError};
@@ -132,8 +133,31 @@ async fn keep(
     events: Events,
     tell: watch::Sender<State>,
 ) {
+    let mut losses = Losses::default();
+    let mut restless = false;
     loop {
-        line.lost().await;
+        if restless {
+            tokio::select! {
+                () = line.lost() => {}
+                () = clock.sleep(Losses::WHILE) => {
+                    events.tell(Event::Healthy);
+                    restless = false;
+                    continue;
+                }
+            }
+        } else {
+            line.lost().await;
+        }
+        restless = losses.are_many(clock.now());
+        if restless {
+            let error = Error::new(
+                ErrorKind::Disconnected,
+                "connect",
+                "the connection is made and lost again and again; the server's log may say why, and a message with a header that is no UTF-8 does it, because the client takes it for damage of the connection",
+            );
+            tracing::warn!(system = config.name, %error);
+            events.tell(Event::Unhealthy { error });
+        }
         tracing::debug!(
             system = config.name,
             connection = line.number,
@@ -163,9 +187,33 @@ async fn keep(
         };
         tell.send_replace(State::Up(Arc::clone(&line)));
         events.tell(Event::Reconnected);
-        if told.is_some() {
+        if told.is_some() && !restless {
             events.tell(Event::Healthy);
         }
+    }
+}
+
+/// When the connection was lost: one that holds is no trouble, one that never does is.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(VecDeque<Instant>);
+
+impl Losses {
+    const MANY: usize = 3;
+    /// How long a loss counts.
+    pub(crate) const WHILE: Duration = Duration::from_secs(60);
+
+    /// Counts one more, and says whether there were too many in a short time.
+    pub(crate) fn are_many(&mut self, now: Instant) -> bool {
+        self.0.push_back(now);
+        self.were_many(now)
+    }
+
+    /// Whether there were too many in a short time before this moment.
+    pub(crate) fn were_many(&mut self, now: Instant) -> bool {
+        while (self.0.front()).is_some_and(|first| now.saturating_duration_since(*first) > Self::WHILE) {
+            self.0.pop_front();
+        }
+        self.0.len() >= Self::MANY
     }
 }
 

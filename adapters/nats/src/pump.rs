@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Event, Events, Start};
-use dunlin_core::{Class, Result};
+use dunlin_core::{Class, ErrorKind, Result};
 
 use crate::config::End;
 use crate::gaps::{Known, Left};
-use crate::link::{CLOSE_LIMIT, Line, Link, Pauses, within};
+use crate::link::{CLOSE_LIMIT, Line, Link, Losses, Pauses, within};
 use crate::pull::{Came, Pull};
 use crate::receiver::{GIVE_BACK, Shared, tell};
 use crate::topology::{self, Consumer};
@@ -36,7 +36,9 @@ pub(crate) struct Pump {
 }
 
 enum Ended {
-    /// The connection or the consumer is gone: begin again.
+    /// The connection is gone.
+    Lost,
+    /// The consumer is gone, or silent: begin again.
     Again,
     /// The receiver was closed.
     Closing,
@@ -55,16 +57,26 @@ impl Pump {
             .unwrap_or_default();
         let mut opened = Some((line, consumer));
         let mut pauses = Pauses::default();
+        let mut losses = Losses::default();
         loop {
+            self.shared.state().cautious = losses.were_many(self.clock.now());
             let ended = match self.opened(&mut opened, &known).await {
                 Ok((line, consumer)) => {
                     self.tell_gap(known.found(&consumer));
-                    self.fetch(line, &consumer, &mut known).await
+                    let ended = self.fetch(line, &consumer, &mut known, &mut losses).await;
+                    let lost = match &ended {
+                        Ok(ended) => matches!(ended, Ended::Lost),
+                        Err(error) => error.kind() == ErrorKind::Disconnected,
+                    };
+                    if lost {
+                        losses.are_many(self.clock.now());
+                    }
+                    ended
                 }
                 Err(error) => Err(error),
             };
             match ended {
-                Ok(Ended::Again) => pauses = Pauses::default(),
+                Ok(Ended::Lost | Ended::Again) => pauses = Pauses::default(),
                 Ok(Ended::Closing) => break,
                 Err(error) if error.class() == Class::Closed => break,
                 Err(error) => {
@@ -121,7 +133,13 @@ impl Pump {
         }
     }
 
-    async fn fetch(&mut self, line: Arc<Line>, consumer: &Consumer, known: &mut Known) -> Result<Ended> {
+    async fn fetch(
+        &mut self,
+        line: Arc<Line>,
+        consumer: &Consumer,
+        known: &mut Known,
+        losses: &mut Losses,
+    ) -> Result<Ended> {
         let anew = consumer.next.is_none();
         let before = self.shared.state().begin(&line, consumer.max_ack_pending, anew);
         let give_back = before
@@ -152,7 +170,7 @@ impl Pump {
             }
             tokio::select! {
                 came = pull.next() => {
-                    let Some(came) = came else { return Ok(Ended::Again) };
+                    let Some(came) = came else { return Ok(Ended::Lost) };
                     match self.take_in(&mut pull, came, consumer, known)? {
                         None => return Ok(Ended::Again),
                         Some(0) => {}
@@ -161,9 +179,10 @@ impl Pump {
                     self.look_at_jump(&line, consumer, known, &mut looked).await?;
                 }
                 () = shared.wanted.notified() => {}
-                () = line.lost() => return Ok(Ended::Again),
+                () = line.lost() => return Ok(Ended::Lost),
                 () = &mut round => {
                     round = self.clock.sleep(period);
+                    shared.state().cautious = losses.were_many(self.clock.now());
                     let at_work = shared.state().at_work();
                     tell(&line, at_work).await?;
                     if pull.is_stalled() || self.is_stuck(&pull, consumer, &mut last).await? {

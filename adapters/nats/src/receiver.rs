@@ -58,6 +58,9 @@ pub(crate) struct State {
     rounds: u64,
     failed: Option<Error>,
     pub(crate) closing: bool,
+    /// The connection is lost again and again: perhaps over a message that the client cannot read. Asked for one by one, that
+    /// message takes no other with it.
+    pub(crate) cautious: bool,
     over: bool,
 }
 
@@ -92,6 +95,7 @@ impl Shared {
                 rounds: 0,
                 failed: None,
                 closing: false,
+                cautious: false,
                 over: false,
             }),
             arrived: Notify::new(),
@@ -168,6 +172,11 @@ impl State {
 
     /// How many messages are to be asked for now. A request for few costs as much as one for many.
     pub(crate) fn want(&self) -> usize {
+        if self.cautious {
+            return usize::from(
+                self.outstanding == 0 && self.ready.is_empty() && self.open.len() < self.window.messages,
+            );
+        }
         let held = self.open.len() + self.ready.len() + self.outstanding;
         let room = self.window.messages.saturating_sub(held);
         let bytes = self.bytes + self.outstanding * self.average;

@@ -36,17 +36,32 @@ fn late() -> Error {
 fn answers_find_their_messages_in_whatever_order_they_come() {
     let answers = ready();
     let batch = Batch::new(3);
-    let numbers: Vec<_> = (0..3).map(|place| expect(&answers, &batch, place, "orders.a")).collect();
-    answer(&answers, numbers[2], None, r#"{"stream":"ORDERS","seq":3,"duplicate":true}"#);
+    let numbers: Vec<_> = (0..3)
+        .map(|place| expect(&answers, &batch, place, "orders.a"))
+        .collect();
+    answer(
+        &answers,
+        numbers[2],
+        None,
+        r#"{"stream":"ORDERS","seq":3,"duplicate":true}"#,
+    );
     answer(&answers, numbers[0], None, r#"{"stream":"ORDERS","seq":1}"#);
     assert!(!batch.is_done());
     // An answer that comes twice, or to nobody, changes nothing.
     answer(&answers, numbers[0], None, r#"{"stream":"ORDERS","seq":9}"#);
     answer(&answers, 77, None, r#"{"stream":"ORDERS","seq":9}"#);
-    answer(&answers, numbers[1], None, r#"{"error":{"code":400,"err_code":10077,"description":"maximum messages exceeded"},"stream":"ORDERS","seq":0}"#);
+    answer(
+        &answers,
+        numbers[1],
+        None,
+        r#"{"error":{"code":400,"err_code":10077,"description":"maximum messages exceeded"},"stream":"ORDERS","seq":0}"#,
+    );
     assert!(batch.is_done());
     let found = batch.take(late);
-    assert_eq!(found[0].as_ref().unwrap(), &Receipt::at(Position::new("ORDERS/2026", 1_u64)));
+    assert_eq!(
+        found[0].as_ref().unwrap(),
+        &Receipt::at(Position::new("ORDERS/2026", 1_u64))
+    );
     assert_eq!(found[1].as_ref().unwrap_err().kind(), ErrorKind::Full);
     assert!(found[2].as_ref().unwrap().duplicate);
 }
@@ -67,7 +82,9 @@ fn numbers_are_never_reused_and_nothing_is_kept_of_what_was_answered() {
 fn nobody_there_is_unroutable_and_the_answer_of_a_stranger_is_doubt() {
     let answers = ready();
     let batch = Batch::new(2);
-    let numbers: Vec<_> = (0..2).map(|place| expect(&answers, &batch, place, "orders.a")).collect();
+    let numbers: Vec<_> = (0..2)
+        .map(|place| expect(&answers, &batch, place, "orders.a"))
+        .collect();
     answer(&answers, numbers[0], Some(StatusCode::NO_RESPONDERS), "");
     answer(&answers, numbers[1], None, "hello");
     let found = batch.take(late);
@@ -83,7 +100,10 @@ fn the_end_of_a_connection_puts_what_waits_in_doubt() {
     expect(&answers, &batch, 0, "orders.a");
     answers.stop();
     let found = batch.take(late).remove(0).unwrap_err();
-    assert!(found.in_doubt() && found.kind() == ErrorKind::Disconnected, "{found:?}");
+    assert!(
+        found.in_doubt() && found.kind() == ErrorKind::Disconnected,
+        "{found:?}"
+    );
     let taker = Arc::new(Taker::known("ORDERS", "ORDERS/2026", &["orders.>"]));
     assert!(answers.expect(&batch, 0, &"orders.a".into(), &taker).is_err());
 }

@@ -11,10 +11,17 @@ fn passed(outgoing: &Outgoing, escape: bool) -> Result<Message> {
     let (headers, bytes) = write(outgoing, escape, "ORDERS")?;
     let wire: usize = headers
         .iter()
-        .flat_map(|(name, values)| values.iter().map(move |value| name.to_string().len() + value.as_str().len() + 4))
+        .flat_map(|(name, values)| {
+            values
+                .iter()
+                .map(move |value| name.to_string().len() + value.as_str().len() + 4)
+        })
         .sum();
     assert_eq!(bytes, wire + 12, "the size that is checked is that on the wire");
-    Ok(read(outgoing.message.payload.clone().unwrap_or_default(), Some(&headers)))
+    Ok(read(
+        outgoing.message.payload.clone().unwrap_or_default(),
+        Some(&headers),
+    ))
 }
 
 fn with_headers(pairs: &[(&str, &[u8])]) -> Outgoing {
@@ -89,24 +96,39 @@ proptest! {
 
 #[test]
 fn every_part_of_a_message_comes_back() {
-    let mut message = Message::new("{}").with_key(vec![0xff_u8, 0]).with_id("id-1").with_header("b", "1").with_header("a", "2");
+    let mut message = Message::new("{}")
+        .with_key(vec![0xff_u8, 0])
+        .with_id("id-1")
+        .with_header("b", "1")
+        .with_header("a", "2");
     message.timestamp = Some(SystemTime::UNIX_EPOCH + Duration::from_nanos(1_600_000_000_123_456_789));
     message.properties.content_type = Some("application/json".to_owned());
     message.properties.priority = Some(4);
     message.properties.expiry = Some(Duration::from_secs(3600));
     message.properties.correlation_id = Some("c".into());
     let found = passed(&Outgoing::new(message.clone()), false).unwrap();
-    assert_eq!((&found.key, &found.id, found.timestamp), (&message.key, &message.id, message.timestamp));
+    assert_eq!(
+        (&found.key, &found.id, found.timestamp),
+        (&message.key, &message.id, message.timestamp)
+    );
     assert_eq!(found.properties, message.properties);
     assert_eq!(found.headers, message.headers);
-    assert_eq!(passed(&Outgoing::new(Message::tombstone()), false).unwrap().payload, None);
+    assert_eq!(
+        passed(&Outgoing::new(Message::tombstone()), false)
+            .unwrap()
+            .payload,
+        None
+    );
 }
 
 #[test]
 fn the_id_of_a_publisher_is_read_and_the_one_that_a_route_derived_is_not() {
     let mut headers = HeaderMap::new();
     headers.insert(MESSAGE_ID, "order-1");
-    assert_eq!(read(Bytes::new(), Some(&headers)).id, Some(Bytes::from("order-1")));
+    assert_eq!(
+        read(Bytes::new(), Some(&headers)).id,
+        Some(Bytes::from("order-1"))
+    );
     let derived = passed(&with_headers(&[]), false).unwrap();
     assert_eq!(derived.id, None);
     assert!(derived.headers.is_empty());

@@ -20,7 +20,11 @@ fn both_forms_of_a_reply_subject_say_the_same() {
         "$JS.ACK.hub.ACCHASH.ORDERS.billing.3.41.57.1600000000123456789.9.token.more",
     ] {
         let found = fetched(message(Some(reply))).unwrap();
-        assert_eq!((found.attempt, found.sequence, found.consumer_sequence), (3, 41, 57), "{reply}");
+        assert_eq!(
+            (found.attempt, found.sequence, found.consumer_sequence),
+            (3, 41, 57),
+            "{reply}"
+        );
         let since = found.time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(since.as_nanos(), 1_600_000_000_123_456_789);
     }

@@ -85,7 +85,13 @@ fn a_message_that_is_in_flight_for_long_is_reported_each_round_and_a_quick_one_n
     assert_eq!(state.at_work().len(), 1);
     assert_eq!(state.at_work().len(), 1);
     let mut batch = Vec::new();
-    state.hand_out(Room { messages: 1, bytes: 1 }, &mut batch);
+    state.hand_out(
+        Room {
+            messages: 1,
+            bytes: 1,
+        },
+        &mut batch,
+    );
     assert_eq!(state.at_work().len(), 1, "handing out makes it no younger");
     state.settle(batch[0].token);
     assert!(state.at_work().is_empty());
@@ -100,14 +106,27 @@ fn what_is_given_back_is_in_the_order_of_the_stream_and_its_tokens_mean_nothing(
         state.add(fetched(sequence, 10), &log);
     }
     let mut batch = Vec::new();
-    state.hand_out(Room { messages: 10, bytes: 1 << 20 }, &mut batch);
+    state.hand_out(
+        Room {
+            messages: 10,
+            bytes: 1 << 20,
+        },
+        &mut batch,
+    );
     let back: Vec<_> = state.give_back().iter().map(|(sequence, _)| *sequence).collect();
     assert_eq!(back, (1..=20).collect::<Vec<_>>());
-    assert!(batch.iter().all(|delivery| state.settle(delivery.token).is_none()));
+    assert!(
+        batch
+            .iter()
+            .all(|delivery| state.settle(delivery.token).is_none())
+    );
 }
 
 #[test]
 fn a_delay_is_told_in_nanoseconds() {
     assert_eq!(give_back(Duration::ZERO), GIVE_BACK);
-    assert_eq!(give_back(Duration::from_millis(150)), r#"-NAK {"delay":150000000}"#);
+    assert_eq!(
+        give_back(Duration::from_millis(150)),
+        r#"-NAK {"delay":150000000}"#
+    );
 }
