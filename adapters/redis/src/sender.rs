@@ -1,4 +1,9 @@
-//! Sending: a batch becomes one pipeline of `XADD`, and each message gets its own answer.
+//! Sending: a batch becomes one transaction of `XADD`, and each message gets its own answer.
+//!
+//! The transaction is for speed, not for its promise. A server that flushes every write to disk flushes once for what it
+//! read at once, which is 16 KiB of a pipeline; a transaction is read to its end first, and flushed once. What the server
+//! refuses to queue (no right to a key, no memory) undoes the whole, so that such a batch is sent again as a bare pipeline,
+//! in which every message has its own fate.
 //!
 //! What was written and not answered is in doubt. A time limit that expires ends the connection, so that no copy is written
 //! later; the router sends again with the same id.
@@ -53,7 +58,8 @@ enum Place {
 #[async_trait]
 impl Sender for RedisSender {
     async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
-        let mut commands = Pipeline::with_capacity(batch.len());
+        let mut commands = Pipeline::with_capacity(batch.len() + 2);
+        commands.cmd("MULTI");
         let mut places = Vec::with_capacity(batch.len());
         for outgoing in batch {
             places.push(match command(&self.end, outgoing) {
@@ -64,8 +70,14 @@ impl Sender for RedisSender {
                 Err(error) => Place::Refused(error),
             });
         }
-        if commands.is_empty() {
+        let sent_count = commands.len() - 1;
+        if sent_count == 0 {
             return Ok(Confirm::ready(answers(&self.end, places, Ok(Vec::new()))));
+        }
+        if sent_count == 1 {
+            commands = bare(&commands);
+        } else {
+            commands.cmd("EXEC");
         }
         let link = self.writer.link()?;
         let connection = link.connection("send")?;
@@ -73,7 +85,18 @@ impl Sender for RedisSender {
         let end = Arc::clone(&self.end);
         let outstanding = self.outstanding.clone();
         let mut sent = async move {
-            let answered = link.calls_on(connection, "send", limit, &commands).await;
+            let mut answered = link
+                .calls_on(connection.clone(), "send", limit, &commands)
+                .await
+                .map(executed);
+            if let Ok(None) = answered {
+                let commands = bare(&commands);
+                answered = link
+                    .calls_on(connection, "send", limit, &commands)
+                    .await
+                    .map(Some);
+            }
+            let answered = answered.map(Option::unwrap_or_default);
             drop(outstanding);
             answers(&end, places, answered)
         }
@@ -111,6 +134,36 @@ impl Sender for RedisSender {
             }
         }
         Ok(())
+    }
+}
+
+/// The commands of a transaction, without what makes it one.
+fn bare(transaction: &Pipeline) -> Pipeline {
+    let mut commands = Pipeline::new();
+    for command in transaction
+        .cmd_iter()
+        .filter(|command| command.args_iter().len() > 1)
+    {
+        commands.add_command(command.clone());
+    }
+    commands
+}
+
+/// What became of each command; none where the server has undone all of them.
+fn executed(mut answers: Vec<Value>) -> Option<Vec<Value>> {
+    match (answers.first(), answers.last()) {
+        // The transaction was refused, and each command was a command by itself.
+        (Some(Value::ServerError(_)), Some(Value::ServerError(_))) if answers.len() > 2 => {
+            answers.pop();
+            answers.remove(0);
+            Some(answers)
+        }
+        (Some(Value::Okay), Some(Value::Array(_))) => match answers.pop() {
+            Some(Value::Array(executed)) => Some(executed),
+            _ => None,
+        },
+        (Some(Value::Okay), Some(Value::ServerError(_))) => None,
+        _ => Some(answers),
     }
 }
 

@@ -107,3 +107,37 @@ fn what_was_written_and_not_answered_is_in_doubt_and_what_was_refused_before_is_
     assert_eq!(doubts, [true, false]);
     assert_eq!(found[0].as_ref().unwrap_err().class(), Class::Temporary);
 }
+
+fn refusal() -> Value {
+    let reply = redis::parse_redis_value(b"-NOPERM no right\r\n").unwrap();
+    assert!(matches!(reply, Value::ServerError(_)));
+    reply
+}
+
+fn queued() -> Value {
+    Value::SimpleString("QUEUED".to_owned())
+}
+
+#[test]
+fn a_transaction_is_answered_by_what_became_of_each_command() {
+    let ids = || vec![Value::BulkString(b"1-0".to_vec()), refusal()];
+    let done = vec![Value::Okay, queued(), queued(), Value::Array(ids())];
+    assert_eq!(
+        executed(done),
+        Some(ids()),
+        "one was refused while the others were done"
+    );
+    let undone = vec![Value::Okay, queued(), refusal(), refusal()];
+    assert_eq!(executed(undone), None);
+    let no_transaction = [vec![refusal()], ids(), vec![refusal()]].concat();
+    assert_eq!(
+        executed(no_transaction),
+        Some(ids()),
+        "each was a command by itself"
+    );
+    assert_eq!(
+        executed(vec![refusal()]),
+        Some(vec![refusal()]),
+        "a single message needs no transaction"
+    );
+}
