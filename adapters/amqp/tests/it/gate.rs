@@ -19,6 +19,7 @@ const PUBLISHER: &[u8] = b"(publish)";
 pub(crate) struct Gate {
     pub(crate) address: SocketAddr,
     held: watch::Sender<bool>,
+    said: watch::Sender<Vec<u8>>,
 }
 
 impl Gate {
@@ -29,21 +30,33 @@ impl Gate {
             .expect("a port for the gate");
         let address = listener.local_addr().expect("its address");
         let held = watch::Sender::new(false);
-        let told = held.subscribe();
+        let said = watch::Sender::new(Vec::new());
+        let (told, heard) = (held.subscribe(), said.subscribe());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, to, told.clone()));
+                tokio::spawn(pass(client, to, told.clone(), heard.clone()));
             }
         });
-        Self { address, held }
+        Self { address, held, said }
     }
 
     pub(crate) fn hold(&self, held: bool) {
         self.held.send_replace(held);
     }
+
+    /// Says this to every publisher as if the broker had, also while its own answers are held. Nothing must be on its way.
+    pub(crate) fn say(&self, frame: &[u8]) {
+        self.said.send_replace(frame.to_vec());
+    }
 }
 
-async fn pass(client: TcpStream, to: SocketAddr, held: watch::Receiver<bool>) {
+async fn pass(
+    client: TcpStream,
+    to: SocketAddr,
+    held: watch::Receiver<bool>,
+    mut said: watch::Receiver<Vec<u8>>,
+) {
+    said.mark_unchanged();
     let Ok(server) = TcpStream::connect(to).await else {
         return;
     };
@@ -53,7 +66,7 @@ async fn pass(client: TcpStream, to: SocketAddr, held: watch::Receiver<bool>) {
     // Where one direction ends, both do: an end of a connection is an end for both sides.
     tokio::select! {
         () = say(from_client, to_server, Arc::clone(&publisher)) => {}
-        () = answer(from_server, to_client, publisher, held) => {}
+        () = answer(from_server, to_client, publisher, held, said) => {}
     }
 }
 
@@ -77,6 +90,7 @@ async fn answer(
     mut to: OwnedWriteHalf,
     publisher: Arc<AtomicBool>,
     mut held: watch::Receiver<bool>,
+    mut said: watch::Receiver<Vec<u8>>,
 ) {
     let (mut bytes, mut kept) = (vec![0; 64 << 10], Vec::new());
     loop {
@@ -94,6 +108,13 @@ async fn answer(
                 Ok(0) | Err(_) => return,
             },
             changed = held.changed() => if changed.is_err() { return },
+            changed = said.changed() => {
+                let frame = said.borrow_and_update().clone();
+                let meant = publisher.load(Ordering::SeqCst);
+                if changed.is_err() || (meant && to.write_all(&frame).await.is_err()) {
+                    return;
+                }
+            }
         }
     }
 }

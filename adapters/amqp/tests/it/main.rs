@@ -1,6 +1,7 @@
 //! The adapter against real servers, one test binary for all of it.
 
 mod bad_input;
+mod blocked;
 mod conformance;
 mod gate;
 mod stand;
