@@ -187,9 +187,12 @@ impl Flight {
         lanes
     }
 
-    /// Whether more may be fetched within this window.
-    pub(crate) fn has_room(&self, window: Room) -> bool {
-        self.waiting.messages < window.messages && self.waiting.bytes < window.bytes
+    /// How many more records may be taken in within this window; its bytes are a soft bound.
+    pub(crate) fn room(&self, window: Room) -> usize {
+        match self.waiting.bytes < window.bytes {
+            true => window.messages.saturating_sub(self.waiting.messages),
+            false => 0,
+        }
     }
 
     /// Takes in a record. One that jumps, or begins its lane anew, is taken in, too.
@@ -350,13 +353,13 @@ impl Flight {
 
     /// Whether the broker has confirmed everything that is settled.
     pub(crate) fn is_committed(&self) -> bool {
-        self.lanes.values().all(LaneState::is_committed)
+        self.owed.is_empty() && self.lanes.values().all(LaneState::is_committed)
     }
 
-    /// The places behind which everything is settled.
-    pub(crate) fn settled(&self) -> Vec<(Lane, i64)> {
+    /// The places that the client was told of.
+    pub(crate) fn stored(&self) -> Vec<(Lane, i64)> {
         (self.lanes.iter())
-            .filter_map(|(number, state)| Some((Lane(*number), state.settled()?)))
+            .filter_map(|(number, state)| Some((Lane(*number), state.stored?)))
             .collect()
     }
 

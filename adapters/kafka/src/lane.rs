@@ -48,7 +48,7 @@ pub(crate) struct LaneState {
     /// The offset that is expected next; unknown before the first record of a group without a place.
     pub(crate) expected: Option<i64>,
     /// The place behind which everything is settled, as far as the client was told of it.
-    stored: Option<i64>,
+    pub(crate) stored: Option<i64>,
     /// The same, as far as the broker has confirmed it.
     pub(crate) committed: Option<i64>,
     /// Its first place was committed ahead of time.

@@ -8,7 +8,9 @@ mod sender;
 mod session;
 mod topology;
 
+mod address;
 mod answers;
+mod asker;
 mod browse;
 mod client;
 mod flight;
@@ -17,6 +19,7 @@ mod offsets;
 mod options;
 mod poller;
 mod rebalance;
+mod supervisor;
 
 use std::sync::Arc;
 

@@ -1,34 +1,29 @@
-//! The thread that polls a consumer, whether anybody receives or not.
+//! Polls one consumer, whether anybody receives or not.
 //!
 //! A consumer that is not polled loses its place in the group. So the group's own queue is polled all the time, while each
 //! partition has a queue of its own that is read only as long as there is room: a full window stops the fetching, costs
 //! nothing that was fetched before, and never the membership. (Pausing partitions would throw away what was fetched.)
-//!
-//! A consumer that fails for good is thrown away, and a new one joins the group after a pause.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dunlin_core::messaging::{Event, Room};
-use dunlin_core::{Class, Error, ErrorKind, Result};
-use rdkafka::config::ClientConfig;
+use dunlin_core::messaging::Event;
+use dunlin_core::{Class, ErrorKind, Result};
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message as _};
-use tokio::sync::oneshot;
 
-use crate::client::{self, Listener};
-use crate::config::{Config, End};
-use crate::error::{classify, code, is_refusal};
+use crate::error::{classify, code, is_refusal, of_code};
 use crate::flight::Pushed;
 use crate::headers;
 use crate::lane::{Fetched, Partition};
 use crate::offsets;
 use crate::rebalance::{GroupContext, Shared, is_nothing};
+use crate::supervisor::{GroupConsumer, Recipe, tell};
 
 /// The longest time between two looks at the group's queue.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,131 +31,23 @@ const LOOK: Duration = Duration::from_millis(100);
 const TURN: usize = 256;
 /// How often the starts of partitions are asked for where offsets jump.
 const GAPS: Duration = Duration::from_secs(1);
-/// The longest pause before a consumer is made anew.
-const PAUSE: Duration = Duration::from_secs(5);
+/// How often a consumer that was cut off is asked whether it is back.
+const PROBE: Duration = Duration::from_secs(2);
 
-pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
-
-/// What a consumer is made with, again after each failure.
-pub(crate) struct Recipe {
-    pub(crate) config: Arc<Config>,
-    pub(crate) end: End,
-    pub(crate) group: String,
-    pub(crate) window: Room,
-    pub(crate) shared: Arc<Shared>,
-}
-
-impl Recipe {
-    /// A consumer that has not joined yet. Its password is read now.
-    pub(crate) fn consumer(&self) -> Result<GroupConsumer> {
-        let settings: ClientConfig = client::consumer(&self.config, &self.end, &self.group)?;
-        let context = GroupContext {
-            shared: Arc::clone(&self.shared),
-            listener: Listener::default(),
-            changed: AtomicBool::new(false),
-            expelled: AtomicBool::new(false),
-        };
-        settings
-            .create_with_context(context)
-            .map_err(|error| classify("receiver", &error))
-    }
-}
-
-/// Polls until the receiver is closed or gone, then leaves the group. The receiver of the answer learns when that is done.
-pub(crate) fn start(recipe: Recipe, first: GroupConsumer) -> Result<oneshot::Receiver<()>> {
-    let (done, ended) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("dunlin-kafka".to_owned())
-        .spawn(move || {
-            run(&recipe, first);
-            // Whoever waits may have given up.
-            let _ = done.send(());
-        });
-    match thread {
-        Ok(_) => Ok(ended),
-        Err(cause) => Err(Error::new(
-            ErrorKind::Io,
-            "receiver",
-            "expected a thread for the consumer, the system gives none",
-        )
-        .caused_by(cause)),
-    }
-}
-
-fn run(recipe: &Recipe, first: GroupConsumer) {
-    let shared = &recipe.shared;
-    shared.polled_by(thread::current());
-    let mut next = Some(first);
-    let mut failures = 0_u32;
-    while !shared.is_closing() {
-        let consumer = match next.take().map_or_else(|| recipe.consumer(), Ok) {
-            Ok(consumer) => consumer,
-            Err(error) => {
-                tell(shared, &|| classify_again(&error));
-                pause(shared, &mut failures);
-                continue;
-            }
-        };
-        let end = Polling::new(recipe, consumer).and_then(|mut polling| {
-            if failures > 0 {
-                polling.returning = true;
-            }
-            polling.poll(&mut failures)
-        });
-        let lost = {
-            let mut flight = shared.flight();
-            let lanes: Vec<_> = flight.lanes().map(|(lane, _)| lane).collect();
-            flight.owe(&lanes);
-            flight.lose_all()
-        };
-        if !lost.is_empty() && !shared.is_closing() {
-            shared.events.tell(Event::LanesLost { lanes: lost });
-        }
-        match end {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::warn!(%error, "the consumer failed; a new one joins the group");
-                tell(shared, &|| classify_again(&error));
-                pause(shared, &mut failures);
-            }
-        }
-    }
-}
-
-/// The same error once more, for a second listener.
-fn classify_again(error: &Error) -> Error {
-    let mut copy =
-        Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
-    for (_, value) in error.context() {
-        copy = copy.with("client", value);
-    }
-    copy
-}
-
-/// Tells the route, and the receiver, too, unless it passes by itself.
-fn tell(shared: &Shared, error: &dyn Fn() -> Error) {
-    shared.events.tell(Event::Unhealthy { error: error() });
-    if error().class() != Class::Temporary {
-        shared.fail(error());
-    }
-}
-
-/// Waits longer after each failure, and not in step with others.
-fn pause(shared: &Shared, failures: &mut u32) {
-    use std::hash::{BuildHasher, Hasher};
-    *failures = failures.saturating_add(1);
-    let longest = Duration::from_millis(250)
-        .saturating_mul(1 << (*failures).min(6))
-        .min(PAUSE);
-    let chance = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish()
-        % 50;
-    let percent = u32::try_from(chance).unwrap_or(0) + 50;
-    let end = Instant::now() + longest * percent / 100;
-    while !shared.is_closing() && Instant::now() < end {
-        thread::park_timeout(end.saturating_duration_since(Instant::now()));
-    }
+/// Polls this consumer until its receiver is closed. `failures` are those since records came last.
+///
+/// # Errors
+/// The consumer is of no use any more.
+pub(crate) fn poll(recipe: &Recipe, consumer: GroupConsumer, failures: &mut u32) -> Result<()> {
+    let mut polling = Polling::new(recipe, consumer, *failures > 0)?;
+    let end = polling.poll(failures);
+    // What is left cannot be settled by a consumer that failed.
+    polling
+        .consumer
+        .context()
+        .broken
+        .store(end.is_err(), Ordering::Release);
+    end
 }
 
 /// One consumer, from joining the group to leaving it.
@@ -174,12 +61,13 @@ struct Polling<'a> {
     asked: Instant,
     /// The consumer follows one that failed.
     returning: bool,
-    /// All is not well, and that was told.
-    unwell: bool,
+    /// What was told to be not well.
+    unwell: Option<ErrorKind>,
+    probed: Instant,
 }
 
 impl<'a> Polling<'a> {
-    fn new(recipe: &'a Recipe, mut consumer: GroupConsumer) -> Result<Self> {
+    fn new(recipe: &'a Recipe, mut consumer: GroupConsumer, returning: bool) -> Result<Self> {
         let thread = thread::current();
         consumer.set_nonempty_callback(move || thread.unpark());
         consumer
@@ -191,8 +79,9 @@ impl<'a> Polling<'a> {
             consumer: Arc::new(consumer),
             jumps: HashMap::new(),
             asked: Instant::now(),
-            returning: false,
-            unwell: false,
+            returning,
+            unwell: returning.then_some(ErrorKind::Disconnected),
+            probed: Instant::now(),
         })
     }
 
@@ -233,6 +122,7 @@ impl<'a> Polling<'a> {
                 offsets::tell_gaps(&self.consumer, self.shared(), &jumps);
                 self.asked = Instant::now();
             }
+            self.probe();
             if idle {
                 thread::park_timeout(LOOK);
             }
@@ -247,7 +137,7 @@ impl<'a> Polling<'a> {
         let consumer = Arc::clone(&self.consumer);
         let (mut idle, mut nothing) = (true, 0);
         // A poll that ran a callback answers like one that found nothing, so it is asked a few times.
-        while nothing < 4 {
+        while nothing < 4 && !self.consumer.context().changed.load(Ordering::Acquire) {
             match consumer.poll(Duration::ZERO) {
                 None => nothing += 1,
                 Some(Err(error)) => self.failed(&error)?,
@@ -265,34 +155,31 @@ impl<'a> Polling<'a> {
         Ok(idle)
     }
 
-    /// Reads the partitions' queues while there is room, and says how many records came.
+    /// Reads each partition's queue once, as far as there is room, and says how many records came.
     fn read(&mut self) -> Result<usize> {
         let mut total = 0;
-        loop {
-            let mut round = 0;
-            let partitions: Vec<_> = self.queues.keys().cloned().collect();
-            for partition in partitions {
-                if !self.shared().flight().has_room(self.recipe.window) {
-                    break;
-                }
-                round += self.read_one(&partition)?;
-            }
-            if round == 0 {
+        let partitions: Vec<_> = self.queues.keys().cloned().collect();
+        for partition in partitions {
+            let room = self.shared().flight().room(self.recipe.window).min(TURN);
+            if room == 0 {
                 break;
             }
-            total += round;
+            total += self.read_one(&partition, room)?;
+        }
+        if total > 0 {
             self.shared().news.notify_waiters();
         }
         Ok(total)
     }
 
-    fn read_one(&mut self, partition: &Partition) -> Result<usize> {
+    fn read_one(&mut self, partition: &Partition, room: usize) -> Result<usize> {
         let Some(queue) = self.queues.remove(partition) else {
             return Ok(0);
         };
         let mut count = 0;
         let mut end = Ok(());
-        while count < TURN
+        while count < room
+            && end.is_ok()
             && let Some(polled) = queue.poll(Duration::ZERO)
         {
             count += 1;
@@ -300,9 +187,6 @@ impl<'a> Polling<'a> {
                 Ok(record) => self.take_in(partition, &record),
                 Err(error) => self.failed(&error),
             };
-            if end.is_err() {
-                break;
-            }
         }
         self.queues.insert(partition.clone(), queue);
         end.map(|()| count)
@@ -340,7 +224,7 @@ impl<'a> Polling<'a> {
     /// An error that the client tells between records.
     fn failed(&mut self, error: &KafkaError) -> Result<()> {
         if let KafkaError::MessageConsumptionFatal(code) = error {
-            return Err(crate::error::of_code("receive", *code).class_of(Class::Temporary));
+            return Err(of_code("receive", *code).class_of(Class::Temporary));
         }
         let Some(code) = code(error) else {
             return Ok(());
@@ -348,9 +232,9 @@ impl<'a> Polling<'a> {
         if is_refusal(code) || self.consumer.context().listener.trouble.is_refusal() {
             // The client would try the same password for ever.
             let trouble = &self.consumer.context().listener.trouble;
-            return Err(trouble.explain("receive", || crate::error::of_code("receive", code)));
+            return Err(trouble.explain("receive", || of_code("receive", code)));
         }
-        let told = crate::error::of_code("receive", code);
+        let told = of_code("receive", code);
         match told.kind() {
             // It goes on by itself; but until it does nothing comes, and that has to be seen.
             ErrorKind::Disconnected if code != Code::AllBrokersDown => {}
@@ -358,9 +242,9 @@ impl<'a> Polling<'a> {
                 tracing::debug!(%error, "the consumer reports an error that passes by itself");
             }
             _ => {
-                self.unwell = true;
+                self.unwell = Some(told.kind());
                 tell(self.shared(), &|| {
-                    crate::error::of_code("receive", code).with("channel", self.recipe.end.channel.name())
+                    of_code("receive", code).with("channel", self.recipe.end.channel.name())
                 });
             }
         }
@@ -368,9 +252,23 @@ impl<'a> Polling<'a> {
     }
 
     fn well(&mut self) {
-        if std::mem::take(&mut self.unwell) {
+        if self.unwell.take().is_some() {
+            self.shared().failure();
             self.shared().events.tell(Event::Healthy);
         }
+    }
+
+    /// The client does not tell when a lost connection is back, and where no records come nothing else does. So it is
+    /// asked for something small now and then.
+    fn probe(&mut self) {
+        if self.unwell != Some(ErrorKind::Disconnected) || self.probed.elapsed() < PROBE {
+            return;
+        }
+        let one: Vec<_> = self.queues.keys().take(1).cloned().collect();
+        if !one.is_empty() && offsets::committed(&*self.consumer, &one, LOOK * 5).is_ok() {
+            self.well();
+        }
+        self.probed = Instant::now();
     }
 
     /// Gives new partitions a queue of their own, and lets go of the queues of lost ones.
@@ -411,12 +309,19 @@ impl<'a> Polling<'a> {
     /// Has everything that is settled written down now. The client tells the end of a commit only to those who wait for
     /// it, so the thread does; the one who asked for it gives up before.
     fn commit(&self) {
-        let places = self.shared().flight().settled();
+        let places = self.shared().flight().stored();
         match self.consumer.commit_consumer_state(CommitMode::Sync) {
             Ok(()) => self.shared().flight().committed(&places),
             // It was committed by itself already.
             Err(error) if is_nothing(&error) => self.shared().flight().committed(&places),
-            Err(error) => self.shared().fail_commit(classify("settle", &error)),
+            Err(error) => {
+                let error = classify("settle", &error);
+                // A coordinator that moves, or a membership that was lost, is back in a moment; whoever waits asks again.
+                match error.class() {
+                    Class::Temporary => tracing::debug!(%error, "places could not be committed yet"),
+                    Class::Unhealthy | Class::Permanent | Class::Closed => self.shared().fail_commit(error),
+                }
+            }
         }
         self.shared().news.notify_waiters();
     }

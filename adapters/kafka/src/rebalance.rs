@@ -128,6 +128,8 @@ pub(crate) struct GroupContext {
     pub(crate) changed: AtomicBool,
     /// The membership was lost, and is not back yet.
     pub(crate) expelled: AtomicBool,
+    /// The consumer has failed, and is about to be thrown away.
+    pub(crate) broken: AtomicBool,
 }
 
 impl ClientContext for GroupContext {
@@ -184,7 +186,7 @@ impl GroupContext {
         if lanes.is_empty() {
             return;
         }
-        let lost = consumer.assignment_lost();
+        let lost = consumer.assignment_lost() || self.broken.load(Ordering::Acquire);
         self.expelled.fetch_or(lost, Ordering::AcqRel);
         // Lost partitions have an owner already, and a receiver that closes settles nothing any more.
         if !lost && !self.shared.is_closing() && self.shared.flight().unsettled(&lanes) > 0 {

@@ -15,9 +15,10 @@ use dunlin_core::{Error, ErrorKind, Result};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 
+use crate::address::topic;
 use crate::answers::{Answers, Reports, Ticket};
 use crate::client;
-use crate::config::{Channel, End, topic};
+use crate::config::{Channel, End};
 use crate::error::{classify, invalid, lost};
 use crate::headers::{batch_size, owned, record};
 use crate::session::KafkaSession;

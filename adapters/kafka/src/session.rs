@@ -12,16 +12,16 @@ use dunlin_core::{Error, ErrorKind, Result};
 use rdkafka::topic_partition_list::Offset;
 
 use crate::KafkaSystem;
+use crate::asker::Asker;
 use crate::browse;
-use crate::client::Asker;
 use crate::config::{Channel, End};
 use crate::error::{invalid, lost};
 use crate::lane::{LaneState, Partition};
 use crate::offsets;
-use crate::poller::{self, Recipe};
 use crate::rebalance::Shared;
 use crate::receiver::pair;
 use crate::sender::KafkaSender;
+use crate::supervisor::{self, Recipe};
 use crate::topology::Admin;
 
 /// How long closing waits for the client's threads.
@@ -182,7 +182,7 @@ impl KafkaSession {
         let limit = self.system.config.connect_timeout;
         offsets::begin(&consumer, &partitions, &source.start, &self.cluster, limit)
             .map_err(|error| error.with("group", &source.group))?;
-        let ended = poller::start(recipe, consumer)?;
+        let ended = supervisor::start(recipe, consumer)?;
         let (receiver, settler) = pair(shared, Arc::clone(&self.system.clock), ended);
         Ok((Box::new(receiver), Box::new(settler)))
     }

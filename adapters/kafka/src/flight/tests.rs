@@ -64,7 +64,7 @@ fn a_place_moves_behind_what_is_settled_without_a_gap_and_names_the_offset_to_re
     assert_eq!(flight.risen(), [(partition(0), 13)]);
     assert_eq!(flight.risen(), [], "what was handed on is not handed on again");
     assert!(!flight.is_committed());
-    let places = flight.settled();
+    let places = flight.stored();
     flight.committed(&places);
     assert!(flight.is_committed());
 }
@@ -125,13 +125,11 @@ fn a_lane_that_leaves_hands_out_nothing_more_and_still_settles() {
     settle(&mut flight, &batch[1..], again(0), now);
     assert_eq!(flight.risen(), [(partition(0), 1)]);
     assert_eq!(flight.unsettled(&lanes), 0);
-    assert!(
-        flight.has_room(Room {
-            messages: 1,
-            bytes: 1
-        }),
-        "what was let go needs no room"
-    );
+    let window = Room {
+        messages: 1,
+        bytes: 1,
+    };
+    assert_eq!(flight.room(window), 1, "what was let go needs no room");
 }
 
 #[test]

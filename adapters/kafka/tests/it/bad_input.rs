@@ -49,7 +49,7 @@ pub(crate) async fn a_missing_topic_is_told_and_not_made(stand: &KafkaStand) {
             &error,
             ErrorKind::ChannelMissing,
             &["never-made", "topology: create"],
-        )
+        );
     };
     for purpose in [Purpose::Receive, Purpose::Send] {
         missing(session.verify(&endpoint, purpose).await.unwrap_err());

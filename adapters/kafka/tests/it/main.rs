@@ -10,6 +10,7 @@ mod bad_input;
 mod conformance;
 mod partitions;
 mod reading;
+mod speed;
 mod stand;
 
 use crate::stand::KafkaStand;
