@@ -15,6 +15,7 @@ mod browse;
 mod client;
 mod flight;
 mod lane;
+mod line;
 mod offsets;
 mod options;
 mod poller;

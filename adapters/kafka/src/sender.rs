@@ -5,26 +5,24 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dunlin_core::clock::Clock;
+use bytes::Bytes;
 use dunlin_core::messaging::{Confirm, Outgoing, Sender};
 use dunlin_core::{Error, ErrorKind, Result};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::address::topic;
 use crate::answers::{Answers, Reports, Ticket};
 use crate::client;
 use crate::config::{Channel, End};
-use crate::error::{classify, invalid, lost};
+use crate::error::{classify, invalid, lost, of_code};
 use crate::headers::{batch_size, owned, record};
+use crate::line::{Line, Producer, drop_aside, give_up};
 use crate::session::KafkaSession;
 
-/// How long a purge may take to bring its answers.
-const PURGING: Duration = Duration::from_secs(2);
 /// How often it is asked whether the brokers have shut a producer out.
 const REFUSALS: Duration = Duration::from_millis(250);
 /// How long closing waits for the client's threads.
@@ -32,8 +30,6 @@ const CLOSING: Duration = Duration::from_secs(5);
 
 /// The largest batch where nobody says what the topic takes: what the client itself takes for safe.
 const UNKNOWN_LIMIT: usize = 1_000_000;
-
-type Producer = ThreadedProducer<Reports>;
 
 /// Puts messages into topics.
 pub(crate) struct KafkaSender {
@@ -43,49 +39,6 @@ pub(crate) struct KafkaSender {
     topics: HashMap<String, usize>,
     /// One producer for all topics of one limit: the client keeps batches below its own limit only.
     lines: HashMap<usize, Line>,
-}
-
-/// A producer, until it has failed once.
-#[derive(Clone)]
-struct Line {
-    producer: Producer,
-    spent: Arc<AtomicBool>,
-}
-
-impl Line {
-    /// Ends this producer: nothing of it is sent any more, and its messages are answered as in doubt.
-    fn give_up(&self) {
-        if !self.spent.swap(true, Ordering::AcqRel) {
-            self.producer.purge(PurgeConfig::default().queue().inflight());
-        }
-    }
-
-    fn is_spent(&self) -> bool {
-        self.spent.load(Ordering::Acquire)
-            || self.is_refused()
-            || self.producer.client().fatal_error().is_some()
-    }
-
-    /// Whether the brokers do not let this producer in, so that waiting for its answers is in vain.
-    fn is_refused(&self) -> bool {
-        self.reports().listener.trouble.is_refusal()
-    }
-
-    /// Waits until every message of this producer is answered, at most so long.
-    async fn drained(&self, clock: &dyn Clock, limit: Duration) {
-        let end = clock.sleep(limit);
-        tokio::pin!(end);
-        while self.producer.in_flight_count() > 0 {
-            tokio::select! {
-                () = clock.sleep(Duration::from_millis(2)) => {}
-                () = &mut end => return,
-            }
-        }
-    }
-
-    fn reports(&self) -> &Arc<Reports> {
-        self.producer.client().context()
-    }
 }
 
 impl KafkaSender {
@@ -141,53 +94,76 @@ impl KafkaSender {
         })
         .await
         .map_err(|cause| lost("send", cause))??;
-        let line = Line {
-            producer,
-            spent: Arc::new(AtomicBool::new(false)),
-        };
+        let line = Line::new(producer);
         self.lines.insert(limit, line.clone());
         Ok(line)
     }
 
-    /// The topic of a message, and the producer for it.
+    /// Where messages of this address go.
     ///
     /// # Errors
-    /// The first is the message's own; the second is that of all: nobody answers.
-    async fn way(&mut self, outgoing: &Outgoing) -> Result<Result<(String, usize, Line)>> {
-        let name = match &outgoing.address {
+    /// Nobody answers. That there is no such topic is the fault of its messages, and stands in the way.
+    async fn way(&mut self, address: Option<Bytes>) -> Result<Way> {
+        let name = match &address {
             None => self.end.channel.name().to_owned(),
-            Some(address) => match std::str::from_utf8(address) {
+            Some(name) => match std::str::from_utf8(name) {
                 Ok(name) if topic(name).is_ok() => name.to_owned(),
                 Ok(_) | Err(_) => {
-                    return Ok(Err(Error::new(
-                        ErrorKind::Unroutable,
-                        "send",
-                        "expected an address that can be a topic's name, found one that cannot",
-                    )));
+                    let found = Err(Missing::Name);
+                    return Ok(Way { address, found });
                 }
             },
         };
-        let limit = match self.find(&name).await {
-            Ok(limit) => limit,
-            Err(error) if error.kind() == ErrorKind::ChannelMissing => return Ok(Err(error)),
+        let found = match self.find(&name).await {
+            Ok(limit) => Ok(Found {
+                limit,
+                line: self.line(limit).await?,
+                topic: name,
+            }),
+            Err(error) if error.kind() == ErrorKind::ChannelMissing => Err(Missing::Topic(name)),
             Err(error) => return Err(error),
         };
-        Ok(Ok((name, limit, self.line(limit).await?)))
+        Ok(Way { address, found })
+    }
+
+    /// Hands over one message, or refuses it; a suspect goes alone.
+    async fn put(
+        &mut self,
+        found: &Found,
+        outgoing: &Outgoing,
+        answers: &Arc<Answers>,
+        place: usize,
+    ) -> Result<()> {
+        let clock = Arc::clone(&self.session.system.clock);
+        let alone = found.line.is_next_suspect();
+        let ticket = Ticket {
+            answers: Arc::clone(answers),
+            place,
+            alone,
+        };
+        if alone {
+            found.line.drained(&*clock, self.end.confirm_timeout).await;
+        }
+        let handed = self.hand_over(found, outgoing, ticket).await;
+        if alone {
+            found.line.drained(&*clock, self.end.confirm_timeout).await;
+        }
+        if handed
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::ChannelMissing)
+        {
+            self.topics.remove(&found.topic);
+        }
+        handed
     }
 
     /// Hands one message to the client; waits while that has no room.
-    async fn hand_over(
-        &self,
-        line: &Line,
-        topic: &str,
-        limit: usize,
-        outgoing: &Outgoing,
-        ticket: Ticket,
-    ) -> Result<()> {
+    async fn hand_over(&self, found: &Found, outgoing: &Outgoing, ticket: Ticket) -> Result<()> {
+        let Found { topic, limit, line } = found;
         let message = &outgoing.message;
         let record = record(outgoing, self.end.escape)?;
         let size = batch_size(message, &record.headers);
-        if size > limit {
+        if size > *limit {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 "send",
@@ -201,8 +177,8 @@ impl KafkaSender {
         base.key = message.key.as_deref();
         base.timestamp = record.time;
         base.headers = owned(&record.headers);
-        let limit = self.session.system.clock.sleep(self.end.confirm_timeout);
-        tokio::pin!(limit);
+        let clock = &self.session.system.clock;
+        let end = clock.now() + self.end.confirm_timeout;
         loop {
             let room = line.reports().room.notified();
             match line.producer.send(base) {
@@ -210,18 +186,53 @@ impl KafkaSender {
                 Err((KafkaError::MessageProduction(Code::QueueFull), same)) => base = same,
                 Err((error, _)) => return Err(classify("send", &error).with("topic", topic)),
             }
+            if clock.now() >= end {
+                return Err(Error::new(
+                    ErrorKind::Full,
+                    "send",
+                    "the client had no room for the message within `confirm_timeout_ms`",
+                ));
+            }
             // The same message again once something was answered, so that none overtakes another.
             tokio::select! {
                 () = room => {}
-                () = self.session.system.clock.sleep(Duration::from_millis(20)) => {}
-                () = &mut limit => {
-                    return Err(Error::new(
-                        ErrorKind::Full,
-                        "send",
-                        "the client had no room for the message within `confirm_timeout_ms`",
-                    ));
-                }
+                () = clock.sleep(Duration::from_millis(20)) => {}
             }
+        }
+    }
+}
+
+/// Where messages of one address go.
+struct Way {
+    address: Option<Bytes>,
+    found: std::result::Result<Found, Missing>,
+}
+
+/// A topic that takes messages.
+struct Found {
+    topic: String,
+    /// The largest batch that it takes.
+    limit: usize,
+    line: Line,
+}
+
+/// Why messages of an address go nowhere.
+enum Missing {
+    /// No topic can have this name.
+    Name,
+    /// There is no topic of this name.
+    Topic(String),
+}
+
+impl Missing {
+    fn error(&self) -> Error {
+        match self {
+            Self::Name => Error::new(
+                ErrorKind::Unroutable,
+                "send",
+                "expected an address that can be a topic's name, found one that cannot",
+            ),
+            Self::Topic(name) => of_code("send", Code::UnknownTopic).with("topic", name),
         }
     }
 }
@@ -234,52 +245,42 @@ impl Sender for KafkaSender {
             self.topics.clear();
             self.session.renew();
         }
-        let mut ways = Vec::with_capacity(batch.len());
+        let mut ways: Vec<Way> = Vec::new();
         for outgoing in batch {
             // Every way is known before the first message goes, so that an error here means that none went.
-            let way = self.way(outgoing).await?;
-            ways.push(way);
+            if ways.iter().all(|way| way.address != outgoing.address) {
+                let way = self.way(outgoing.address.clone()).await?;
+                ways.push(way);
+            }
         }
-        let clock = Arc::clone(&self.session.system.clock);
-        let timeout = self.end.confirm_timeout;
         let (answers, all) = Answers::new(batch.len());
-        let mut lines: Vec<Line> = Vec::new();
-        for (place, (outgoing, way)) in batch.iter().zip(ways).enumerate() {
-            let handed = match way {
-                Err(error) => Err(error),
-                Ok((topic, limit, line)) => {
-                    let suspects = &line.reports().suspects;
-                    let alone = suspects
-                        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
-                        .is_ok();
-                    let ticket = Ticket {
-                        answers: Arc::clone(&answers),
-                        place,
-                        alone,
-                    };
-                    if alone {
-                        line.drained(&*clock, timeout).await;
-                    }
-                    let handed = self.hand_over(&line, &topic, limit, outgoing, ticket).await;
-                    if alone {
-                        line.drained(&*clock, timeout).await;
-                    }
-                    if lines.iter().all(|known| !Arc::ptr_eq(&known.spent, &line.spent)) {
-                        lines.push(line);
-                    }
-                    if handed
-                        .as_ref()
-                        .is_err_and(|error| error.kind() == ErrorKind::ChannelMissing)
-                    {
-                        self.topics.remove(&topic);
-                    }
-                    handed
-                }
+        for (place, outgoing) in batch.iter().enumerate() {
+            let handed = match ways
+                .iter()
+                .find(|way| way.address == outgoing.address)
+                .map(|way| &way.found)
+            {
+                Some(Ok(found)) => self.put(found, outgoing, &answers, place).await,
+                Some(Err(missing)) => Err(missing.error()),
+                // Every address was looked at above.
+                None => Err(Missing::Name.error()),
             };
             if let Err(error) = handed {
                 answers.answer(place, Err(error));
             }
         }
+        let mut lines: Vec<Line> = Vec::new();
+        for line in ways
+            .into_iter()
+            .filter_map(|way| way.found.ok())
+            .map(|found| found.line)
+        {
+            if !lines.iter().any(|known| known.is(&line)) {
+                lines.push(line);
+            }
+        }
+        let clock = Arc::clone(&self.session.system.clock);
+        let timeout = self.end.confirm_timeout;
         // Counted from now on, also while nobody polls.
         let deadline = clock.sleep(timeout);
         Ok(Confirm::new(batch.len(), async move {
@@ -339,26 +340,5 @@ impl Drop for KafkaSender {
         for (_, line) in self.lines.drain() {
             drop_aside(line);
         }
-    }
-}
-
-/// Ends these producers, and waits for what they say of their messages.
-async fn give_up(clock: &dyn Clock, lines: &[Line]) {
-    lines.iter().for_each(Line::give_up);
-    let end = clock.sleep(PURGING);
-    tokio::pin!(end);
-    while lines.iter().any(|line| line.producer.in_flight_count() > 0) {
-        tokio::select! {
-            () = clock.sleep(Duration::from_millis(5)) => {}
-            () = &mut end => break,
-        }
-    }
-}
-
-/// The client's threads are waited for where nobody else is held up by it.
-fn drop_aside(line: Line) {
-    let thread = std::thread::Builder::new().name("dunlin-kafka-end".to_owned());
-    if let Err(error) = thread.spawn(move || drop(line)) {
-        tracing::warn!(%error, "no thread could be had to end a producer");
     }
 }
