@@ -26,8 +26,12 @@ struct MqttStand {
 
 impl MqttStand {
     async fn start() -> Self {
-        // Without it, what a session cannot hold is dropped without a word.
-        let options = Options::new().own().line("max_queued_messages 0");
+        // Without the first, what a session cannot hold is dropped without a word; without the second, twenty messages at a time
+        // are taken.
+        let options = Options::new()
+            .own()
+            .line("max_queued_messages 0")
+            .line("max_inflight_messages 1000");
         let server = Server::start(Kind::Mosquitto, options).await.expect("a server");
         let proxy = Proxy::start(1).expect("a proxy");
         proxy.forward_to(server.address().await.expect("its address"));
@@ -121,6 +125,10 @@ impl Stand for MqttStand {
 
     fn quiet(&self) -> Duration {
         Duration::from_millis(300)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
     }
 }
 
