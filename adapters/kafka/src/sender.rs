@@ -120,7 +120,12 @@ impl KafkaSender {
                 line: self.line(limit).await?,
                 topic: name,
             }),
-            Err(error) if error.kind() == ErrorKind::ChannelMissing => Err(Missing::Topic(name)),
+            Err(error) if error.kind() == ErrorKind::ChannelMissing => {
+                Err(match name == self.end.channel.name() {
+                    true => Missing::Topic(name),
+                    false => Missing::Addressed(name),
+                })
+            }
             Err(error) => return Err(error),
         };
         Ok(Way { address, found })
@@ -220,8 +225,10 @@ struct Found {
 enum Missing {
     /// No topic can have this name.
     Name,
-    /// There is no topic of this name.
+    /// There is no topic of this name, which is the end's own.
     Topic(String),
+    /// There is no topic of this name, which messages ask for.
+    Addressed(String),
 }
 
 impl Missing {
@@ -233,6 +240,12 @@ impl Missing {
                 "expected an address that can be a topic's name, found one that cannot",
             ),
             Self::Topic(name) => of_code("send", Code::UnknownTopic).with("topic", name),
+            Self::Addressed(name) => Error::new(
+                ErrorKind::Unroutable,
+                "send",
+                "expected a topic of the message's address, found none; make it, or correct the address",
+            )
+            .with("topic", name),
         }
     }
 }

@@ -28,7 +28,7 @@ impl RedisSession {
             )
             .class_of(Class::Unhealthy));
         }
-        if stream(link, "verify", &end.channel).await?.is_none() && !end.creates {
+        if stream(link, "verify", &end.channel).await?.is_none() {
             return Err(Error::new(
                 ErrorKind::ChannelMissing,
                 "verify",

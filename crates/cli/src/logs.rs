@@ -1,4 +1,7 @@
-//! What the program logs: to standard error, warnings and errors unless `RUST_LOG` asks for something else.
+//! What the program logs: to standard error, its own warnings and errors unless `RUST_LOG` asks for something else.
+//!
+//! Client libraries log what they meet, also what was asked for and expected, such as a queue that is missing; what of it
+//! matters is told by the adapter, once and with the setting to change.
 //!
 //! While progress is drawn on a terminal, log lines go through it, so that neither is torn.
 
@@ -20,11 +23,11 @@ const NEVER: &str = "lapin::returned_messages=off";
 
 /// Starts logging. A `RUST_LOG` that cannot be read is told, and the default is used.
 pub(crate) fn start() {
-    let builder = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    let builder = EnvFilter::builder().with_default_directive(default());
     let (filter, fault) = match builder.try_from_env() {
         Ok(filter) => (filter, None),
         Err(error) => (
-            EnvFilter::default().add_directive(LevelFilter::WARN.into()),
+            EnvFilter::default().add_directive(default()),
             std::env::var_os("RUST_LOG").map(|_| error),
         ),
     };
@@ -41,6 +44,11 @@ pub(crate) fn start() {
     if let Some(error) = fault {
         tracing::warn!("RUST_LOG cannot be read, warnings and errors are logged: {error}");
     }
+}
+
+/// Warnings of this program's own packages, whose names all begin alike.
+fn default() -> Directive {
+    "dunlin=warn".parse().unwrap_or_else(|_| LevelFilter::WARN.into())
 }
 
 /// Draws log lines around this progress from now on; `None` ends that.

@@ -12,7 +12,7 @@ use dunlin_core::error::{Error, ErrorKind, Result};
 use dunlin_core::messaging::{ChannelState, Endpoint, Purpose, Resolved};
 use futures_util::future::{Either, select};
 
-use crate::plan::{EndPlan, Plan, RoutePlan};
+use crate::plan::{CREATE, EndPlan, Plan, RoutePlan, TOPOLOGY};
 use crate::sessions::Sessions;
 
 /// A route as its systems see it.
@@ -54,6 +54,7 @@ pub enum Standing {
 pub async fn online(plan: &Plan, clock: &Arc<dyn Clock>, patience: Duration) -> Vec<Online> {
     let sessions = Sessions::new(plan.systems.values());
     let asking = Asking {
+        plan,
         sessions: &sessions,
         clock,
         patience,
@@ -69,6 +70,7 @@ pub async fn online(plan: &Plan, clock: &Arc<dyn Clock>, patience: Duration) -> 
 }
 
 struct Asking<'a> {
+    plan: &'a Plan,
     sessions: &'a Sessions,
     clock: &'a Arc<dyn Clock>,
     patience: Duration,
@@ -136,9 +138,7 @@ impl Asking<'_> {
                     missing.join(", ")
                 )),
             },
-            Err(error) if error.kind() == ErrorKind::ChannelMissing && is_made(endpoint) => {
-                Standing::ToBeMade
-            }
+            Err(error) if is_missing(&error) && self.is_made(system, endpoint) => Standing::ToBeMade,
             Err(error) => Standing::Unusable(error.to_string()),
         };
         EndOnline {
@@ -148,6 +148,20 @@ impl Asking<'_> {
                 channel => format!("{system}/{channel}"),
             },
             standing,
+        }
+    }
+
+    /// Whether the settings of an end, or else of its system, let the system make it.
+    fn is_made(&self, system: &str, endpoint: &Endpoint) -> bool {
+        match endpoint.settings.get(TOPOLOGY) {
+            Ok(Some(word)) => word == CREATE,
+            Ok(None) => self
+                .plan
+                .systems
+                .get(system)
+                .is_some_and(|system| system.makes_channels),
+            // It is told where the end is read.
+            Err(_) => false,
         }
     }
 
@@ -164,9 +178,9 @@ impl Asking<'_> {
     }
 }
 
-/// Whether the settings of an end let the system make it: a setting that all systems with channels to make share.
-fn is_made(endpoint: &Endpoint) -> bool {
-    matches!(endpoint.settings.get("topology"), Ok(Some(word)) if word == "create")
+/// Whether an error means that something is not there: the channel itself, or whatever would take what is sent to it.
+fn is_missing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::ChannelMissing | ErrorKind::Unroutable)
 }
 
 fn messages(count: u64) -> String {

@@ -53,7 +53,13 @@ pub struct PlannedSystem {
     pub system: Arc<dyn MessagingSystem>,
     /// What it is to be called in deduplication ids, where the configuration says so; else each end's own word is used.
     pub identity: Option<String>,
+    /// Whether its own settings let it make channels that are missing, where an end says nothing else.
+    pub makes_channels: bool,
 }
+
+/// The setting by which all systems with channels to make are told whether to, and the word for it.
+pub(crate) const TOPOLOGY: &str = "topology";
+pub(crate) const CREATE: &str = "create";
 
 /// One route with everything that its loop needs.
 #[derive(Clone, Debug)]

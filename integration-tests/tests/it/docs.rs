@@ -19,8 +19,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::desk::Desk;
+use crate::pairs::broker::systems;
+use crate::pairs::running::block_on;
 use dunlin_core::migration::FailureKind;
 use dunlin_integration_tests::root;
+use dunlin_servers::{Kind as ServerKind, Server, shared};
 use page::{Block, Kind, Page};
 
 /// Commands that tests cannot run; `.ci/run` is or runs each of them.
@@ -106,8 +109,11 @@ fn follow(page: &Page) -> Vec<String> {
     wrong
 }
 
-/// Pages whose blocks are examples of another kind, which tests of their own run.
-const OTHER_PAGES: [&str; 2] = ["docs/reference/operations.md", "docs/formats.md"];
+/// Pages whose blocks are examples of another kind, or need servers; tests of their own run them.
+const OTHER_PAGES: [&str; 3] = ["docs/reference/operations.md", "docs/formats.md", BRIDGE];
+
+/// The page that needs RabbitMQ and Kafka.
+const BRIDGE: &str = "docs/guide/bridge-two-brokers.md";
 
 #[test]
 fn every_command_and_file_of_the_pages_does_what_the_page_shows() {
@@ -122,6 +128,22 @@ fn every_command_and_file_of_the_pages_does_what_the_page_shows() {
     }
     println!("{commands} commands of the pages were run");
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn the_bridge_between_two_brokers_is_built_as_its_page_shows() -> anyhow::Result<()> {
+    if !["amqp", "kafka"].iter().all(|system| systems().contains(system)) {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(root().join(BRIDGE))?;
+    // The page names the usual ports.
+    let at = |kind| block_on(shared(kind)).map(Server::hosts);
+    let text = text
+        .replace("127.0.0.1:5672", &at(ServerKind::RabbitMq)?)
+        .replace("127.0.0.1:9092", &at(ServerKind::Kafka)?);
+    let wrong = follow(&Page::parse(BRIDGE, &text));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    Ok(())
 }
 
 #[test]

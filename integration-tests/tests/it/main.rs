@@ -1,11 +1,14 @@
 //! What holds for the project as a whole: the shape of its source, its documentation, and whole routes.
 
+mod addresses;
 mod desk;
 mod docs;
 mod examples;
 mod files;
 mod kills;
+mod looking;
 mod pairs;
+mod refused;
 mod statuses;
 mod terminal;
 mod tidy;

@@ -14,32 +14,17 @@ pub(crate) mod kafka;
 pub(crate) mod nats;
 pub(crate) mod redis;
 mod run;
+pub(crate) mod running;
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use dunlin_integration_tests::dunlin;
-
 use broker::systems;
 use run::{Counted, Pair, carry};
+use running::block_on;
 
 /// How many pairs run at a time: each has a process of its own, and the servers are shared.
 const AT_A_TIME: usize = 4;
-
-/// The command that is tested: the one that `cargo xtask test` names, else the one that was built with the tests.
-pub(crate) fn program() -> PathBuf {
-    std::env::var_os("DUNLIN_RELEASE_BINARY").map_or_else(dunlin, PathBuf::from)
-}
-
-/// Runs this on a runtime of its own.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime can be made")
-        .block_on(future)
-}
 
 fn messages() -> usize {
     let text = std::env::var("DUNLIN_PAIR_MESSAGES");

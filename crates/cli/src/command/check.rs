@@ -22,8 +22,9 @@ use crate::shell::{Format, Shell, Tone};
 use crate::systems::{is_file, registry};
 use crate::wording::counted;
 
-/// How long a system is waited for that is asked how much there is to read.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a system is waited for that is asked how it stands: longer than a connection may take by default, so that the
+/// system itself says why there is none.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Says what is wrong with a configuration or a migration, and what its routes promise
 ///

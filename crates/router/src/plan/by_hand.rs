@@ -41,6 +41,7 @@ impl PlannedSystem {
             name: name.into(),
             system,
             identity: None,
+            makes_channels: false,
         }
     }
 }

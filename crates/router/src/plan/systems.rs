@@ -7,8 +7,8 @@ use dunlin_core::finding::{Finding, did_you_mean};
 use dunlin_core::registry::{Opening, Plugin};
 use dunlin_core::settings::{Setting, Settings};
 
-use super::PlannedSystem;
 use super::build::Planner;
+use super::{CREATE, PlannedSystem, TOPOLOGY};
 use crate::config::{SystemConfig, Text};
 
 impl<'a> Planner<'a> {
@@ -63,6 +63,7 @@ impl<'a> Planner<'a> {
                 name: name.to_owned(),
                 system,
                 identity: config.identity.clone(),
+                makes_channels: matches!(settings.get(TOPOLOGY), Ok(Some(word)) if word == CREATE),
             }),
             Err(error) => {
                 self.refused(&error, &["systems", name], "url");

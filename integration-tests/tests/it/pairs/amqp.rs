@@ -106,8 +106,8 @@ impl Amqp {
 
 #[async_trait]
 impl Broker for Amqp {
-    fn name(&self) -> &'static str {
-        "amqp"
+    fn url(&self) -> String {
+        self.server.url()
     }
 
     fn system(&self) -> String {

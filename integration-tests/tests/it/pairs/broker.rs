@@ -16,8 +16,8 @@ use super::redis::Redis;
 /// An independent writer and reader of one system.
 #[async_trait]
 pub(crate) trait Broker: Send {
-    /// The scheme of its addresses.
-    fn name(&self) -> &'static str;
+    /// Its address in a configuration.
+    fn url(&self) -> String;
 
     /// The system as a configuration has it.
     fn system(&self) -> String;

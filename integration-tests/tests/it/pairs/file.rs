@@ -51,14 +51,14 @@ struct Line<'a> {
 
 #[async_trait]
 impl Broker for Files {
-    fn name(&self) -> &'static str {
-        "file"
+    fn url(&self) -> String {
+        format!("file:{}", self.folder.path().display())
     }
 
     fn system(&self) -> String {
         format!(
-            "{{ url: 'file:{}', settings: {{ envelope: true, follow: true, poll_interval_ms: 20 }} }}",
-            self.folder.path().display()
+            "{{ url: '{}', settings: {{ envelope: true, follow: true, poll_interval_ms: 20 }} }}",
+            self.url()
         )
     }
 

@@ -47,29 +47,24 @@ impl Kafka {
         })
     }
 
-    /// Where each partition begins and ends. A topic that was just made is known to the client a moment later.
+    /// Where each partition begins and ends. The client is told to ask: it keeps in mind that there was no such topic.
     fn ends(&self, topic: &str) -> Result<Vec<(i64, i64)>> {
-        let begun = Instant::now();
-        loop {
-            let ends: Result<Vec<_>, KafkaError> = (0..PARTITIONS)
-                .map(|partition| self.consumer.fetch_watermarks(topic, partition, PATIENCE))
-                .collect();
-            match ends {
-                // The client keeps it in mind for a while that there is no such topic, unless it is told to ask.
-                Err(_) if begun.elapsed() < PATIENCE => {
-                    drop(self.consumer.fetch_metadata(Some(topic), PATIENCE)?);
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                ends => return ends.with_context(|| topic.to_owned()),
-            }
-        }
+        let known = self.consumer.fetch_metadata(Some(topic), PATIENCE)?;
+        let partitions = known.topics().first().map_or(&[][..], |topic| topic.partitions());
+        ensure!(!partitions.is_empty(), "{topic}: there is no such topic");
+        let mut numbers: Vec<i32> = partitions.iter().map(|partition| partition.id()).collect();
+        numbers.sort_unstable();
+        numbers
+            .into_iter()
+            .map(|partition| Ok(self.consumer.fetch_watermarks(topic, partition, PATIENCE)?))
+            .collect()
     }
 }
 
 #[async_trait]
 impl Broker for Kafka {
-    fn name(&self) -> &'static str {
-        "kafka"
+    fn url(&self) -> String {
+        self.server.url()
     }
 
     fn system(&self) -> String {
@@ -102,7 +97,13 @@ impl Broker for Kafka {
         for topic in made {
             topic.map_err(|(name, code)| anyhow::anyhow!("{name}: {code}"))?;
         }
-        self.ends(channel).map(drop)
+        // It is known to all parts of the broker, and to this client, a moment later.
+        let begun = Instant::now();
+        while self.ends(channel).is_err() {
+            ensure!(begun.elapsed() < PATIENCE, "{channel} is not there");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     async fn write(&mut self, channel: &str, items: &[Item]) -> Result<()> {

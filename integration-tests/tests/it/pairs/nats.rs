@@ -117,8 +117,8 @@ impl Nats {
 
 #[async_trait]
 impl Broker for Nats {
-    fn name(&self) -> &'static str {
-        "nats"
+    fn url(&self) -> String {
+        self.server.url()
     }
 
     fn system(&self) -> String {

@@ -28,8 +28,8 @@ impl Redis {
 
 #[async_trait]
 impl Broker for Redis {
-    fn name(&self) -> &'static str {
-        "redis"
+    fn url(&self) -> String {
+        self.server.url()
     }
 
     fn system(&self) -> String {

@@ -4,17 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use dunlin_integration_tests::project::{Project, Ran, Running};
-use rustix::process::Signal;
+use dunlin_integration_tests::project::{Project, Ran};
 use serde_json::Value;
 
 use super::broker::{Broker, open};
 use super::corpus::{self, Fate, fate, migrated, order, parts};
 use super::item::Item;
-use super::program;
+use super::running::{project, run_until};
 
-/// After so long without the last message a run counts as stuck.
-const PATIENCE: Duration = Duration::from_secs(180);
 /// How many messages go there and back.
 const ROUND: usize = 400;
 
@@ -101,9 +98,8 @@ pub(crate) async fn carry(pair: Pair, messages: usize) -> Result<Counted> {
     };
     let channels = Channels::of(pair);
     let sent = fill(pair, &mut ends, &channels, messages).await?;
-    let project = Project::of(program());
+    let project = project(&configuration(pair, &mut ends, &channels));
     project.write("orders.yaml", corpus::MIGRATION);
-    project.write("dunlin.yaml", configuration(pair, &mut ends, &channels));
     let checked = project.run(&["check", "--allow-warnings"]);
     ensure!(checked.status == Some(0), "{checked:?}");
 
@@ -191,69 +187,41 @@ async fn run(
             .filter(|number| fates.contains(&fate(*number)))
             .count()
     };
-    let arriving = of(&[Fate::Untouched, Fate::Changed]);
+    let (dropped, dead) = (of(&[Fate::Dropped]), of(&[Fate::Dead]));
+    let arriving = messages - dropped - dead;
     let before = if pair.same_channel { messages } else { 0 };
-    let mut running = project.start(&["run", "--format", "json"]);
-    let begun = Instant::now();
-    loop {
-        let mut open = Vec::new();
-        let mut wait = |what: &'static str, have: usize, want: usize| {
+    run_until(project, async |missing| {
+        let mut wait = |what: &str, have: usize, want: usize| {
             if have < want {
-                open.push(format!("{what}: {have} of {want}"));
+                missing.push(format!("{what}: {have} of {want}"));
             }
         };
-        wait(
-            "target",
-            ends.to().count(&channels.target).await?,
-            before + arriving,
-        );
+        let target = ends.to().count(&channels.target).await?;
+        wait("target", target, before + arriving);
         wait(
             "report",
             ends.to().count(&channels.report).await?,
-            arriving + of(&[Fate::Dropped]),
+            arriving + dropped,
         );
-        wait("dead", ends.from.count(&channels.dead).await?, of(&[Fate::Dead]));
-        if !pair.same_channel {
+        wait("dead letter", ends.from.count(&channels.dead).await?, dead);
+        if pair.same_channel {
+            // The route reads its own messages, too, and ends there.
+            wait("behind", 0, left_to_read(project)?);
+        } else {
             wait("back", ends.from.count(&channels.back).await?, ROUND);
         }
-        if open.is_empty() {
-            break;
-        }
-        if running.child().try_wait()?.is_some() || begun.elapsed() > PATIENCE {
-            running.signal_if_alive(Signal::TERM);
-            anyhow::bail!(
-                "{} after {:?}: {:?}",
-                open.join(", "),
-                begun.elapsed(),
-                running.wait()
-            );
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    if pair.same_channel {
-        nothing_left(project, &mut running).await?;
-    }
-    running.signal(Signal::TERM);
-    let ran = running.wait();
-    ensure!(ran.status == Some(0), "{ran:?}");
-    Ok(ran)
+        Ok(())
+    })
+    .await
 }
 
-/// Waits until the route has read its own messages too.
-async fn nothing_left(project: &Project, running: &mut Running) -> Result<()> {
-    let begun = Instant::now();
-    loop {
-        let asked = project.run(&["check", "--online", "--allow-warnings", "--format", "json"]);
-        let found: Value = serde_json::from_str(&asked.out).with_context(|| format!("{asked:?}"))?;
-        if found["online"][0]["to_read"] == 0 {
-            return Ok(());
-        }
-        ensure!(
-            begun.elapsed() < PATIENCE && running.child().try_wait()?.is_none(),
-            "there is always more to read: {asked:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+/// How much the first route has yet to read, as `check --online` tells.
+fn left_to_read(project: &Project) -> Result<usize> {
+    let asked = project.run(&["check", "--online", "--allow-warnings", "--format", "json"]);
+    let found: Value = serde_json::from_str(&asked.out).with_context(|| format!("{asked:?}"))?;
+    let left = &found["online"][0]["to_read"];
+    let left = left.as_u64().with_context(|| format!("{asked:?}"))?;
+    Ok(usize::try_from(left)?)
 }
 
 /// Reads what the ends hold, and compares.
