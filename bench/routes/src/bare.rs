@@ -94,13 +94,13 @@ impl Target {
             #[cfg(feature = "kafka")]
             Self::Kafka(target) => target.send(batch).await,
             Self::Nats(target) => target.send(batch).await,
-            Self::Redis(target) => Ok(target.send(batch)),
+            Self::Redis(target) => Ok(target.send(&batch)),
         }
     }
 }
 
 /// Forwards the messages of the job and measures it.
-pub(crate) fn run(job: Job) -> Result<Measured> {
+pub(crate) fn run(job: &Job) -> Result<Measured> {
     runtime()?.block_on(async move {
         let mut source = Source::open(&job.from, &job.name).await?;
         let mut target = Target::open(&job.to, &job.name).await?;

@@ -34,8 +34,8 @@ fn main() -> Result<()> {
             let rounds = number(arguments.next(), 5)?;
             compare::compare(messages, rounds)
         }
-        Some("bare") => measure::print(|| bare::run(job()?)),
-        Some("route") => measure::print(|| route::run(job()?)),
+        Some("bare") => measure::print(|| bare::run(&job()?)),
+        Some("route") => measure::print(|| route::run(&job()?)),
         _ => bail!("expected `compare [MESSAGES [ROUNDS]]`"),
     }
 }

@@ -18,11 +18,11 @@ use crate::document::CHAIN;
 use crate::measure::{Job, Measured, Watch, runtime};
 
 /// Forwards the messages of the job and measures it.
-pub(crate) fn run(job: Job) -> Result<Measured> {
+pub(crate) fn run(job: &Job) -> Result<Measured> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("dunlin.yaml");
     std::fs::write(folder.path().join("chain.yaml"), CHAIN)?;
-    std::fs::write(&file, configuration(&job))?;
+    std::fs::write(&file, configuration(job))?;
     let clock: Arc<dyn Clock> = Arc::new(TokioClock);
     let sources = Sources {
         file: Some(file),

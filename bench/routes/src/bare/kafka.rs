@@ -38,6 +38,7 @@ impl Source {
             .set("isolation.level", "read_committed")
             .set("queued.min.messages", "1000")
             .set("queued.max.messages.kbytes", "16384")
+            .set("fetch.queue.backoff.ms", "5")
             .create()?;
         consumer.subscribe(&[&end.channel])?;
         Ok(Self {

@@ -103,9 +103,11 @@ impl Target {
     }
 
     /// Nothing is written before it is polled, so a task of its own drives it.
-    pub(super) fn send(&mut self, batch: Vec<Bytes>) -> Confirm {
+    pub(super) fn send(&mut self, batch: &[Bytes]) -> Confirm {
+        // One transaction: the server then syncs its file once for the batch, and not once for each of its reads.
         let mut pipeline = redis::pipe();
-        for payload in &batch {
+        pipeline.atomic();
+        for payload in batch {
             pipeline
                 .xadd(&self.key, "*", &[("payload", &payload[..])])
                 .ignore();
