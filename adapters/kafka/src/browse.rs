@@ -50,19 +50,24 @@ pub(crate) fn look(
     let limit = session.system.config.connect_timeout;
     let places = places(&consumer, partitions, start, &session.cluster, limit)?;
     let mut ends = HashSet::new();
+    let mut from_here = TopicPartitionList::new();
     for element in places.elements() {
-        let topic = element.topic();
-        let (first, end) = session.asker.range("browse", topic, element.partition())?;
+        let (topic, number) = (element.topic(), element.partition());
+        let (first, end) = session.asker.range("browse", topic, number)?;
+        // The end of this moment, not of the one in which the client gets to ask: what comes after the call is shown.
         let from = match element.offset() {
             Offset::Offset(from) => from,
             Offset::End => end,
             _ => first,
         };
+        from_here
+            .add_partition_offset(topic, number, Offset::Offset(from))
+            .map_err(failed)?;
         if from < end {
-            ends.insert(element.partition());
+            ends.insert(number);
         }
     }
-    consumer.assign(&places).map_err(failed)?;
+    consumer.assign(&from_here).map_err(failed)?;
     let (messages, receiver) = mpsc::channel(AHEAD);
     let closed = Arc::new(AtomicBool::new(false));
     let eye = Eye {

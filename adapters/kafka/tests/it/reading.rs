@@ -160,7 +160,6 @@ pub(crate) async fn a_look_takes_nothing_and_may_wait_for_more(stand: &KafkaStan
     let end = empty.receive(ROOM, &mut Vec::new()).await.unwrap_err();
     assert_eq!(end.kind(), ErrorKind::Closed);
     let mut tail = browse.look(&endpoint, &Start::Latest, true).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
     put(&*session, "looked-at", &["a", "b"]).await;
     assert_eq!(take(&mut *tail, 2).await.len(), 2);
     tail.close().await.unwrap();
