@@ -91,9 +91,15 @@ fn apply(client: &mut ClientConfig, end: &End, list: &[dunlin_core::settings::Se
     Ok(())
 }
 
-/// The settings of a consumer that belongs to a group.
-pub(crate) fn consumer(config: &Config, end: &End, group: &str) -> Result<ClientConfig> {
+/// The settings of a consumer that belongs to a group. What it fetches ahead is divided among so many partitions, since
+/// each has a queue of its own.
+pub(crate) fn consumer(config: &Config, end: &End, group: &str, partitions: usize) -> Result<ClientConfig> {
     let mut client = basic(config, Some(end), "dunlin-consumer")?;
+    let share = FETCHED_AHEAD / partitions.max(1);
+    client.set(
+        "queued.max.messages.kbytes",
+        share.clamp(1 << 10, 16 << 10).to_string(),
+    );
     consuming(&mut client, end)?;
     client.set("group.id", group);
     if let crate::config::Channel::Pattern(..) = end.channel {
@@ -105,6 +111,9 @@ pub(crate) fn consumer(config: &Config, end: &End, group: &str) -> Result<Client
     Ok(client)
 }
 
+/// KiB that a consumer fetches ahead of its window, for all partitions together.
+const FETCHED_AHEAD: usize = 64 << 10;
+
 fn consuming(client: &mut ClientConfig, end: &End) -> Result<()> {
     client
         .set("enable.auto.offset.store", "false")
@@ -114,8 +123,10 @@ fn consuming(client: &mut ClientConfig, end: &End) -> Result<()> {
         .set("isolation.level", "read_committed")
         .set("group.protocol", "classic")
         .set("session.timeout.ms", "10000")
-        .set("queued.min.messages", "1000")
-        .set("queued.max.messages.kbytes", "16384")
+        .set("queued.min.messages", "100000")
+        // A broker has one fetch open at a time. While the queue of a busy partition is full, that one asks for the idle
+        // partitions alone, and holds the busy one up for as long as the broker waits for their records.
+        .set("fetch.wait.max.ms", "50")
         // A full queue is looked at again after this time; by default it stays unfilled for a whole second.
         .set("fetch.queue.backoff.ms", "5");
     apply(client, end, options::CONSUMER)?;
@@ -128,7 +139,7 @@ fn consuming(client: &mut ClientConfig, end: &End) -> Result<()> {
 
 /// The settings of a consumer that looks, and belongs to no group. The client wants a group's name all the same.
 pub(crate) fn onlooker(config: &Config, end: &End) -> Result<ClientConfig> {
-    let mut client = consumer(config, end, "dunlin-browse")?;
+    let mut client = consumer(config, end, "dunlin-browse", 16)?;
     client
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true");

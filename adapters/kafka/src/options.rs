@@ -39,8 +39,8 @@ pub(crate) const CONSUMER: &[SettingFact] = &[
     ),
     option(
         "fetch.wait.max.ms",
-        "500",
-        "Consumer: how many milliseconds the broker collects at most.",
+        "50",
+        "Consumer: how many milliseconds the broker waits for records; as long may idle partitions hold up busy ones.",
     ),
     option(
         "fetch.max.bytes",
@@ -54,12 +54,12 @@ pub(crate) const CONSUMER: &[SettingFact] = &[
     ),
     option(
         "queued.min.messages",
-        "1000",
+        "100000",
         "Consumer: how many messages are fetched ahead of the window, for each partition.",
     ),
     option(
         "queued.max.messages.kbytes",
-        "16384",
+        "65536, divided among the partitions, from 1024 to 16384",
         "Consumer: how many KiB are fetched ahead of the window, for each partition.",
     ),
     option(

@@ -152,7 +152,7 @@ impl KafkaSession {
         let limit = self.system.config.connect_timeout;
         let failed = |error| crate::error::classify("inspect", &error);
         let consumer: rdkafka::consumer::BaseConsumer<crate::client::Listener> =
-            crate::client::consumer(&self.system.config, end, group)?
+            crate::client::consumer(&self.system.config, end, group, partitions.len())?
                 .create_with_context(crate::client::Listener::default())
                 .map_err(failed)?;
         let found = offsets::committed(&consumer, partitions, limit).map_err(failed)?;
@@ -176,6 +176,7 @@ impl KafkaSession {
             end,
             group: source.group.clone(),
             window: source.window,
+            partitions: partitions.len(),
             shared: Arc::clone(&shared),
         };
         let consumer = recipe.consumer()?;

@@ -30,13 +30,15 @@ pub(crate) struct Recipe {
     pub(crate) end: End,
     pub(crate) group: String,
     pub(crate) window: Room,
+    /// How many partitions the group has to share.
+    pub(crate) partitions: usize,
     pub(crate) shared: Arc<Shared>,
 }
 
 impl Recipe {
     /// A consumer that has not joined yet. Its password is read now.
     pub(crate) fn consumer(&self) -> Result<GroupConsumer> {
-        let settings: ClientConfig = client::consumer(&self.config, &self.end, &self.group)?;
+        let settings: ClientConfig = client::consumer(&self.config, &self.end, &self.group, self.partitions)?;
         let context = GroupContext {
             shared: Arc::clone(&self.shared),
             listener: Listener::default(),

@@ -21,14 +21,15 @@ const ROOM: Room = Room {
 fn messages_per_second_from_topic_to_topic() {
     let stand = KafkaStand::start();
     crate::block_on(async {
-        for partitions in [1, 4] {
-            measure(&stand, partitions).await;
-        }
+        measure(&stand, "one partition", 1, COUNT).await;
+        measure(&stand, "four partitions", 4, COUNT).await;
+        measure(&stand, "one of four partitions", 4, 1).await;
     });
 }
 
-async fn measure(stand: &KafkaStand, partitions: usize) {
-    let (from, to) = (format!("from-{partitions}"), format!("to-{partitions}"));
+async fn measure(stand: &KafkaStand, what: &str, partitions: usize, keys: usize) {
+    let name = what.replace(' ', "-");
+    let (from, to) = (format!("from-{name}"), format!("to-{name}"));
     stand.topic(&from, partitions, None).await.unwrap();
     stand.topic(&to, partitions, None).await.unwrap();
     let session = stand
@@ -38,8 +39,8 @@ async fn measure(stand: &KafkaStand, partitions: usize) {
         .await
         .unwrap();
     let begun = Instant::now();
-    fill(&*session, &from).await;
-    say(&format!("{partitions} partitions, send"), begun.elapsed());
+    fill(&*session, &from, keys).await;
+    say(&format!("{what}, send"), begun.elapsed());
     let begun = Instant::now();
     let source = Source::new(Endpoint::new(&*from), "speed");
     let (mut receiver, mut settler) = session.receiver(&source).await.unwrap();
@@ -77,17 +78,14 @@ async fn measure(stand: &KafkaStand, partitions: usize) {
                 .collect::<Vec<_>>()
         });
     }
-    say(
-        &format!("{partitions} partitions, through"),
-        first.unwrap_or(begun).elapsed(),
-    );
+    say(&format!("{what}, through"), first.unwrap_or(begun).elapsed());
     sender.close().await.unwrap();
     settler.close().await.unwrap();
     receiver.close().await.unwrap();
     session.close().await.unwrap();
 }
 
-async fn fill(session: &dyn Session, topic: &str) {
+async fn fill(session: &dyn Session, topic: &str, keys: usize) {
     let mut sender = session
         .sender(&Target::new(Endpoint::new(topic), "speed"))
         .await
@@ -96,7 +94,9 @@ async fn fill(session: &dyn Session, topic: &str) {
     for number in 0..COUNT / 500 {
         let batch: Vec<_> = (0..500)
             .map(|place| {
-                Outgoing::new(Message::new(vec![b'x'; 1_024]).with_key(format!("{}", number * 500 + place)))
+                Outgoing::new(
+                    Message::new(vec![b'x'; 1_024]).with_key(format!("{}", (number * 500 + place) % keys)),
+                )
             })
             .collect();
         flight.push_back(sender.send(&batch).await.unwrap());
