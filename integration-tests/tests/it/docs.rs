@@ -26,12 +26,16 @@ use dunlin_integration_tests::root;
 use dunlin_servers::{Kind as ServerKind, Server, shared};
 use page::{Block, Kind, Page};
 
-/// Commands that tests cannot run; `.ci/run` is or runs each of them.
-const RUN_ELSEWHERE: [&str; 6] = [
+/// Commands that tests of the pages cannot run: `.ci/run` is or runs each of them, or the tests of the servers do what they do.
+const RUN_ELSEWHERE: [&str; 10] = [
     ".ci/run",
     "cargo xtask test",
     "cargo xtask docs",
     "cargo xtask docs --write",
+    "cargo xtask servers up",
+    "cargo xtask servers status",
+    "cargo xtask servers down",
+    "eval \"$(cargo xtask servers up)\"",
     "git clone https://example.invalid/dunlin",
     "cd dunlin",
 ];
