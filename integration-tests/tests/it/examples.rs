@@ -193,10 +193,7 @@ async fn carries_orders(system: &'static str, name: &str, channel: &str) -> Resu
     let ran = run_until(&project, async |missing| {
         for (end, wanted) in ends.into_iter().zip([998, 2, 998]) {
             // A client of its own for each question: the channel may not be there yet.
-            let have = match open(system).await?.count(end).await {
-                Ok(have) => have,
-                Err(_) => 0,
-            };
+            let have = open(system).await?.count(end).await.unwrap_or_default();
             if have < wanted {
                 missing.push(format!("{end}: {have} of {wanted}"));
             }

@@ -401,7 +401,9 @@ pub(super) fn an_adapter_costs_four_lines(tree: &Tree) -> Vec<Finding> {
                 .map(|dependency| dependency.line)
                 .collect();
             for (number, line) in (1..).zip(tree.text(&manifest).unwrap_or_default().lines()) {
-                if has_word(line, &crate_name) && !of_tests.contains(&number) {
+                // Handing on a feature that the adapter has is a choice for people, and no part of the wiring.
+                let hands_on = line.contains(&format!("\"{crate_name}/"));
+                if has_word(line, &crate_name) && !hands_on && !of_tests.contains(&number) {
                     places.push((manifest.clone(), number));
                 }
             }
