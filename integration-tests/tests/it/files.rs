@@ -85,11 +85,8 @@ fn a_second_run_says_that_there_is_nothing_new_and_changes_no_file() {
     assert_eq!(ran.route("orders")["fates"]["dead_lettered"], 1, "{ran:?}");
     let files = project.files();
     let ran = project.run(&["run"]);
-    assert_eq!(
-        (ran.status, ran.out.as_str()),
-        (Some(0), "orders: nothing new\n"),
-        "{ran:?}"
-    );
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.out.starts_with("orders: nothing new\n"), "{ran:?}");
     assert!(project.files() == files, "the second run changed a file");
 }
 
