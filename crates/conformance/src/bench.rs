@@ -6,8 +6,8 @@ use std::time::Duration;
 use dunlin_core::carried::{Part, Way};
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{
-    Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing, Receipt, Receiver, Resolved, Room, Sender,
-    Session, Settler, Source, Start, Target, Token, Verdict,
+    Delivery, Endpoint, Event, Events, MessagingSystem, Outgoing, Purpose, Receipt, Receiver, Resolved, Room,
+    Sender, Session, Settler, Source, Start, Target, Token, Verdict,
 };
 use dunlin_core::{Class, HeaderValues, Result};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -305,11 +305,12 @@ impl Connection {
     /// Opens the channel for sending.
     pub(crate) async fn target(&self, endpoint: &Endpoint) -> Checked<TargetEnd> {
         let target = Target::new(endpoint.clone(), "conformance");
+        // As a route does: what the settings let the system make is made before it is asked for.
+        if let Some(declare) = self.session.declare() {
+            within(self.patience, "declare", declare.declare(endpoint, Purpose::Send)).await??;
+        }
+        let verified = self.session.verify(endpoint, Purpose::Send).await?;
         let sender = within(self.patience, "sender", self.session.sender(&target)).await??;
-        let verified = self
-            .session
-            .verify(endpoint, dunlin_core::messaging::Purpose::Send)
-            .await?;
         Ok(TargetEnd {
             sender,
             patience: self.patience,
