@@ -5,7 +5,6 @@ use std::time::Duration;
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{Endpoint, Events, Outgoing, Target};
 use dunlin_router::check::check;
-use dunlin_router::config::Sources;
 use dunlin_router::online::{Standing, online};
 
 use crate::project::{MIGRATION, Project, clock, registry};
