@@ -51,7 +51,7 @@ pub(crate) struct MigrationArgs {
 
 impl MigrationArgs {
     /// Loads the migration.
-    pub(crate) fn load(&self, options: &LoadOptions) -> Result<Loaded, Findings> {
+    pub(crate) fn load(&self, options: &LoadOptions<'_>) -> Result<Loaded, Findings> {
         load_migration(&self.migration, self.root.as_deref(), options)
     }
 }
@@ -60,7 +60,7 @@ impl MigrationArgs {
 pub(crate) fn load_migration(
     file: &Path,
     root: Option<&Path>,
-    options: &LoadOptions,
+    options: &LoadOptions<'_>,
 ) -> Result<Loaded, Findings> {
     let (files, name) = ProjectFiles::of_migration(file, root).map_err(|error| {
         let mut findings = Findings::new();

@@ -18,14 +18,20 @@ mod interpret;
 mod invert;
 mod limits;
 pub mod load;
+mod making;
 mod op;
 mod outcome;
 pub mod path;
 mod place;
 mod record;
+mod schema;
+pub mod shape;
 mod validation;
+mod versions;
 
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 pub use chain::{Digest, Transformation};
 pub use context::{NoSecrets, Secrets};
@@ -38,11 +44,18 @@ pub use load::{Check, Status, Validation};
 pub use op::Loss;
 pub use outcome::{Change, Outcome, SkipReason};
 pub use record::{Entry, MOST_ENTRIES, NotARecord, RECORD_HEADER, Record};
-pub use validation::{Schema, Validated};
+pub use schema::{
+    Awaited, Codec, Framing, NoSchemas, Recognised, RegistryReference, RegistryVersion, Schema,
+    SchemaCompiler, SchemaFormat, SchemaReference, Unmet,
+};
+pub use validation::Validated;
+pub use versions::{SCHEMA_HEADER, Version, VersionBy};
 
 use chain::Chain;
 use load::lock::{self, Lock, Locked};
 use load::{Draft, Resolver};
+use making::Making;
+use versions::Versions;
 
 use crate::finding::Findings;
 use crate::message::Headers;
@@ -56,19 +69,12 @@ pub struct Migration {
     description: Option<String>,
     direction: Direction,
     duplicate_names: DuplicateNames,
-    schemas: Schemas,
+    versions: Versions,
     validations: Vec<Validation>,
     /// What is written down is performed even where nothing is left to do.
     validate_is_written: bool,
     accepts: Vec<Entry>,
     chain: Chain,
-}
-
-/// The schemas of a migration. The loader refuses them in this version, so that none is ever there.
-#[derive(Debug, Clone, Default)]
-struct Schemas {
-    from: Option<Arc<dyn Schema>>,
-    to: Option<Arc<dyn Schema>>,
 }
 
 /// Whether a migration goes on from the version that it knows, or takes another one back.
@@ -88,16 +94,21 @@ pub enum Direction {
 }
 
 /// How a migration is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoadOptions {
+#[derive(Debug, Clone, Copy)]
+pub struct LoadOptions<'a> {
     /// Whether the chain is compared with the lock file beside it, if there is one.
     pub lock: bool,
+    /// What makes schemas of the references in the file.
+    pub schemas: &'a dyn SchemaCompiler,
 }
 
-impl Default for LoadOptions {
-    /// Lock files are used.
+impl Default for LoadOptions<'_> {
+    /// Lock files are used, and schemas are refused.
     fn default() -> Self {
-        Self { lock: true }
+        Self {
+            lock: true,
+            schemas: &NoSchemas,
+        }
     }
 }
 
@@ -117,13 +128,20 @@ impl Migration {
     ///
     /// # Errors
     /// Everything that is wrong in all files, warnings included.
-    pub fn load(entry: &str, resolver: &dyn Resolver, options: &LoadOptions) -> Result<Loaded, Findings> {
+    pub fn load(entry: &str, resolver: &dyn Resolver, options: &LoadOptions<'_>) -> Result<Loaded, Findings> {
         let mut findings = Findings::new();
         let draft = load::draft(entry, resolver, &mut findings);
         let Some(draft) = draft.filter(|_| !findings.has_errors()) else {
             return Err(findings);
         };
-        let migration = Self::new(draft);
+        let migration = Self::new(
+            draft,
+            &mut Making {
+                resolver,
+                options,
+                findings: &mut findings,
+            },
+        );
         if options.lock {
             let places: Vec<_> = migration
                 .transformations()
@@ -149,7 +167,8 @@ impl Migration {
     }
 
     /// A migration as its files state it.
-    fn new(draft: Draft) -> Self {
+    fn new(draft: Draft, making: &mut Making<'_>) -> Self {
+        let versions = making.versions(&draft);
         let transformations = draft
             .transformations
             .into_iter()
@@ -158,7 +177,7 @@ impl Migration {
         let direction = match draft.direction {
             load::Direction::Up => Direction::Up,
             load::Direction::Down { of, from, to } => Direction::Down {
-                of: Arc::new(Self::new(*of)),
+                of: Arc::new(Self::new(*of, making)),
                 from,
                 to,
             },
@@ -170,7 +189,7 @@ impl Migration {
             description: draft.description,
             direction,
             duplicate_names: draft.duplicate_names,
-            schemas: Schemas::default(),
+            versions,
             validations: draft.validations,
             validate_is_written: draft.validate_is_written,
         }
@@ -217,6 +236,21 @@ impl Migration {
     #[must_use]
     pub fn validations(&self) -> &[Validation] {
         &self.validations
+    }
+
+    /// The versions of its messages, in the order of the chain; `from` and `to` where they have no names of their own.
+    #[must_use]
+    pub fn versions(&self) -> &[Version] {
+        &self.versions.all
+    }
+
+    /// What a registry must be asked for before a message with this payload can be migrated; without a payload, before
+    /// any can. `None`: nothing, or nothing more.
+    ///
+    /// A caller fetches what is named and asks again.
+    #[must_use]
+    pub fn awaits(&self, payload: Option<&Bytes>) -> Option<Awaited> {
+        self.versions.awaits(payload)
     }
 
     /// Older records that are taken for a prefix of this chain.

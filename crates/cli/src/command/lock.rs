@@ -35,7 +35,10 @@ pub(crate) struct Lock {
 impl Lock {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
-        let loaded = self.migration.load(&LoadOptions { lock: self.write })?;
+        let loaded = self.migration.load(&LoadOptions {
+            lock: self.write,
+            ..LoadOptions::default()
+        })?;
         shell.tell(&loaded.warnings)?;
         let lock = loaded.migration.lock();
         let text = lock.to_json();

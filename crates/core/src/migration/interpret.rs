@@ -3,6 +3,7 @@
 //! It is meant to be obvious, not fast. It is the measure that every faster engine is held to.
 
 mod arrive;
+mod enter;
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +15,11 @@ use bytes::Bytes;
 use crate::message::Headers;
 use crate::migration::chain::Transformation;
 use crate::migration::context::{Context, NoSecrets, Secrets};
-use crate::migration::document::{Reading, Value, parse};
+use crate::migration::document::Value;
 use crate::migration::expression::{EvaluationError, Scope};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::limits::Limits;
-use crate::migration::load::{Check, Status, Validation};
+use crate::migration::load::{Check, Status};
 use crate::migration::op::Op;
 use crate::migration::outcome::{Change, Outcome, SkipReason};
 use crate::migration::validation::Validated;
@@ -87,6 +88,8 @@ pub struct Migrated {
     pub changes: Vec<Change>,
     /// What became of each validation, in order.
     pub validations: Vec<(Check, Validated)>,
+    /// The media type of the payload, where that is another than on arrival.
+    pub content_type: Option<&'static str>,
 }
 
 /// What is to become of a message.
@@ -169,8 +172,10 @@ impl Migration {
         // Zero bytes are a message without a payload, and leave as they came.
         let content = payload.as_ref().filter(|bytes| !bytes.is_empty());
         let (record, arrival) = self.arrive(&headers, options.record)?;
-        let from = match arrival {
-            Arrival::At(from) => from,
+        let entered = match arrival {
+            Arrival::At(_) | Arrival::Unrecorded => {
+                self.enter(arrival, content, &headers, &options.limits)?
+            }
             Arrival::Ahead | Arrival::Below => {
                 let disposition = if arrival == Arrival::Ahead {
                     Disposition::Ahead
@@ -187,18 +192,22 @@ impl Migration {
                     from: 0,
                     changes,
                     validations,
+                    content_type: None,
                 });
             }
         };
+        let from = entered.from;
         let transformations = self.chain.transformations();
         let nothing_left = transformations[from..].iter().all(Transformation::flagged);
-        let look = content.filter(|_| !nothing_left || self.must_look());
-        let document = look.map(|bytes| self.read(bytes, &options.limits)).transpose()?;
+        let look = content.filter(|_| !nothing_left || self.must_look() || entered.changes_form);
+        let document = look
+            .map(|bytes| self.read(bytes, &entered, &options.limits))
+            .transpose()?;
 
         let mut validations = Vec::new();
         for validation in &self.validations {
             if validation.check != Check::To {
-                let validated = self.validate(validation, content, document.as_ref(), from)?;
+                let validated = self.judge_arrival(validation, content, document.as_ref(), &entered)?;
                 validations.push((validation.check, validated));
             }
         }
@@ -238,6 +247,7 @@ impl Migration {
                 from,
                 changes,
                 validations,
+                content_type: None,
             });
         }
 
@@ -251,18 +261,28 @@ impl Migration {
             );
             return Err(Failure::new(FailureKind::Limit, expected));
         }
+        let written = match &document {
+            Some(document) if applied || entered.changes_form => Some(
+                self.write(document, options)
+                    .map_err(|failure| self.unmet_instead(failure, document))?,
+            ),
+            Some(_) | None => None,
+        };
         for validation in &self.validations {
             if validation.check == Check::To {
-                let validated = self.validate(validation, content, document.as_ref(), from)?;
+                let text = written.as_ref().or(content);
+                let validated = self.judge_leaving(validation, text, document.as_ref())?;
                 validations.push((validation.check, validated));
             }
         }
-        let payload = match document {
-            Some(document) if applied => Some(Bytes::from(document.to_json())),
-            Some(_) | None => payload,
-        };
+        let content_type = entered
+            .changes_form
+            .then(|| written.as_ref().map(|_| self.content_type()))
+            .flatten();
+        let payload = written.or(payload);
         let behind = from == transformations.len() && !transformations.is_empty();
         self.leave(record, &mut headers)?;
+        self.name_version(&mut headers);
         let disposition = if behind {
             Disposition::Behind
         } else {
@@ -276,6 +296,7 @@ impl Migration {
             from,
             changes,
             validations,
+            content_type,
         })
     }
 
@@ -292,50 +313,6 @@ impl Migration {
             .iter()
             .map(|validation| (validation.check, Validated::NothingToDo))
             .collect()
-    }
-
-    /// Performs one check, if it is to be performed.
-    ///
-    /// The document is there if the payload was looked at, and then it is well formed.
-    fn validate(
-        &self,
-        validation: &Validation,
-        payload: Option<&Bytes>,
-        document: Option<&Value>,
-        from: usize,
-    ) -> Result<Validated, Failure> {
-        if validation.status == Status::Applied {
-            return Ok(Validated::Flagged);
-        }
-        if payload.is_none() {
-            return Ok(Validated::NoPayload);
-        }
-        if validation.check == Check::From && from > 0 {
-            return Ok(Validated::AlreadyApplied);
-        }
-        let Some(document) = document else {
-            return Ok(Validated::NothingToDo);
-        };
-        let schema = match validation.check {
-            Check::Syntax => return Ok(Validated::Passed),
-            Check::From => &self.schemas.from,
-            Check::To => &self.schemas.to,
-        };
-        let Some(schema) = schema else {
-            let expected = format!("expected a schema for the check `{}`", validation.check.word());
-            return Err(Failure::new(FailureKind::Schema, expected));
-        };
-        schema.check(document)?;
-        Ok(Validated::Passed)
-    }
-
-    fn read(&self, bytes: &Bytes, limits: &Limits) -> Result<Value, Failure> {
-        check_size(bytes.len(), limits)?;
-        let reading = Reading {
-            depth: limits.depth(),
-            duplicate_names: self.duplicate_names,
-        };
-        Ok(parse(bytes, &reading)?)
     }
 }
 
@@ -377,14 +354,6 @@ fn holds(transformation: &Transformation, context: &Context<'_>) -> Result<bool,
     }
 }
 
-fn check_size(size: usize, limits: &Limits) -> Result<(), Failure> {
-    if size <= limits.size {
-        return Ok(());
-    }
-    let expected = format!("expected at most {} bytes, found {size}", limits.size);
-    Err(Failure::new(FailureKind::Limit, expected))
-}
-
 /// Prints lengths, never content.
 impl fmt::Debug for Input {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -423,6 +392,7 @@ impl fmt::Debug for Migrated {
             .field("from", &self.from)
             .field("changes", &self.changes)
             .field("validations", &self.validations)
+            .field("content_type", &self.content_type)
             .finish()
     }
 }

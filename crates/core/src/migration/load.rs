@@ -12,6 +12,7 @@ mod migration_file;
 mod name;
 mod resolver;
 mod schema;
+mod schemas;
 mod transformations;
 mod validations;
 
@@ -25,6 +26,7 @@ pub(crate) use draft::{Direction, Draft, Entry, Transformation};
 pub use name::{MOST_ID_BYTES, is_migration_name, natural_order};
 pub use resolver::{MemoryResolver, ResolveError, Resolver};
 pub use schema::json_schema;
+pub(crate) use schemas::{SchemasDraft, VersionDraft};
 
 use crate::finding::{Finding, Findings, Place, meant, nearest};
 use crate::migration::document::DuplicateNames;
@@ -129,6 +131,7 @@ impl<'resolver, 'findings> Loader<'resolver, 'findings> {
             name,
             description: read.description,
             duplicate_names: DuplicateNames::Allow,
+            schemas: SchemasDraft::default(),
             validations: vec![Validation {
                 check: Check::Syntax,
                 status: Status::Pending,

@@ -1,21 +1,7 @@
 //! Checks of a document against a syntax or a schema, before the first transformation and after the last.
 //!
 //! Which checks there are is said by the files of a migration, and read by the loader. What a schema says is not
-//! known here: it comes in as a [`Schema`].
-
-use std::fmt;
-
-use crate::migration::document::Value;
-use crate::migration::failure::Failure;
-
-/// A schema that a document may or may not fit.
-pub trait Schema: fmt::Debug + Send + Sync {
-    /// Checks a document.
-    ///
-    /// # Errors
-    /// Kind `validation`, with the instance path and the rule that is not met, and never the value.
-    fn check(&self, document: &Value) -> Result<(), Failure>;
-}
+//! known here: see [`Schema`](super::Schema).
 
 /// What became of one check. One that is not met fails the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

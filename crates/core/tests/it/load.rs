@@ -29,7 +29,17 @@ fn a_lock_is_used_if_it_is_there_and_asked_for() {
         findings.sorted()[0].to_string(),
         "customers.yaml:1:20: error: `customers#1` was changed since the chain was locked"
     );
-    assert!(Migration::load("customers.yaml", &changed, &LoadOptions { lock: false }).is_ok());
+    assert!(
+        Migration::load(
+            "customers.yaml",
+            &changed,
+            &LoadOptions {
+                lock: false,
+                ..LoadOptions::default()
+            }
+        )
+        .is_ok()
+    );
     let longer = MemoryResolver::new()
         .with(
             "customers.yaml",

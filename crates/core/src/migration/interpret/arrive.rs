@@ -8,7 +8,9 @@ use crate::migration::record::{Entry, Record};
 /// Where in the chain a message stands when it arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// This many transformations of the chain are behind it.
+    /// It says nothing about this chain.
+    Unrecorded,
+    /// By its record, this many transformations of the chain are behind it.
     At(usize),
     /// It is further than the chain is long.
     Ahead,
@@ -25,7 +27,7 @@ impl Migration {
     pub(super) fn arrive(&self, headers: &Headers, mode: RecordMode) -> Result<(Record, Arrival), Failure> {
         if mode == RecordMode::Ignore {
             // What cannot be read cannot be kept either.
-            return Ok((Record::of(headers).unwrap_or_default(), Arrival::At(0)));
+            return Ok((Record::of(headers).unwrap_or_default(), Arrival::Unrecorded));
         }
         let record = Record::of(headers)?;
         let recorded = self.recorded();
@@ -35,7 +37,7 @@ impl Migration {
                 return Err(Failure::new(FailureKind::Record, expected));
             }
             let arrival = match self.direction {
-                Direction::Up => Arrival::At(0),
+                Direction::Up => Arrival::Unrecorded,
                 // Without a record nothing was done that could be taken back.
                 Direction::Down { .. } => Arrival::Below,
             };

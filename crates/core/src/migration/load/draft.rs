@@ -1,5 +1,6 @@
 //! What the texts of a migration said, once nothing is wrong with them.
 
+use super::schemas::SchemasDraft;
 use crate::finding::Place;
 use crate::migration::document::DuplicateNames;
 use crate::migration::expression::Expression;
@@ -15,6 +16,8 @@ pub(crate) struct Draft {
     pub(crate) description: Option<String>,
     /// Whether messages in which a name stands twice are taken.
     pub(crate) duplicate_names: DuplicateNames,
+    /// The schemas that it names.
+    pub(crate) schemas: SchemasDraft,
     /// What is checked, in order.
     pub(crate) validations: Vec<Validation>,
     /// Whether `validate:` is written down. What is written down is performed even where nothing is left to do.

@@ -4,8 +4,9 @@ use super::Loader;
 use super::draft::{Direction, Draft, Entry, Status};
 use super::fields::{Fields, Scope};
 use super::name::{is_migration_name, natural_order, resolve};
+use super::schemas::{SchemasDraft, schemas};
 use super::transformations::{STATUSES, description, transformations};
-use super::validations::{Frame, schemas, validations};
+use super::validations::{Frame, validations};
 use crate::finding::{Finding, Place, nearest};
 use crate::migration::document::DuplicateNames;
 use crate::migration::op::is_operation;
@@ -13,10 +14,11 @@ use crate::migration::record;
 use crate::source::{Format, Node};
 
 /// Fields that stand in migration files only. One of them, and a file is meant to be one.
-const MIGRATION_FIELDS: [&str; 7] = [
+const MIGRATION_FIELDS: [&str; 8] = [
     "migration",
     "duplicate_names",
     "schemas",
+    "version_by",
     "validate",
     "accepts",
     "direction",
@@ -37,6 +39,7 @@ pub(super) struct Header<'node> {
     name: Option<String>,
     description: Option<String>,
     duplicate_names: DuplicateNames,
+    schemas: SchemasDraft,
     frame: Frame,
     accepts: Vec<(record::Entry, Place)>,
     down: Option<Down<'node>>,
@@ -53,6 +56,7 @@ pub(super) struct Down<'node> {
 /// is faulty.
 pub(super) fn header<'node>(
     fields: &mut Fields<'node, '_>,
+    file: &str,
     name: &mut Option<String>,
     list: &mut Option<&'node [Node]>,
 ) -> Option<Header<'node>> {
@@ -65,8 +69,8 @@ pub(super) fn header<'node>(
         ("reject", DuplicateNames::Reject),
     ];
     let duplicate_names = fields.choice("duplicate_names", &words, DuplicateNames::Allow);
-    let given = schemas(fields);
-    let frame = validations(fields, given);
+    let schemas = schemas(fields, file);
+    let frame = validations(fields, schemas.checks());
     let accepts = accepts(fields, name.as_deref());
     let down = direction(fields);
     *list = transformations(fields);
@@ -74,6 +78,7 @@ pub(super) fn header<'node>(
         name: name.clone(),
         description,
         duplicate_names,
+        schemas,
         frame,
         accepts,
         down,
@@ -113,7 +118,7 @@ impl Loader<'_, '_> {
         let mut list = None;
         let mut name = None;
         let header = Fields::read(node, "a migration", Scope::File, self.findings, |fields| {
-            header(fields, &mut name, &mut list)
+            header(fields, file, &mut name, &mut list)
         });
         // The entries and the chain that is inverted are judged even where the frame is faulty.
         let name_or_file = name.unwrap_or_else(|| super::name::stem(file).to_owned());
@@ -139,6 +144,7 @@ impl Loader<'_, '_> {
             name: header.name?,
             description: header.description,
             duplicate_names: header.duplicate_names,
+            schemas: header.schemas,
             validations: header.frame.validations,
             validate_is_written: header.frame.is_written,
             accepts: header.accepts.into_iter().map(|(accepted, _)| accepted).collect(),

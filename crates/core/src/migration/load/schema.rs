@@ -30,7 +30,7 @@ pub fn json_schema() -> Value {
     });
     let checks = Check::ALL.map(|(word, _)| word);
     let mut migration = of_file(&|fields| {
-        header(fields, &mut None, &mut None);
+        header(fields, "", &mut None, &mut None);
     });
     migration["properties"]["transformations"] = list_of(&json!({"anyOf": [pointer, transformation]}));
     migration["properties"]["validate"] = list_of(&json!({"anyOf": [{"enum": checks}, validation]}));

@@ -297,10 +297,9 @@ fn validations_and_schemas_are_judged() {
             "{head}validate: [from]\nschemas:\n  from: {{format: avro, file: a.avsc}}\n  to: {{format: xml, fil: b}}\n  of: 1\n"
         )),
         [
-            "m.yaml:5:9: error: schemas are not supported by this build yet",
             "m.yaml:6:16: error: expected `json-schema`, `avro` or `protobuf`, found `xml`",
             "m.yaml:6:21: error: unknown field `fil` of a schema, did you mean `file`?",
-            "m.yaml:7:3: error: unknown field `of` of an object with `from` and `to`",
+            "m.yaml:7:3: error: unknown field `of` beside `from` and `to`",
         ]
     );
 }

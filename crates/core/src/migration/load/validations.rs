@@ -1,9 +1,8 @@
-//! Reads what a migration checks: its schemas, and the list of validations.
+//! Reads what a migration checks: the list of validations.
 
 use super::draft::{Check, Status, Validation};
 use super::fields::{Fields, Scope};
 use super::transformations::STATUSES;
-use crate::finding::Finding;
 use crate::source::Content;
 
 /// What a migration checks.
@@ -11,35 +10,6 @@ pub(super) struct Frame {
     pub(super) validations: Vec<Validation>,
     /// Whether `validate:` is written down.
     pub(super) is_written: bool,
-}
-
-/// Reads `schemas`: which checks have one.
-///
-/// The field is judged like every other, and then refused: this build knows no format of schema.
-pub(super) fn schemas(fields: &mut Fields<'_, '_>) -> Vec<Check> {
-    let mut given = Vec::new();
-    fields.object("schemas", "an object with `from` and `to`", |schemas| {
-        for (field, check) in [("from", Check::From), ("to", Check::To)] {
-            if !schemas.has(field) {
-                continue;
-            }
-            given.push(check);
-            let formats = [("json-schema", ()), ("avro", ()), ("protobuf", ())];
-            let is_faultless = schemas.object(field, "a schema", |schema| {
-                let format = schema.required_choice("format", &formats);
-                let file = schema.text("file");
-                format.and(file).map(|_| ())
-            });
-            if is_faultless.is_some() {
-                let place = schemas.place(field);
-                let help = "remove it; the syntax of messages is checked without a schema";
-                schemas
-                    .report(Finding::error(&place, "schemas are not supported by this build yet").help(help));
-            }
-        }
-        Some(())
-    });
-    given
 }
 
 /// Reads `validate`. The default is the syntax, and every schema that is given.
