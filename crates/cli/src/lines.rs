@@ -25,11 +25,6 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Whether the next line is not here yet, so that whoever reads along should get what there is.
-    pub(crate) fn must_wait(&self) -> bool {
-        !self.input.buffer().contains(&b'\n')
-    }
-
     /// The next line that is not empty, with its number and without its end; none behind the last.
     ///
     /// A line of white space is an empty one. Empty lines are passed over, and counted.
@@ -83,15 +78,5 @@ mod tests {
             lines(b"a\rb\r\r\nc\r"),
             [(1, Bytes::from("a\rb\r")), (2, Bytes::from("c\r"))]
         );
-    }
-
-    #[test]
-    fn a_reader_must_wait_where_no_whole_line_is_there() {
-        let mut lines = Lines::of(&b"1\n2\n3"[..]);
-        assert!(lines.must_wait());
-        lines.next().unwrap();
-        assert!(!lines.must_wait());
-        lines.next().unwrap();
-        assert!(lines.must_wait());
     }
 }

@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error, and the exit status says which of the two to look at.
 //! Each command is one file under `command`; what messaging systems there are is said in `systems` alone.
 
+mod blocks;
 mod cli;
 mod command;
 mod difference;

@@ -112,7 +112,7 @@ pub(crate) struct Input {
     /// Its name for people.
     pub(crate) name: String,
     /// Its bytes.
-    pub(crate) bytes: Box<dyn Read>,
+    pub(crate) bytes: Box<dyn Read + Send>,
 }
 
 impl Input {

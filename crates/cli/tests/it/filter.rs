@@ -82,3 +82,65 @@ fn a_failure_is_told_by_its_line_in_exactly_these_words() {
         "{\"line\":3,\"kind\":\"mismatch\",\"transformation\":\"0002-lines#1\",\"path\":\"lines[0]\",\"found\":\"string\",\"message\":\"expected an object, found a string\"}\n"
     );
 }
+
+#[test]
+fn failures_are_told_in_the_order_of_their_lines_however_many_threads_work() {
+    let documents = 40_000;
+    let (mut input, mut kept, mut told) = (String::new(), String::new(), String::new());
+    for line in 1..=documents {
+        if line % 7 == 0 {
+            input.push_str("{\"lines\":[\"x\"]}\n");
+            told.push_str(&format!(
+                "line {line}: mismatch in 0002-lines#1 at lines[0]: expected an object, found a string\n"
+            ));
+        } else {
+            // Uneven, so that one block has more to do than the next.
+            let text = "x".repeat(line % 97);
+            input.push_str(&format!("{{\"id\":{line},\"text\":\"{text}\"}}\n"));
+            kept.push_str(&format!("{{\"id\":{line},\"text\":\"{text}\"}}\n"));
+        }
+    }
+    let project = package().join("tests/project");
+    let folder = tempfile::tempdir().unwrap();
+    let dead = folder.path().join("dead.ndjson");
+    let output = run(
+        &project,
+        [
+            "apply",
+            "migrations/orders.yaml",
+            "--dead-letter",
+            dead.to_str().unwrap(),
+        ],
+        input.as_bytes(),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout) == kept);
+    assert!(text(&output.stderr) == told);
+    let dead = std::fs::read_to_string(dead).unwrap();
+    let expected: Vec<String> = (1..=documents)
+        .filter(|line| line % 7 == 0)
+        .map(|line| format!("standard input:{line}\""))
+        .collect();
+    assert_eq!(dead.lines().count(), expected.len());
+    assert!(
+        dead.lines()
+            .zip(&expected)
+            .all(|(line, place)| line.contains(place.as_str()))
+    );
+}
+
+#[test]
+fn it_ends_when_its_output_is_closed_though_its_input_stays_open() {
+    let mut child = dunlin()
+        .args(["apply", "migrations/orders.yaml"])
+        .current_dir(package().join("tests/project"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"{\"zip\":\"1\"}\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(input);
+}

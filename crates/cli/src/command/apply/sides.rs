@@ -19,11 +19,6 @@ use crate::ending::Trouble;
 pub(super) struct Sides {
     report: Option<Side>,
     dead_letter: Option<Side>,
-    migration: Migration,
-    /// The whole migration as `name@length:hash`.
-    chain: String,
-    /// The hash of it alone.
-    hash: String,
 }
 
 struct Side {
@@ -31,37 +26,86 @@ struct Side {
     file: BufWriter<File>,
 }
 
+/// Lines for the two files.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    report: Vec<u8>,
+    dead_letter: Vec<u8>,
+}
+
+/// Words lines for the files that are asked for.
+#[derive(Clone)]
+pub(super) struct Telling {
+    pub(super) report: bool,
+    pub(super) dead_letter: bool,
+    migration: Migration,
+    /// The whole migration as `name@length:hash`.
+    chain: String,
+    /// The hash of it alone.
+    hash: String,
+}
+
 impl Sides {
     /// Makes the files, empty.
-    pub(super) fn open(
-        migration: &Migration,
-        report: Option<&Path>,
-        dead_letter: Option<&Path>,
-    ) -> Result<Self, Trouble> {
-        let chain = migration.chain_id();
+    pub(super) fn open(report: Option<&Path>, dead_letter: Option<&Path>) -> Result<Self, Trouble> {
         Ok(Self {
             report: report.map(Side::open).transpose()?,
             dead_letter: dead_letter.map(Side::open).transpose()?,
+        })
+    }
+
+    /// Writes lines behind those that are there.
+    pub(super) fn write(&mut self, lines: &Lines) -> Result<(), Trouble> {
+        let sides = [
+            (&mut self.report, &lines.report),
+            (&mut self.dead_letter, &lines.dead_letter),
+        ];
+        for (side, lines) in sides {
+            if let Some(side) = side {
+                let written = side.file.write_all(lines);
+                written.map_err(|error| side.unwritable(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes out what is held back.
+    pub(super) fn close(&mut self) -> Result<(), Trouble> {
+        for side in [&mut self.report, &mut self.dead_letter].into_iter().flatten() {
+            let flushed = side.file.flush();
+            flushed.map_err(|error| side.unwritable(&error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Telling {
+    /// Lines about documents that are taken through this migration; none is asked for yet.
+    pub(super) fn of(migration: &Migration) -> Self {
+        Self {
+            report: false,
+            dead_letter: false,
             migration: migration.clone(),
             hash: migration
                 .chain_hash(migration.length())
                 .map(|hash| hash.short())
                 .unwrap_or_default(),
-            chain,
-        })
+            chain: migration.chain_id(),
+        }
     }
 
     /// Reports a document that was migrated or dropped. One that was behind its migration already was neither.
     pub(super) fn report(
-        &mut self,
+        &self,
         original: &Message,
         migrated: &Migrated,
         place: &str,
         line: u64,
+        lines: &mut Lines,
     ) -> Result<(), Trouble> {
-        let Some(side) = &mut self.report else {
+        if !self.report {
             return Ok(());
-        };
+        }
         let (drop_reason, outgoing) = match &migrated.disposition {
             Disposition::Behind | Disposition::Ahead => return Ok(()),
             Disposition::Forward => (None, Some(migrated.payload.as_ref())),
@@ -107,20 +151,23 @@ impl Sides {
         let told = report
             .to_message()
             .map_err(|error| Trouble::Failed(format!("the report of {place}:{line} is no JSON: {error}")))?;
-        side.line(&told.payload.unwrap_or_default())
+        lines.report.extend_from_slice(&told.payload.unwrap_or_default());
+        lines.report.push(b'\n');
+        Ok(())
     }
 
     /// Keeps a document that failed, with the reason.
     pub(super) fn dead_letter(
-        &mut self,
+        &self,
         original: &Envelope,
         failure: &Failure,
         place: &str,
         line: u64,
+        lines: &mut Lines,
     ) -> Result<(), Trouble> {
-        let Some(side) = &mut self.dead_letter else {
+        if !self.dead_letter {
             return Ok(());
-        };
+        }
         let source = format!("{place}:{line}");
         let mut circumstances = Circumstances::new(&source, SystemTime::now());
         circumstances.migration = Some(&self.chain);
@@ -129,15 +176,8 @@ impl Sides {
         let mut text = Vec::new();
         envelope::write(&dead, original.address.as_ref(), &mut text)
             .map_err(|error| Trouble::Failed(format!("{source} cannot be kept: {error}")))?;
-        side.line(&text)
-    }
-
-    /// Writes out what is held back.
-    pub(super) fn close(&mut self) -> Result<(), Trouble> {
-        for side in [&mut self.report, &mut self.dead_letter].into_iter().flatten() {
-            let flushed = side.file.flush();
-            flushed.map_err(|error| side.unwritable(&error))?;
-        }
+        lines.dead_letter.append(&mut text);
+        lines.dead_letter.push(b'\n');
         Ok(())
     }
 }
@@ -152,14 +192,6 @@ impl Side {
             }),
             Err(error) => Err(Trouble::Usage(format!("{name} cannot be written: {error}"))),
         }
-    }
-
-    fn line(&mut self, text: &[u8]) -> Result<(), Trouble> {
-        let written = self
-            .file
-            .write_all(text)
-            .and_then(|()| self.file.write_all(b"\n"));
-        written.map_err(|error| self.unwritable(&error))
     }
 
     fn unwritable(&self, error: &std::io::Error) -> Trouble {
