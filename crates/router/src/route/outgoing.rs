@@ -97,7 +97,7 @@ impl Judge {
             message.map_err(|error| Fault::new(kinds::PANIC, format!("the report is no JSON: {error}")))?;
         Ok(Some(Box::new(self.identified(
             entry,
-            message,
+            Outgoing::new(message),
             OutputIndex::Report,
             end,
         ))))
@@ -127,10 +127,7 @@ impl Judge {
         for (part, _) in carried::lost(&outgoing, &self.unable) {
             self.progress.left_out(part);
         }
-        let Outgoing { message, address, .. } = outgoing;
-        let mut outgoing = self.identified(entry, message, OutputIndex::Target, &self.plan.to.end);
-        outgoing.address = address;
-        Ok(outgoing)
+        Ok(self.identified(entry, outgoing, OutputIndex::Target, &self.plan.to.end))
     }
 
     /// Raises the hop count, and refuses to raise it too far.
@@ -172,7 +169,7 @@ impl Judge {
         if end.resolved.capabilities.header_values == HeaderValues::None {
             message = in_envelope(&message);
         }
-        self.identified(entry, message, OutputIndex::DeadLetter, end)
+        self.identified(entry, Outgoing::new(message), OutputIndex::DeadLetter, end)
             .escaping()
     }
 
@@ -185,9 +182,9 @@ impl Judge {
         self.hop(&mut message)?;
         // An address that cannot be made may be the very failure; the target's own is what is left.
         let address = self.address(entry, &message).unwrap_or(None);
-        let mut outgoing = self.identified(entry, message, OutputIndex::Target, &self.plan.to.end);
+        let mut outgoing = Outgoing::new(message);
         outgoing.address = address;
-        Ok(outgoing)
+        Ok(self.identified(entry, outgoing, OutputIndex::Target, &self.plan.to.end))
     }
 
     fn told(&self, entry: &Entry, fault: &Fault, end: &EndPlan) -> Message {
@@ -217,12 +214,18 @@ impl Judge {
         place
     }
 
-    fn identified(&self, entry: &Entry, mut message: Message, index: OutputIndex, end: &EndPlan) -> Outgoing {
+    /// The same with its deduplication id and its origin, and without headers where the end has none.
+    fn identified(
+        &self,
+        entry: &Entry,
+        mut outgoing: Outgoing,
+        index: OutputIndex,
+        end: &EndPlan,
+    ) -> Outgoing {
         if end.resolved.capabilities.header_values == HeaderValues::None {
             // The check of the route has said so; a channel might else refuse every message for its hop count.
-            message.headers = Headers::new();
+            outgoing.message.headers = Headers::new();
         }
-        let mut outgoing = Outgoing::new(message);
         outgoing.dedup = self.dedup(entry, index);
         outgoing.origin = entry.position.clone().map(|position| Origin {
             lane: entry.lane,
