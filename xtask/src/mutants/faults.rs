@@ -24,7 +24,7 @@ pub(super) const FAULTS: &[Fault] = &[
         right: "self.outputs.target.enqueue(ticket, lane, *outgoing);",
         wrong: "self.outputs.target.enqueue(ticket, lane, *outgoing); self.settle(ticket, Verdict::Done);",
         package: "dunlin-router",
-        test: "a_crash_at_any_point_loses_nothing_and_repeats_at_most_what_was_in_flight",
+        test: "a_crash_while_the_target_takes_nothing_loses_nothing",
     },
     Fault {
         name: "acknowledge before the report has confirmed",

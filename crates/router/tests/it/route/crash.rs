@@ -1,15 +1,17 @@
 //! A route that dies, wherever it dies, loses nothing, and brings no more twice than was in flight.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use dunlin_core::message::Message;
 use dunlin_core::settings::Settings;
+use dunlin_core::{Error, ErrorKind};
 use dunlin_router::fail_points::FailPoint;
 use dunlin_router::plan::{EmptyPayload, MigrationChoice, ReportDetail, RoutePlan};
 use dunlin_router::progress::{Count, Fate};
 
 use super::migrating::migration;
-use super::stand::{Running, Stand, number, settle_down};
+use super::stand::{Running, Stand, number, numbers, settle_down};
 
 const MESSAGES: usize = 300;
 const WINDOW: usize = 32;
@@ -108,6 +110,32 @@ async fn a_crash_at_any_point_loses_nothing_and_repeats_at_most_what_was_in_flig
             println!("{point:?} for the {time}. time: 0 lost, {duplicates} duplicates of at most {WINDOW}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_crash_while_the_target_takes_nothing_loses_nothing() {
+    let stand = Stand::new();
+    stand.fill_numbers(3).await;
+    stand
+        .sink_faults
+        .refuse_messages(|_, _| Some(Error::new(ErrorKind::Full, "send", "no space is left")));
+    let running = stand.run(stand.bridge());
+    running
+        .until("the messages are sent again and again", |progress| {
+            stand.clock.advance(Duration::from_millis(50));
+            progress.count(Count::Resent) >= 6
+        })
+        .await;
+    settle_down().await;
+    assert!(
+        stand.source_faults.verdicts().is_empty(),
+        "no confirm, no verdict"
+    );
+    running.crash().await;
+    stand.sink_faults.heal();
+    let again = stand.run(stand.bridge());
+    again.until_fate(Fate::Forwarded, 3).await;
+    assert_eq!(stand.payloads("orders"), numbers(0..3));
 }
 
 #[tokio::test]
