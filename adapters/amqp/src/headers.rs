@@ -216,8 +216,7 @@ impl Builder {
         let reply_to = of.reply_to.clone().filter(|name| !name.starts_with(DIRECT_REPLY));
         self.put(Part::ReplyTo, reply_to, BasicProperties::with_reply_to);
         self.put(Part::Id, text(&message.id), BasicProperties::with_message_id);
-        let millis = of.expiry.map(|expiry| expiry.as_nanos().div_ceil(1_000_000));
-        let expiry = millis
+        let expiry = (of.expiry_ms())
             .filter(|millis| *millis <= u128::from(u32::MAX))
             .map(|millis| millis.to_string());
         self.put(Part::Expiry, expiry, BasicProperties::with_expiration);

@@ -8,7 +8,6 @@
 //! Carrying is not obeying: an expiry in a header is kept for the reader, and expires nothing.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -17,6 +16,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::capability::HeaderValues;
+use crate::envelope::header_list;
 use crate::message::{Headers, Message};
 use crate::messaging::Outgoing;
 
@@ -202,8 +202,7 @@ impl Part {
             Self::CorrelationId => properties.correlation_id.clone(),
             Self::ReplyTo => text(&properties.reply_to),
             Self::Priority => (properties.priority).map(|priority| Bytes::from(priority.to_string())),
-            Self::Expiry => (properties.expiry)
-                .map(|expiry| Bytes::from(expiry.as_nanos().div_ceil(1_000_000).to_string())),
+            Self::Expiry => (properties.expiry_ms()).map(|millis| Bytes::from(millis.to_string())),
             Self::Dedup => (outgoing.dedup).map(|id| Bytes::from(id.to_string())),
             Self::Address | Self::Headers | Self::BinaryHeaders | Self::RepeatedHeaders => None,
         }
@@ -297,14 +296,10 @@ pub fn unpack(message: &mut Message, own: &[Part]) {
     {
         return;
     }
-    if let Some(escaped) = message
-        .headers
-        .get(ESCAPED_HEADERS)
-        .and_then(|text| unescape(text))
-    {
+    if let Some(escaped) = (message.headers.get(ESCAPED_HEADERS)).and_then(|text| header_list(text)) {
         message.headers.remove(ESCAPED_HEADERS);
-        for (name, value) in escaped {
-            message.headers.append(name, value);
+        for (name, value) in escaped.iter() {
+            message.headers.append(name, value.clone());
         }
     }
     for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
@@ -358,23 +353,6 @@ pub fn escape(headers: &Headers, fits: impl Fn(&str, &[u8], usize) -> bool) -> H
     }
     kept.set(ESCAPED_HEADERS, ascii(&Value::Array(moved).to_string()));
     kept
-}
-
-fn unescape(text: &[u8]) -> Option<Vec<(Arc<str>, Bytes)>> {
-    let pairs: Vec<(String, Value)> = serde_json::from_slice(text).ok()?;
-    (pairs.into_iter())
-        .map(|(name, value)| {
-            let value = match value {
-                Value::String(text) => Bytes::from(text),
-                Value::Object(object) if object.len() == 1 => {
-                    let text = object.get("base64")?.as_str()?;
-                    Bytes::from(BASE64.decode(text).ok()?)
-                }
-                _ => return None,
-            };
-            Some((Arc::from(name), value))
-        })
-        .collect()
 }
 
 /// JSON whose other characters are written as escapes, so that every system takes it for text.

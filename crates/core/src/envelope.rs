@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use crate::message::Message;
 
+pub(crate) use read::header_list;
 pub use read::read;
 pub use write::write;
 

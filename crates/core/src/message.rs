@@ -103,6 +103,14 @@ pub struct Properties {
     pub expiry: Option<Duration>,
 }
 
+impl Properties {
+    /// The expiry in whole milliseconds, as systems write it: rounded up, so that no message dies before its time, and one
+    /// that lives for less than a millisecond does not for ever.
+    pub fn expiry_ms(&self) -> Option<u128> {
+        self.expiry.map(|expiry| expiry.as_nanos().div_ceil(1_000_000))
+    }
+}
+
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Properties")

@@ -69,16 +69,26 @@ fn properties(value: &RawValue) -> Result<Properties> {
 
 /// An object, or a list of `[name, value]` where names repeat.
 fn headers(value: &RawValue) -> Result<Headers> {
-    if value.get().starts_with('[') {
-        let pairs: Vec<(Cow<'_, str>, &RawValue)> = serde_json::from_str(value.get())
-            .map_err(|_| expected("headers", "an object, or a list of `[name, value]`", value))?;
-        return pairs
-            .into_iter()
-            .map(|(name, value)| Ok((Arc::<str>::from(name), bytes("headers", value)?)))
-            .collect();
-    }
-    pairs(value.get().as_bytes(), "`headers`")?
-        .into_iter()
+    let pairs = match value.get().starts_with('[') {
+        true => listed(value.get().as_bytes())
+            .ok_or_else(|| expected("headers", "an object, or a list of `[name, value]`", value))?,
+        false => pairs(value.get().as_bytes(), "`headers`")?,
+    };
+    of_pairs(pairs)
+}
+
+/// A list of `[name, value]` that stands by itself, as in an escaped header; none where it is something else.
+pub(crate) fn header_list(json: &[u8]) -> Option<Headers> {
+    of_pairs(listed(json)?).ok()
+}
+
+fn listed(json: &[u8]) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    let pairs: Vec<(String, &RawValue)> = serde_json::from_slice(json).ok()?;
+    Some((pairs.into_iter().map(|(name, value)| (Cow::Owned(name), value))).collect())
+}
+
+fn of_pairs(pairs: Vec<(Cow<'_, str>, &RawValue)>) -> Result<Headers> {
+    (pairs.into_iter())
         .map(|(name, value)| Ok((Arc::<str>::from(name), bytes("headers", value)?)))
         .collect()
 }

@@ -74,8 +74,8 @@ fn properties(properties: &Properties, line: &mut Vec<u8>) {
     if let Some(priority) = properties.priority {
         object.number("priority", u128::from(priority));
     }
-    if let Some(expiry) = properties.expiry {
-        object.number("expiry_ms", expiry.as_nanos().div_ceil(1_000_000));
+    if let Some(expiry) = properties.expiry_ms() {
+        object.number("expiry_ms", expiry);
     }
     object.close();
 }
