@@ -16,7 +16,7 @@ use lapin::Channel;
 use lapin::options::BasicGetOptions;
 use lapin::types::ShortString;
 
-use crate::error::{broker, invalid, within};
+use crate::error::{broker, within};
 use crate::flight::token;
 use crate::headers;
 use crate::link::Live;
@@ -92,7 +92,9 @@ impl Onlooker {
 impl Receiver for Onlooker {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         let (mut taken, mut bytes) = (0, 0);
         while taken < room.messages && (taken == 0 || bytes < room.bytes) {

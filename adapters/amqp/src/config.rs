@@ -3,18 +3,15 @@
 //! All of it is judged here, without a network. A setting that would break the contract (acknowledging by itself, recovery of
 //! the client's own) does not exist.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dunlin_core::carried::{Part, Table, Way};
 use dunlin_core::messaging::{Endpoint, Resolved, Start};
 use dunlin_core::registry::{Facts, Opening};
-use dunlin_core::settings::{SettingFact, Settings};
-use dunlin_core::{Capabilities, HeaderValues, Limits, Result};
+use dunlin_core::settings::{SettingFact, Settings, TlsFiles};
+use dunlin_core::{Capabilities, Error, HeaderValues, Limits, Result};
 use lapin::ExchangeKind;
-use lapin::uri::{AMQPScheme, AMQPUri};
-
-use crate::error::invalid;
+use lapin::uri::AMQPUri;
 
 /// What people are told about this system.
 pub(crate) static FACTS: Facts = Facts {
@@ -51,109 +48,81 @@ pub(crate) const CARRIES: &Table = &[
 ];
 
 const SETTINGS: &[SettingFact] = &[
-    system("user", "guest", "The user."),
-    system(
+    SettingFact::at_system("user", "guest", "The user."),
+    SettingFact::at_system(
         "password",
         "guest",
         "The password, read again at each connection.",
     ),
-    system(
-        "tls_ca",
-        "the system's authorities",
-        "With `amqps:`, a PEM file with the authorities that may have made the broker's certificate; no others count then.",
-    ),
-    system(
-        "tls_certificate",
-        "none",
-        "With `amqps:`, a PEM file with the certificate shown to the broker; `tls_key` goes with it.",
-    ),
-    system(
-        "tls_key",
-        "none",
-        "The PEM file with the private key of `tls_certificate`.",
-    ),
-    system(
+    TlsFiles::AUTHORITIES,
+    TlsFiles::CERTIFICATE,
+    TlsFiles::KEY,
+    SettingFact::at_system(
         "connect_timeout_ms",
         "10000",
         "After how many milliseconds a connection, or opening a queue on it, is given up and tried anew.",
     ),
-    system(
+    SettingFact::at_system(
         "liveness_timeout_ms",
         "15000",
         "After how many milliseconds of silence at most a connection counts as lost; a fifth of it is the heartbeat.",
     ),
-    system(
+    SettingFact::at_system(
         "identity",
         "the address",
         "What the broker is called in deduplication ids and in the names of channels, if it has several addresses.",
     ),
-    setting(
+    SettingFact::at_end(
         "confirm_timeout_ms",
         "10000",
         "After how many milliseconds without the broker's confirm a message is in doubt; while the broker blocks publishers, time stands still.",
     ),
-    setting(
+    SettingFact::at_end(
         "topology",
         "verify",
         "`verify`: queues and exchanges must be there; `create`: missing ones are made, durable, queues as quorum queues.",
     ),
-    setting(
+    SettingFact::at_end(
         "headers",
         "refuse",
         "What is done with a message whose headers do not fit a table of AMQP: `refuse` it, or `escape` them reversibly into one header.",
     ),
-    setting(
+    SettingFact::at_end(
         "exchange",
         "the default exchange",
         "For sending: the exchange; the channel is then the routing key. With `topology: create`, a queue of the channel's name is bound to it.",
     ),
-    setting(
+    SettingFact::at_end(
         "exchange_type",
         "topic",
         "With `topology: create`: the type of a missing exchange, `direct`, `topic`, `fanout` or `headers`.",
     ),
-    setting(
+    SettingFact::at_end(
         "bind_to",
         "none",
         "With `topology: create`: the exchange to which the queue is bound, made if it is missing.",
     ),
-    setting(
+    SettingFact::at_end(
         "binding_key",
         "the channel",
         "With `bind_to`: the key of the binding.",
     ),
-    setting(
+    SettingFact::at_end(
         "prefetch",
         "the window of the route",
         "How many messages the broker hands out beyond those that are settled, 1 to 65535.",
     ),
-    setting(
+    SettingFact::at_end(
         "max_payload",
         "16MiB",
         "The most bytes a payload may have; larger ones are refused before the wire. The broker's limit is `max_message_size`.",
     ),
-    setting(
+    SettingFact::at_end(
         "broker_dead_letter",
         "false",
         "The queue has a dead-letter exchange, so that the broker keeps what is rejected; without one it would drop it.",
     ),
 ];
-
-const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: true,
-    }
-}
-
-const fn system(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        at_end: false,
-        ..setting(name, default, meaning)
-    }
-}
 
 /// A queue takes what is settled away from everyone, has no position, and brings back what was given back in any order.
 const fn capabilities(broker_reject: bool) -> Capabilities {
@@ -180,13 +149,11 @@ const MAX_HEADERS: usize = 120 << 10;
 /// A system as it was typed.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) secure: bool,
+    /// The files for TLS, if the address asks for it.
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) vhost: String,
-    pub(crate) tls_ca: Option<PathBuf>,
-    /// The files of certificate and key.
-    pub(crate) tls_client: Option<(PathBuf, PathBuf)>,
     pub(crate) connect_timeout: Duration,
     pub(crate) liveness_timeout: Duration,
     pub(crate) identity: String,
@@ -247,31 +214,6 @@ impl Config {
         let settings = opening.settings;
         settings.only(SETTINGS)?;
         let uri = address(opening.url)?;
-        let secure = uri.scheme == AMQPScheme::AMQPS;
-        let base = Path::new(opening.base);
-        let file =
-            |name: &str| -> Result<Option<PathBuf>> { Ok(settings.get(name)?.map(|path| base.join(path))) };
-        let tls_client = match (file("tls_certificate")?, file("tls_key")?) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            (Some(_), None) => {
-                return Err(invalid("expected `tls_key` beside `tls_certificate`, found none"));
-            }
-            (None, Some(_)) => {
-                return Err(invalid("expected `tls_certificate` beside `tls_key`, found none"));
-            }
-        };
-        let tls_ca = file("tls_ca")?;
-        if !secure && (tls_ca.is_some() || tls_client.is_some()) {
-            return Err(invalid(
-                "expected an address that begins with `amqps:` beside settings for TLS, found `amqp:`",
-            ));
-        }
-        let millis = |name, default: u64| -> Result<Duration> {
-            Ok(Duration::from_millis(
-                settings.number(name)?.unwrap_or(default).max(1),
-            ))
-        };
         let vhost = if uri.vhost.is_empty() {
             "/".to_owned()
         } else {
@@ -281,15 +223,13 @@ impl Config {
         let host = uri.authority.host.to_lowercase();
         let place = format!("amqp://{host}:{}/{vhost}", uri.authority.port);
         let config = Self {
-            secure,
+            tls: TlsFiles::of(opening, "amqps")?,
             // Brackets are how an address of IPv6 is written in a URL, and no part of it.
             host: host.trim_matches(['[', ']']).to_owned(),
             port: uri.authority.port,
             vhost,
-            tls_ca,
-            tls_client,
-            connect_timeout: millis("connect_timeout_ms", 10_000)?,
-            liveness_timeout: millis("liveness_timeout_ms", 15_000)?,
+            connect_timeout: settings.milliseconds("connect_timeout_ms", 10_000, 1)?,
+            liveness_timeout: settings.milliseconds("liveness_timeout_ms", 15_000, 1)?,
             identity: settings.get("identity")?.unwrap_or(place),
             name: opening.name.to_owned(),
             settings: settings.clone(),
@@ -313,22 +253,15 @@ impl Config {
 
     /// This end of the system.
     pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
-        endpoint.settings.only(SETTINGS)?;
-        if let Some(fact) = SETTINGS
-            .iter()
-            .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name))
-        {
-            return Err(
-                invalid("expected this setting at the system, found it at one end")
-                    .with("setting", fact.name),
-            );
-        }
+        endpoint.settings.only_at_end(SETTINGS)?;
         let channel = endpoint.channel.clone();
         let end = self
             .read(&endpoint.settings, channel)
             .map_err(|error| error.with("channel", &endpoint.channel))?;
         if end.channel.is_empty() && end.exchange.is_empty() {
-            return Err(invalid("expected the name of a queue as the channel, found none"));
+            return Err(Error::invalid(
+                "expected the name of a queue as the channel, found none",
+            ));
         }
         Ok(end)
     }
@@ -353,7 +286,11 @@ impl Config {
             None => None,
             Some(number) => match u16::try_from(number) {
                 Ok(number) if number > 0 => Some(number),
-                _ => return Err(invalid("expected a number from 1 to 65535").with("setting", "prefetch")),
+                _ => {
+                    return Err(
+                        Error::invalid("expected a number from 1 to 65535").with("setting", "prefetch")
+                    );
+                }
             },
         };
         Ok(End {
@@ -365,13 +302,9 @@ impl Config {
                 .unwrap_or(Exchange::Topic),
             binding: named("bind_to")?.map(|exchange| (exchange, key)),
             prefetch,
-            max_payload: settings
-                .get("max_payload")?
-                .map_or(Ok(MAX_PAYLOAD), |text| bytes(&text))?,
+            max_payload: settings.bytes("max_payload")?.unwrap_or(MAX_PAYLOAD),
             broker_dead_letter: settings.flag("broker_dead_letter")?.unwrap_or(false),
-            confirm_timeout: Duration::from_millis(
-                settings.number("confirm_timeout_ms")?.unwrap_or(10_000).max(1),
-            ),
+            confirm_timeout: settings.milliseconds("confirm_timeout_ms", 10_000, 1)?,
             channel,
         })
     }
@@ -404,35 +337,35 @@ impl End {
 fn address(url: &str) -> Result<AMQPUri> {
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected `amqp://HOST:PORT/VIRTUAL_HOST`, found no host; `amqp://localhost` is the broker of this machine",
         ));
     };
     if rest.contains('@') {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected no user and password in `url`, because it is printed; write them as `user` and `password`",
         ));
     }
     if rest.contains(['?', '#']) {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected nothing behind the virtual host in `url`; heartbeat and time limits are settings of the system",
         ));
     }
     if rest.split('/').nth(2).is_some() {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected one virtual host in `url`, found more than one `/` behind the host; write a `/` in its name as `%2F`",
         ));
     }
-    let mut uri: AMQPUri = url
-        .parse()
-        .map_err(|cause: String| invalid("expected `amqp://HOST:PORT/VIRTUAL_HOST`").caused_by(cause))?;
+    let mut uri: AMQPUri = url.parse().map_err(|cause: String| {
+        Error::invalid("expected `amqp://HOST:PORT/VIRTUAL_HOST`").caused_by(cause)
+    })?;
     // lapin takes an address of IPv6 for no host at all, and would connect to this machine.
     let host = url::Url::parse(url)
         .ok()
         .and_then(|url| url.host_str().map(ToOwned::to_owned));
     uri.authority.host = host
         .filter(|host| !host.is_empty())
-        .ok_or_else(|| invalid("expected a host in `url`, found none"))?;
+        .ok_or_else(|| Error::invalid("expected a host in `url`, found none"))?;
     Ok(uri)
 }
 
@@ -440,30 +373,9 @@ fn address(url: &str) -> Result<AMQPUri> {
 fn short(what: &'static str, text: &str) -> Result<()> {
     if text.len() > 255 {
         let message = format!("expected a {what} of at most 255 bytes, found {}", text.len());
-        return Err(invalid(message));
+        return Err(Error::invalid(message));
     }
     Ok(())
-}
-
-/// A number of bytes such as `4096`, `64KiB`, `16MiB` or `1GiB`.
-fn bytes(text: &str) -> Result<usize> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let factor = match text[digits.len()..].trim() {
-        "" | "B" => Some(1),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    digits
-        .parse::<usize>()
-        .ok()
-        .zip(factor)
-        .and_then(|(number, factor)| number.checked_mul(factor))
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| {
-            invalid("expected a number of bytes such as `4096` or `16MiB`").with("setting", "max_payload")
-        })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use lapin::{Channel, Confirmation};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
-use crate::error::{broker, copy};
+use crate::error::broker;
 use crate::headers;
 use crate::link::Live;
 
@@ -134,7 +134,7 @@ impl Collector {
             ),
         )
         .doubtful();
-        self.live.give_up(copy(&late, "send"));
+        self.live.give_up(late.clone().during("send"));
         self.batches.close();
         while let Ok(batch) = self.batches.try_recv() {
             self.take(&mut open, batch);
@@ -142,7 +142,7 @@ impl Collector {
         let answers = open
             .messages
             .drain(..)
-            .map(|_| Err(copy(&late, "send")))
+            .map(|_| Err(late.clone().during("send")))
             .collect();
         open.answer(answers);
     }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dunlin_core::clock::Clock;
+use dunlin_core::settings::TlsFiles;
 use dunlin_core::{Error, ErrorKind, Result};
 use lapin::tcp::{AsyncTcpStream, RustlsConnector, RustlsConnectorConfig};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
@@ -19,7 +20,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::Config;
-use crate::error::{broker, invalid, within};
+use crate::error::{broker, within};
 
 /// A connection, and the plug that ends it whatever state it is in.
 pub(crate) struct Connected {
@@ -52,11 +53,10 @@ pub(crate) async fn connect(
 
 async fn attempt(config: &Arc<Config>, clock: &Arc<dyn Clock>, role: &'static str) -> Result<Connected> {
     let runtime = lapin::runtime::default_runtime().map_err(|cause| broker("connect", cause))?;
-    let tls = match config.secure {
-        true => {
-            let config = Arc::clone(config);
-            // Files are read anew at each connection, so that renewed certificates are picked up.
-            let read = tokio::task::spawn_blocking(move || connector(&config)).await;
+    let tls = match config.tls.clone() {
+        Some(files) => {
+            // They are read anew at each connection, so that renewed certificates are picked up.
+            let read = tokio::task::spawn_blocking(move || connector(&files)).await;
             Some(read.map_err(|cause| {
                 Error::new(
                     ErrorKind::Internal,
@@ -66,7 +66,7 @@ async fn attempt(config: &Arc<Config>, clock: &Arc<dyn Clock>, role: &'static st
                 .caused_by(cause)
             })??)
         }
-        false => None,
+        None => None,
     };
     let network = |cause: std::io::Error| broker("connect", cause.into());
     let places = tokio::net::lookup_host((config.host.as_str(), config.port))
@@ -92,7 +92,7 @@ async fn attempt(config: &Arc<Config>, clock: &Arc<dyn Clock>, role: &'static st
             let socket = plain.get_ref().as_fd().try_clone_to_owned().map_err(network)?;
             Plug(TcpStream::from(socket))
         }
-        _ => return Err(invalid("expected a socket before TLS begins")),
+        _ => return Err(Error::invalid("expected a socket before TLS begins")),
     };
     give_up_after(&plug.0, config.liveness_timeout)?;
     if let Some(tls) = tls {
@@ -158,9 +158,9 @@ fn give_up_after(socket: &TcpStream, limit: Duration) -> Result<()> {
 fn uri(config: &Config) -> Result<AMQPUri> {
     let (username, password) = config.credentials()?;
     Ok(AMQPUri {
-        scheme: match config.secure {
-            true => AMQPScheme::AMQPS,
-            false => AMQPScheme::AMQP,
+        scheme: match config.tls {
+            Some(_) => AMQPScheme::AMQPS,
+            None => AMQPScheme::AMQP,
         },
         authority: AMQPAuthority {
             userinfo: AMQPUserInfo { username, password },
@@ -175,7 +175,7 @@ fn uri(config: &Config) -> Result<AMQPUri> {
     })
 }
 
-fn connector(config: &Config) -> Result<RustlsConnector> {
+fn connector(files: &TlsFiles) -> Result<RustlsConnector> {
     let failed = |cause: std::io::Error| {
         Error::new(
             ErrorKind::InvalidSetting,
@@ -184,7 +184,7 @@ fn connector(config: &Config) -> Result<RustlsConnector> {
         )
         .caused_by(cause)
     };
-    let roots = match &config.tls_ca {
+    let roots = match &files.authorities {
         Some(path) => {
             RustlsConnectorConfig::default().with_parsable_certificates(certificates(path, "tls_ca")?)
         }
@@ -197,7 +197,7 @@ fn connector(config: &Config) -> Result<RustlsConnector> {
             .caused_by(cause)
         })?,
     };
-    match &config.tls_client {
+    match &files.client {
         None => roots.connector_with_no_client_auth().map_err(failed),
         Some((certificate, key)) => {
             let chain = certificates(certificate, "tls_certificate")?;
@@ -214,7 +214,7 @@ fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer
         .map_err(|cause| unreadable(setting, path, &cause))?;
     if found.is_empty() {
         return Err(
-            invalid("expected a PEM file with a certificate, found none in it")
+            Error::invalid("expected a PEM file with a certificate, found none in it")
                 .with("setting", setting)
                 .with("path", path.display()),
         );
@@ -223,7 +223,7 @@ fn certificates(path: &Path, setting: &'static str) -> Result<Vec<CertificateDer
 }
 
 fn unreadable(setting: &'static str, path: &Path, cause: &rustls_pki_types::pem::Error) -> Error {
-    invalid("expected a PEM file that can be read")
+    Error::invalid("expected a PEM file that can be read")
         .with("setting", setting)
         .with("path", path.display())
         .caused_by(cause.to_string())

@@ -3,7 +3,6 @@
 //! RabbitMQ answers with a number and a sentence. The number decides the class; the sentence goes along as the cause. Each
 //! error names the setting by which a person can mend it.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,23 +141,9 @@ fn tls(cause: &io::Error) -> (ErrorKind, &'static str) {
     (ErrorKind::AccessDenied, message)
 }
 
-/// A setting or a channel's name that cannot be.
-pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message)
-}
-
 /// The session was closed.
 pub(crate) fn closed(operation: &'static str) -> Error {
     Error::closed(operation, "the session was closed")
-}
-
-/// The same error for one more caller. The cause stays with the first: it is told there.
-pub(crate) fn copy(error: &Error, operation: &'static str) -> Error {
-    let mut copy = Error::new(error.kind(), operation, error.message().to_owned()).class_of(error.class());
-    for (name, value) in error.context() {
-        copy = copy.with(name, value);
-    }
-    if error.in_doubt() { copy.doubtful() } else { copy }
 }
 
 /// The value of a future, or a temporary error when this much time has passed.

@@ -6,13 +6,13 @@
 //! its channel on it anew.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Event, Events};
+use dunlin_core::reconnect::Pauses;
 use dunlin_core::{Class, Error, ErrorKind, Result};
 use futures_util::StreamExt;
 use lapin::Connection;
@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::connect::{Connected, Plug, connect};
-use crate::error::{broker, closed, copy};
+use crate::error::{broker, closed};
 
 /// A connection for one purpose that is made again whenever it fails, until the link is dropped or closed.
 pub(crate) struct Link {
@@ -83,7 +83,7 @@ impl Link {
             match &*state.borrow_and_update() {
                 State::Up(live) => return Ok(Arc::clone(live)),
                 State::Down(error) if error.class() != Class::Temporary => {
-                    return Err(copy(error, operation));
+                    return Err(Error::clone(error).during(operation));
                 }
                 State::Down(_) => {}
                 State::Closed => return Err(closed(operation)),
@@ -217,7 +217,7 @@ impl Shared {
         let mut kind = why.kind();
         self.down.fetch_add(1, Ordering::Relaxed);
         self.say_down(why);
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new();
         loop {
             match connect(&self.config, &self.clock, self.role).await {
                 Ok(connected) => {
@@ -230,25 +230,20 @@ impl Shared {
                     return live;
                 }
                 Err(error) => {
-                    // What will not pass by itself is tried at the longest pause, so that no account is locked by haste.
-                    pause = match error.class() {
-                        Class::Temporary => pause,
-                        Class::Unhealthy | Class::Permanent | Class::Closed => LONGEST_PAUSE,
-                    };
+                    let pause = pauses.after(&error);
                     if error.kind() != kind {
                         kind = error.kind();
                         self.say_down(error);
                     }
+                    self.clock.sleep(pause).await;
                 }
             }
-            self.clock.sleep(with_jitter(pause)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     fn say_down(&self, why: Error) {
         self.events.tell(Event::Unhealthy {
-            error: copy(&why, "connection"),
+            error: why.clone().during("connection"),
         });
         self.state.send_replace(State::Down(Arc::new(why)));
     }
@@ -256,12 +251,3 @@ impl Shared {
 
 /// How often a connection is looked at of which nothing is heard.
 const LOOK: Duration = Duration::from_millis(250);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// Between half of the pause and all of it, so that many clients do not come back at one moment.
-fn with_jitter(pause: Duration) -> Duration {
-    let chance = RandomState::new().build_hasher().finish() % 1_000;
-    let half = pause / 2;
-    half + half.mul_f64(f64::from(u32::try_from(chance).unwrap_or(0)) / 1_000.0)
-}

@@ -20,7 +20,7 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 
 use crate::config::End;
-use crate::error::{broker, invalid, within};
+use crate::error::{broker, within};
 use crate::flight::{Again, Answer, Flight, token};
 use crate::headers;
 use crate::link::{Link, Live};
@@ -219,7 +219,9 @@ enum Woken {
 impl Receiver for AmqpReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         let flight = Arc::clone(&self.flight);
         let clock = Arc::clone(&self.opener.clock);

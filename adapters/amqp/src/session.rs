@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::error::{closed, invalid};
+use crate::error::closed;
 use crate::link::Link;
 use crate::receiver::{AmqpReceiver, Opener};
 use crate::sender::AmqpSender;
@@ -149,7 +149,7 @@ impl crate::config::End {
         if self.exchange.is_empty() {
             return Ok(());
         }
-        Err(invalid(
+        Err(Error::invalid(
             "expected a queue to receive from, found `exchange`, which is for sending; to bind a queue that is made, set `bind_to`",
         )
         .with("setting", "exchange")

@@ -10,9 +10,7 @@ use dunlin_core::carried::{Part, Table, Way};
 use dunlin_core::messaging::{Endpoint, Resolved, Start};
 use dunlin_core::registry::{Facts, Opening};
 use dunlin_core::settings::{SettingFact, Settings};
-use dunlin_core::{Capabilities, HeaderValues, Limits, Result};
-
-use crate::error::invalid;
+use dunlin_core::{Capabilities, Error, HeaderValues, Limits, Result};
 
 /// What people are told about this system.
 pub(crate) static FACTS: Facts = Facts {
@@ -73,57 +71,47 @@ const PLAIN: &Table = &[
 ];
 
 const SETTINGS: &[SettingFact] = &[
-    setting(
+    SettingFact::at_end(
         "envelope",
         "false",
         "Lines are envelopes, with key, headers and the rest, instead of bare payloads.",
     ),
-    setting(
+    SettingFact::at_end(
         "follow",
         "false",
         "At the end of the file, waits for more lines instead of ending.",
     ),
-    setting(
+    SettingFact::at_end(
         "poll_interval_ms",
         "200",
         "How often a followed file is looked at, in milliseconds.",
     ),
-    setting(
+    SettingFact::at_end(
         "max_line",
         "16MiB; with `envelope` 24MiB",
         "The most bytes a line may have, without its line feed.",
     ),
-    setting(
+    SettingFact::at_end(
         "sync",
         "always",
         "When written lines are made to reach the disk: `always` before they are confirmed; `unsafe_interval` now and then; `unsafe_never` leaves it to the system.",
     ),
-    setting(
+    SettingFact::at_end(
         "sync_interval_ms",
         "1000",
         "With `sync: unsafe_interval`, how many milliseconds of confirmed messages a power failure may cost.",
     ),
-    setting(
+    SettingFact::at_end(
         "confirm_timeout_ms",
         "30000",
         "After how many milliseconds a message that the disk has not taken is in doubt.",
     ),
-    SettingFact {
-        name: "places",
-        default: ".dunlin in the folder",
-        meaning: "The folder in which the places of groups are kept, relative to the configuration.",
-        at_end: false,
-    },
+    SettingFact::at_system(
+        "places",
+        ".dunlin in the folder",
+        "The folder in which the places of groups are kept, relative to the configuration.",
+    ),
 ];
-
-const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: true,
-    }
-}
 
 /// What a file can do; standard input and output can do less, because nothing can be read or looked at again.
 pub(crate) const fn capabilities(envelope: bool, standard: bool) -> Capabilities {
@@ -188,17 +176,17 @@ impl Config {
         let folder = match opening.rest() {
             "-" => None,
             "" => {
-                return Err(invalid(
+                return Err(Error::invalid(
                     "expected `file:DIR` or `file:-`, found no folder; `file:.` is the configuration's own",
                 ));
             }
             rest if rest.contains('\0') => {
-                return Err(invalid(
+                return Err(Error::invalid(
                     "expected the path of a folder, found one with a NUL in it",
                 ));
             }
             rest if rest.starts_with("//") && !rest.starts_with("///") => {
-                return Err(invalid(
+                return Err(Error::invalid(
                     "expected a folder of this machine, found a host; write `file:/path` or `file:path`",
                 ));
             }
@@ -220,16 +208,7 @@ impl Config {
 
     /// This end of the system.
     pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
-        endpoint.settings.only(SETTINGS)?;
-        if let Some(fact) = SETTINGS
-            .iter()
-            .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name))
-        {
-            return Err(
-                invalid("expected this setting at the system, found it at one end")
-                    .with("setting", fact.name),
-            );
-        }
+        endpoint.settings.only_at_end(SETTINGS)?;
         let channel = endpoint.channel.clone();
         let path = match &self.folder {
             Some(folder) => Some(
@@ -237,7 +216,9 @@ impl Config {
             ),
             None if channel.is_empty() => None,
             None => {
-                return Err(invalid("expected no channel with `file:-`, found one").with("channel", &channel));
+                return Err(
+                    Error::invalid("expected no channel with `file:-`, found one").with("channel", &channel)
+                );
             }
         };
         self.read(&endpoint.settings, channel, path)
@@ -245,17 +226,15 @@ impl Config {
 
     fn read(&self, settings: &Settings, channel: String, path: Option<PathBuf>) -> Result<End> {
         let settings = self.settings.overridden_by(settings);
-        let millis = |name, default| Ok(Duration::from_millis(settings.number(name)?.unwrap_or(default)));
         let envelope = settings.flag("envelope")?.unwrap_or(false);
         let follow = settings.flag("follow")?.unwrap_or(false);
         if follow && self.folder.is_none() {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "expected no `follow` with `file:-`: a pipe is open until its writer closes it",
             )
             .with("setting", "follow"));
         }
-        let interval: Result<Duration> = millis("sync_interval_ms", 1000);
-        let interval = interval?;
+        let interval = settings.milliseconds("sync_interval_ms", 1_000, 0)?;
         let sync = settings
             .choice(
                 "sync",
@@ -266,21 +245,17 @@ impl Config {
                 ],
             )?
             .unwrap_or(Sync::Always);
-        let max_line = match settings.get("max_line")? {
-            Some(text) => bytes(&text)?,
-            // A document of the largest size that is no line of JSON grows by a third in an envelope.
-            None if envelope => 24 << 20,
-            None => 16 << 20,
-        };
+        // A document of the largest size that is no line of JSON grows by a third in an envelope.
+        let default_line = if envelope { 24 << 20 } else { 16 << 20 };
         Ok(End {
             channel,
             path,
             envelope,
             follow,
-            poll_interval: millis("poll_interval_ms", 200)?.max(Duration::from_millis(1)),
-            max_line,
+            poll_interval: settings.milliseconds("poll_interval_ms", 200, 1)?,
+            max_line: settings.bytes("max_line")?.unwrap_or(default_line),
             sync,
-            confirm_timeout: millis("confirm_timeout_ms", 30_000)?,
+            confirm_timeout: settings.milliseconds("confirm_timeout_ms", 30_000, 0)?,
         })
     }
 
@@ -288,7 +263,7 @@ impl Config {
     pub(crate) fn group(&self, group: &str) -> Result<PathBuf> {
         // A writer's notes stand beside the groups under a name with a dot in front.
         if group.is_empty() || group.starts_with('.') || group.len() > 255 || group.contains(['/', '\0']) {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "expected a group that can be the name of a folder, without `/` and not beginning with a dot",
             )
             .with("group", group));
@@ -332,12 +307,12 @@ pub(crate) fn file_of(channel: &str, ending: &str) -> Result<PathBuf> {
         !part.is_empty() && part != "." && part != ".." && !part.contains('\0') && part.len() <= 240
     };
     if !channel.split('/').all(plain) {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected the name of a file below the folder, without an empty part, `.`, `..` or NUL, each part of at most 240 bytes",
         ));
     }
     if channel.split('/').next() == Some(".dunlin") {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected a channel, found the folder in which places are kept",
         ));
     }
@@ -347,7 +322,7 @@ pub(crate) fn file_of(channel: &str, ending: &str) -> Result<PathBuf> {
 /// The absolute path, with `.` and `..` taken out of the text; links are followed only once the disk may be touched.
 fn absolute(path: &Path) -> Result<PathBuf> {
     let whole = std::path::absolute(path).map_err(|cause| {
-        invalid("expected a path that can be made absolute")
+        Error::invalid("expected a path that can be made absolute")
             .with("path", path.display())
             .caused_by(cause)
     })?;
@@ -362,27 +337,6 @@ fn absolute(path: &Path) -> Result<PathBuf> {
         }
     }
     Ok(plain)
-}
-
-/// A number of bytes such as `4096`, `64KiB`, `16MiB` or `1GiB`.
-fn bytes(text: &str) -> Result<usize> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let factor = match text[digits.len()..].trim() {
-        "" | "B" => Some(1),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    digits
-        .parse::<usize>()
-        .ok()
-        .zip(factor)
-        .and_then(|(number, factor)| number.checked_mul(factor))
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| {
-            invalid("expected a number of bytes such as `4096` or `16MiB`").with("setting", "max_line")
-        })
 }
 
 #[cfg(test)]

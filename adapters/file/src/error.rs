@@ -26,11 +26,6 @@ pub(crate) fn kind(cause: &io::Error) -> ErrorKind {
     }
 }
 
-/// A setting, a channel or a group that cannot be.
-pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message)
-}
-
 /// Work that was moved off the asynchronous threads and did not come back.
 pub(crate) fn lost(operation: &'static str, cause: tokio::task::JoinError) -> Error {
     Error::new(

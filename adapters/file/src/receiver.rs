@@ -8,7 +8,7 @@ use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Delivery, Receiver, Room, Settler, Token, Verdict};
 use dunlin_core::{Class, Error, ErrorKind, Result};
 
-use crate::error::{invalid, io, lost};
+use crate::error::{io, lost};
 use crate::feed::{Fed, Feed, Read};
 use crate::flight::{Again, Flight};
 use crate::places::{Place, PlaceFile, fingerprint};
@@ -79,7 +79,9 @@ impl FileReceiver {
 impl Receiver for FileReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         let flight = Arc::clone(&self.flight);
         loop {

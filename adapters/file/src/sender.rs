@@ -68,7 +68,7 @@ impl Sender for FileSender {
                     first + *start as u64,
                 ))),
                 Ok(Err(failure)) => Err(failure.error("send", headers::name(&end))),
-                Err(error) => Err(again(error).with("channel", headers::name(&end))),
+                Err(error) => Err(error.clone().with("channel", headers::name(&end))),
             });
             receipts.chain(rest).collect()
         }))
@@ -94,11 +94,4 @@ fn stayed_out() -> Error {
         "send",
         "not written, because an earlier message of its batch was refused; send it again",
     )
-}
-
-/// The same error for one more message.
-fn again(error: &Error) -> Error {
-    let copy =
-        Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
-    if error.in_doubt() { copy.doubtful() } else { copy }
 }

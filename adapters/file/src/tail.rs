@@ -150,7 +150,7 @@ impl Tail {
                 self.go_to(offset)?;
                 match self.before.last() {
                     None | Some(b'\n') => Ok(()),
-                    Some(_) => Err(error::invalid(
+                    Some(_) => Err(Error::invalid(
                         "expected a position at the start of a line, found one inside",
                     )
                     .with("position", position)),
@@ -458,7 +458,7 @@ pub(crate) fn log_name(channel: &str, identity: Identity, generation: u64) -> St
 }
 
 fn foreign(position: &Position, found: &str) -> Error {
-    error::invalid(format!(
+    Error::invalid(format!(
         "expected a position of the file that is there now ({found}), found one of another"
     ))
     .with("position", position)

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::append::{Appender, Failure, Place, Written};
 use crate::config::Sync;
-use crate::error::{invalid, io};
+use crate::error::io;
 use crate::storage::{Standard, Storage};
 
 /// How many batches may wait for the disk; further senders wait themselves.
@@ -97,10 +97,10 @@ impl Writers {
                     writer: Some(Arc::clone(&entry.writer)),
                 })
             }
-            _ => Err(
-                invalid("expected the same `sync` from all routes that write one file, found two")
-                    .with("path", key.display()),
-            ),
+            _ => Err(Error::invalid(
+                "expected the same `sync` from all routes that write one file, found two",
+            )
+            .with("path", key.display())),
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Names as people type them: brokers, the way to log in, topics and patterns of topics.
 
-use dunlin_core::Result;
 use dunlin_core::settings::Settings;
+use dunlin_core::{Error, Result};
 
 use crate::config::Channel;
-use crate::error::invalid;
 
 /// The brokers of an address, each with its port.
 pub(crate) fn brokers(rest: &str) -> Result<String> {
     let shape = "expected `kafka://host:port`, several with commas between them";
     let Some(list) = rest.strip_prefix("//") else {
-        return Err(invalid(format!("{shape}, found an address without `//`")));
+        return Err(Error::invalid(format!("{shape}, found an address without `//`")));
     };
     if list.contains('@') {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected an address without credentials, since it is printed; set `user` and `password` instead",
         ));
     }
@@ -28,11 +27,13 @@ pub(crate) fn brokers(rest: &str) -> Result<String> {
         let bracketed = host.starts_with('[') && host.ends_with(']');
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if host.is_empty() || !(bracketed || host.chars().all(plain)) {
-            return Err(invalid(format!("{shape}, found a host that cannot be one")).with("host", host));
+            return Err(
+                Error::invalid(format!("{shape}, found a host that cannot be one")).with("host", host),
+            );
         }
         if port.parse::<u16>().ok().is_none_or(|port| port == 0) {
             return Err(
-                invalid(format!("{shape}, found a port that is no number from 1 to 65535"))
+                Error::invalid(format!("{shape}, found a port that is no number from 1 to 65535"))
                     .with("host", host)
                     .with("port", port),
             );
@@ -49,7 +50,7 @@ pub(crate) fn brokers(rest: &str) -> Result<String> {
 pub(crate) fn mechanism(settings: &Settings, secure: bool, bootstrap: &str) -> Result<Option<&'static str>> {
     let has = |name| settings.names().any(|set| set == name);
     if has("user") != has("password") {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected `user` and `password` together, found one of them alone",
         ));
     }
@@ -62,7 +63,7 @@ pub(crate) fn mechanism(settings: &Settings, secure: bool, bootstrap: &str) -> R
     if !has("user") {
         return match chosen {
             None => Ok(None),
-            Some(_) => Err(invalid(
+            Some(_) => Err(Error::invalid(
                 "expected `user` and `password` with `sasl_mechanism`, found neither",
             )),
         };
@@ -73,7 +74,7 @@ pub(crate) fn mechanism(settings: &Settings, secure: bool, bootstrap: &str) -> R
         host == "localhost" || host == "[::1]" || host.starts_with("127.")
     };
     if mechanism == "PLAIN" && !secure && !bootstrap.split(',').all(local) {
-        return Err(invalid(
+        return Err(Error::invalid(
             "`sasl_mechanism: PLAIN` sends the password as it is; use `kafka+tls://`, or a SCRAM mechanism",
         ));
     }
@@ -84,13 +85,15 @@ pub(crate) fn mechanism(settings: &Settings, secure: bool, bootstrap: &str) -> R
 pub(crate) fn channel(name: &str) -> Result<Channel> {
     if name.starts_with('^') {
         if name.len() > 1024 || name.contains('\0') {
-            return Err(invalid("expected a pattern of at most 1,024 bytes without a NUL"));
+            return Err(Error::invalid(
+                "expected a pattern of at most 1,024 bytes without a NUL",
+            ));
         }
         return regex::RegexBuilder::new(name)
             .size_limit(1 << 20)
             .build()
             .map(|pattern| Channel::Pattern(name.to_owned(), pattern))
-            .map_err(|cause| invalid("expected a regular expression behind `^`").caused_by(cause));
+            .map_err(|cause| Error::invalid("expected a regular expression behind `^`").caused_by(cause));
     }
     topic(name)?;
     Ok(Channel::Topic(name.to_owned()))
@@ -100,7 +103,7 @@ pub(crate) fn channel(name: &str) -> Result<Channel> {
 pub(crate) fn topic(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.chars().all(plain) {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected a topic's name of 1 to 249 letters, digits, `.`, `_` and `-`, or a pattern that begins with `^`",
         ));
     }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::client::{self, Listener};
 use crate::config::{Channel, End};
-use crate::error::{classify, code, invalid, of_code};
+use crate::error::{classify, code, of_code};
 use crate::headers;
 use crate::lane::{LaneState, Partition};
 use crate::offsets;
@@ -41,7 +41,7 @@ pub(crate) fn look(
     follow: bool,
 ) -> Result<Onlooker> {
     if let Channel::Pattern(..) = end.channel {
-        return Err(invalid("expected one topic to look at, found a pattern"));
+        return Err(Error::invalid("expected one topic to look at, found a pattern"));
     }
     let failed = |error: KafkaError| classify("browse", &error);
     let consumer: BaseConsumer<Listener> = client::onlooker(&session.system.config, end)?
@@ -184,7 +184,9 @@ fn told(error: &KafkaError) -> Option<Error> {
 impl Receiver for Onlooker {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         let Some(first) = self.messages.recv().await else {
             return Err(Error::closed("receive", "everything that was there was shown"));

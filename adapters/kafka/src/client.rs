@@ -6,14 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dunlin_core::Result;
+use dunlin_core::settings::SettingFact;
+use dunlin_core::{Error, Result};
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
 use crate::config::{Config, End};
-use crate::error::{Trouble, classify, code, first_line, invalid};
+use crate::error::{Trouble, classify, code, first_line};
 use crate::options;
 
 /// What every client of a cluster has: where it is, who asks, and how long it waits.
@@ -52,26 +53,27 @@ fn basic(config: &Config, end: Option<&End>, name: &str) -> Result<ClientConfig>
 
 /// Who asks, and over what. Secrets are read now, so that a new password counts from the next client on.
 fn secure(config: &Config, client: &mut ClientConfig) -> Result<()> {
-    let protocol = match (config.secure, config.sasl.is_some()) {
+    let protocol = match (config.tls.is_some(), config.sasl.is_some()) {
         (false, false) => "plaintext",
         (true, false) => "ssl",
         (false, true) => "sasl_plaintext",
         (true, true) => "sasl_ssl",
     };
     client.set("security.protocol", protocol);
-    for (name, option) in [
-        ("tls_ca", "ssl.ca.location"),
-        ("tls_certificate", "ssl.certificate.location"),
-        ("tls_key", "ssl.key.location"),
+    let files = config.tls.clone().unwrap_or_default();
+    let (certificate, key) = files.client.unzip();
+    for (name, option, path) in [
+        ("tls_ca", "ssl.ca.location", files.authorities),
+        ("tls_certificate", "ssl.certificate.location", certificate),
+        ("tls_key", "ssl.key.location", key),
     ] {
-        if let Some(path) = config.file(name)? {
-            if !path.is_file() {
-                return Err(invalid("expected a file that can be read, found none")
-                    .with("setting", name)
-                    .with("path", path.display()));
-            }
-            client.set(option, path.to_string_lossy());
+        let Some(path) = path else { continue };
+        if !path.is_file() {
+            return Err(Error::invalid("expected a file that can be read, found none")
+                .with("setting", name)
+                .with("path", path.display()));
         }
+        client.set(option, path.to_string_lossy());
     }
     if let Some(mechanism) = config.sasl {
         client.set("sasl.mechanisms", mechanism);
@@ -82,7 +84,7 @@ fn secure(config: &Config, client: &mut ClientConfig) -> Result<()> {
     Ok(())
 }
 
-fn apply(client: &mut ClientConfig, end: &End, list: &[dunlin_core::settings::SettingFact]) -> Result<()> {
+fn apply(client: &mut ClientConfig, end: &End, list: &[SettingFact]) -> Result<()> {
     for fact in list {
         if let Some(value) = end.options.get(fact.name)? {
             client.set(fact.name, value);
@@ -186,7 +188,7 @@ pub(crate) fn judge(end: &End) -> Result<()> {
     match both.create_native_config() {
         Ok(_) => Ok(()),
         Err(KafkaError::ClientConfig(_, reason, name, _)) => {
-            Err(invalid(format!("the client refuses this option: {reason}")).with("setting", name))
+            Err(Error::invalid(format!("the client refuses this option: {reason}")).with("setting", name))
         }
         Err(error) => Err(classify("open", &error)),
     }

@@ -2,17 +2,15 @@
 //!
 //! All of it is judged here, without a network. Whether the brokers are there, and the topic on them, is asked later.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dunlin_core::messaging::{Endpoint, Resolved};
 use dunlin_core::registry::{Facts, Opening};
-use dunlin_core::settings::{SettingFact, Settings};
-use dunlin_core::{Capabilities, HeaderValues, Limits, Result};
+use dunlin_core::settings::{SettingFact, Settings, TlsFiles};
+use dunlin_core::{Capabilities, Error, HeaderValues, Limits, Result};
 use regex::Regex;
 
 use crate::address::{brokers, channel, mechanism};
-use crate::error::invalid;
 use crate::headers::{CARRIES, largest_payload};
 use crate::options;
 
@@ -44,87 +42,61 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 const SETTINGS: &[SettingFact] = &joined();
 
 const OWN: &[SettingFact] = &[
-    system("user", "none", "The name to log in with, by SASL."),
-    system(
+    SettingFact::at_system("user", "none", "The name to log in with, by SASL."),
+    SettingFact::at_system(
         "password",
         "none",
         "The password of `user`; a reference to a secret, read again at each connection.",
     ),
-    system(
+    SettingFact::at_system(
         "sasl_mechanism",
         "SCRAM-SHA-512",
         "How `user` and `password` are shown: `SCRAM-SHA-512`, `SCRAM-SHA-256`, or `PLAIN`, which sends the password itself.",
     ),
-    system(
-        "tls_ca",
-        "the system's authorities",
-        "A PEM file with the authorities that the brokers' certificates are checked against.",
-    ),
-    system(
-        "tls_certificate",
-        "none",
-        "A PEM file with this client's own certificate.",
-    ),
-    system("tls_key", "none", "The PEM file of its key."),
-    system(
+    TlsFiles::AUTHORITIES,
+    TlsFiles::CERTIFICATE,
+    TlsFiles::KEY,
+    SettingFact::at_system(
         "connect_timeout_ms",
         "10000",
         "How many milliseconds a connection, or a question to the brokers, may take.",
     ),
-    system(
+    SettingFact::at_system(
         "liveness_timeout_ms",
         "15000",
         "After how many milliseconds a connection on which nothing comes any more counts as dead.",
     ),
-    system(
+    SettingFact::at_system(
         "identity",
         "the cluster's id",
         "What names this cluster in positions and deduplication ids; set it to keep them when the cluster moves.",
     ),
-    end(
+    SettingFact::at_end(
         "confirm_timeout_ms",
         "10000",
         "After how many milliseconds a message that the brokers have not confirmed is in doubt.",
     ),
-    end(
+    SettingFact::at_end(
         "topology",
         "verify",
         "`verify` expects the topic to be there, `create` makes it where it is missing.",
     ),
-    end(
+    SettingFact::at_end(
         "partitions",
         "1",
         "With `topology: create`, how many partitions the topic gets.",
     ),
-    end(
+    SettingFact::at_end(
         "replication",
         "the broker's default",
         "With `topology: create`, on how many brokers each partition is kept.",
     ),
-    end(
+    SettingFact::at_end(
         "headers",
         "refuse",
         "What becomes of a header whose name has a NUL in it: `refuse` the message, or `escape` the header.",
     ),
 ];
-
-const fn system(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: false,
-    }
-}
-
-const fn end(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: true,
-    }
-}
 
 const COUNT: usize = OWN.len() + options::CONSUMER.len() + options::PRODUCER.len() + options::BOTH.len();
 
@@ -150,10 +122,8 @@ const fn joined() -> [SettingFact; COUNT] {
 pub(crate) struct Config {
     /// Hosts and ports, separated by commas.
     pub(crate) bootstrap: String,
-    /// Whether connections are over TLS.
-    pub(crate) secure: bool,
-    /// The folder to which the certificates' files are relative.
-    pub(crate) base: PathBuf,
+    /// The files for TLS, if the address asks for it.
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) settings: Settings,
     pub(crate) sasl: Option<&'static str>,
     pub(crate) identity: Option<String>,
@@ -187,42 +157,28 @@ pub(crate) enum Channel {
 
 impl Config {
     pub(crate) fn new(opening: &Opening<'_>) -> Result<Self> {
-        known(opening.settings)?;
-        let secure = opening.url.starts_with("kafka+tls:");
+        contract(opening.settings)?;
+        opening.settings.only(SETTINGS)?;
         let bootstrap = brokers(opening.rest())?;
         let settings = opening.settings.clone();
-        let sasl = mechanism(&settings, secure, &bootstrap)?;
-        for name in ["tls_ca", "tls_certificate", "tls_key"] {
-            if !secure && settings.names().any(|set| set == name) {
-                return Err(invalid(
-                    "expected `kafka+tls://` with a certificate, found `kafka://`, which uses none",
-                )
-                .with("setting", name));
-            }
-        }
-        let has = |name| settings.names().any(|set| set == name);
-        if has("tls_certificate") != has("tls_key") {
-            return Err(invalid(
-                "expected `tls_certificate` and `tls_key` together, found one of them alone",
-            ));
-        }
-        if (secure || sasl.is_some_and(|mechanism| mechanism != "PLAIN")) && !cfg!(feature = "ssl") {
-            return Err(invalid(
+        let tls = TlsFiles::of(opening, "kafka+tls")?;
+        let sasl = mechanism(&settings, tls.is_some(), &bootstrap)?;
+        if (tls.is_some() || sasl.is_some_and(|mechanism| mechanism != "PLAIN")) && !cfg!(feature = "ssl") {
+            return Err(Error::invalid(
                 "this build speaks no TLS and no SCRAM with Kafka; build it with the feature `kafka-ssl`",
             ));
         }
         let identity = settings.get("identity")?;
         if identity.as_ref().is_some_and(String::is_empty) {
-            return Err(invalid("expected a name, found none").with("setting", "identity"));
+            return Err(Error::invalid("expected a name, found none").with("setting", "identity"));
         }
         let config = Self {
             bootstrap,
-            secure,
-            base: PathBuf::from(opening.base),
+            tls,
             sasl,
             identity,
-            connect_timeout: millis(&settings, "connect_timeout_ms", 10_000)?,
-            liveness_timeout: millis(&settings, "liveness_timeout_ms", 15_000)?,
+            connect_timeout: settings.milliseconds("connect_timeout_ms", 10_000, 1)?,
+            liveness_timeout: settings.milliseconds("liveness_timeout_ms", 15_000, 1)?,
             settings,
         };
         config.read(&Settings::new(), Channel::Topic(String::new()))?;
@@ -231,16 +187,8 @@ impl Config {
 
     /// This end of the cluster.
     pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
-        known(&endpoint.settings)?;
-        let misplaced = SETTINGS
-            .iter()
-            .find(|fact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name));
-        if let Some(fact) = misplaced {
-            return Err(
-                invalid("expected this setting at the system, found it at one end")
-                    .with("setting", fact.name),
-            );
-        }
+        contract(&endpoint.settings)?;
+        endpoint.settings.only_at_end(SETTINGS)?;
         let channel = channel(&endpoint.channel).map_err(|error| error.with("channel", &endpoint.channel))?;
         self.read(&endpoint.settings, channel)
     }
@@ -252,7 +200,7 @@ impl Config {
             Some(number) => i32::try_from(number)
                 .ok()
                 .filter(|number| *number > 0)
-                .ok_or_else(|| invalid("expected a whole number above 0").with("setting", name)),
+                .ok_or_else(|| Error::invalid("expected a whole number above 0").with("setting", name)),
         };
         let mut options = Settings::new();
         for fact in [options::CONSUMER, options::PRODUCER, options::BOTH].concat() {
@@ -270,7 +218,7 @@ impl Config {
             escape: settings
                 .choice("headers", &[("refuse", false), ("escape", true)])?
                 .unwrap_or(false),
-            confirm_timeout: millis(&settings, "confirm_timeout_ms", 10_000)?,
+            confirm_timeout: settings.milliseconds("confirm_timeout_ms", 10_000, 1)?,
             message_max: (options.number("message.max.bytes")?).and_then(|bytes| usize::try_from(bytes).ok()),
             options,
         };
@@ -281,14 +229,6 @@ impl Config {
     /// What the cluster is called before anybody has asked it.
     pub(crate) fn identity_offline(&self) -> String {
         self.identity.clone().unwrap_or_else(|| "kafka".to_owned())
-    }
-
-    /// The path of a certificate's file.
-    pub(crate) fn file(&self, name: &str) -> Result<Option<PathBuf>> {
-        Ok(self
-            .settings
-            .get(name)?
-            .map(|path| self.base.join(Path::new(&path))))
     }
 }
 
@@ -325,21 +265,16 @@ impl Channel {
     }
 }
 
-/// Refuses what is no setting: first what would break the contract, with the reason, then what is unknown.
-fn known(settings: &Settings) -> Result<()> {
+/// Refuses options that would break the contract, with the reason; that they are unknown would be said without one.
+fn contract(settings: &Settings) -> Result<()> {
     for name in settings.names() {
         if let Some(reason) = options::refused(name) {
-            return Err(invalid(format!("the option `{name}` cannot be set: {reason}")).with("setting", name));
+            return Err(
+                Error::invalid(format!("the option `{name}` cannot be set: {reason}")).with("setting", name),
+            );
         }
     }
-    settings.only(SETTINGS)
-}
-
-fn millis(settings: &Settings, name: &'static str, default: u64) -> Result<Duration> {
-    match settings.number(name)? {
-        Some(0) => Err(invalid("expected a number of milliseconds above 0").with("setting", name)),
-        found => Ok(Duration::from_millis(found.unwrap_or(default))),
-    }
+    Ok(())
 }
 
 #[cfg(test)]

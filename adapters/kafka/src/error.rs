@@ -8,11 +8,6 @@ use std::sync::{Mutex, PoisonError};
 use dunlin_core::{Class, Error, ErrorKind};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-/// A setting, a channel or a group that cannot be.
-pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message)
-}
-
 /// Work that was moved off the asynchronous threads and did not come back.
 pub(crate) fn lost(operation: &'static str, cause: tokio::task::JoinError) -> Error {
     Error::new(

@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::error::{classify, code, invalid};
+use crate::error::{classify, code};
 use crate::lane::{Partition, log_name};
 use crate::rebalance::Shared;
 
@@ -145,7 +145,7 @@ pub(crate) fn of_position(
     for partition in partitions {
         if *log_name(cluster, &partition.topic, partition.number) == *position.log {
             let offset = i64::try_from(position.offset)
-                .map_err(|_| invalid("expected an offset of kafka, found one above its range"))?;
+                .map_err(|_| Error::invalid("expected an offset of kafka, found one above its range"))?;
             places
                 .add_partition_offset(&partition.topic, partition.number, Offset::Offset(offset))
                 .map_err(|error| classify("receiver", &error))?;

@@ -7,62 +7,62 @@ use dunlin_core::settings::SettingFact;
 
 /// Options that are handed to the client's consumers as they were typed.
 pub(crate) const CONSUMER: &[SettingFact] = &[
-    option(
+    SettingFact::at_end(
         "session.timeout.ms",
         "10000",
         "Consumer: after how many milliseconds without a sign of life the group gives its partitions to others.",
     ),
-    option(
+    SettingFact::at_end(
         "heartbeat.interval.ms",
         "a third of `session.timeout.ms`, at most 3000",
         "Consumer: how often a sign of life is sent, in milliseconds.",
     ),
-    option(
+    SettingFact::at_end(
         "max.poll.interval.ms",
         "300000",
         "Consumer: how many milliseconds a change in the group may take before a member counts as stuck.",
     ),
-    option(
+    SettingFact::at_end(
         "partition.assignment.strategy",
         "range,roundrobin",
         "Consumer: how partitions are shared in the group; `cooperative-sticky` moves only those that must. All members of a group need one in common.",
     ),
-    option(
+    SettingFact::at_end(
         "auto.commit.interval.ms",
         "500",
         "Consumer: how often settled places are committed, in milliseconds; a crash brings again what was settled since.",
     ),
-    option(
+    SettingFact::at_end(
         "fetch.min.bytes",
         "1",
         "Consumer: how many bytes the broker collects before it answers.",
     ),
-    option(
+    SettingFact::at_end(
         "fetch.wait.max.ms",
         "50",
         "Consumer: how many milliseconds the broker waits for records; as long may idle partitions hold up busy ones.",
     ),
-    option(
+    SettingFact::at_end(
         "fetch.max.bytes",
         "52428800",
         "Consumer: the most bytes of one answer of the broker.",
     ),
-    option(
+    SettingFact::at_end(
         "max.partition.fetch.bytes",
         "1048576",
         "Consumer: the most bytes of one partition in one answer.",
     ),
-    option(
+    SettingFact::at_end(
         "queued.min.messages",
         "100000",
         "Consumer: how many messages are fetched ahead of the window, for each partition.",
     ),
-    option(
+    SettingFact::at_end(
         "queued.max.messages.kbytes",
         "65536, divided among the partitions, from 1024 to 16384",
         "Consumer: how many KiB are fetched ahead of the window, for each partition.",
     ),
-    option(
+    SettingFact::at_end(
         "client.rack",
         "none",
         "Consumer: the rack it stands in, to read from a replica near by.",
@@ -71,37 +71,37 @@ pub(crate) const CONSUMER: &[SettingFact] = &[
 
 /// Options that are handed to the client's producers as they were typed.
 pub(crate) const PRODUCER: &[SettingFact] = &[
-    option(
+    SettingFact::at_end(
         "linger.ms",
         "5",
         "Producer: how many milliseconds messages are collected for a batch.",
     ),
-    option(
+    SettingFact::at_end(
         "batch.num.messages",
         "10000",
         "Producer: the most messages of one batch.",
     ),
-    option(
+    SettingFact::at_end(
         "batch.size",
         "1000000",
         "Producer: the most bytes of one batch; never more than the topic's `max.message.bytes`.",
     ),
-    option(
+    SettingFact::at_end(
         "compression.type",
         "none",
         "Producer: `none`, `gzip`, `snappy`, `lz4` or `zstd`.",
     ),
-    option(
+    SettingFact::at_end(
         "message.max.bytes",
         "the topic's `max.message.bytes`, or 1000000 where that cannot be read",
         "Producer: the most bytes of one message with key and headers, where that is to be less than the topic takes.",
     ),
-    option(
+    SettingFact::at_end(
         "queue.buffering.max.messages",
         "100000",
         "Producer: how many messages wait in the client at most.",
     ),
-    option(
+    SettingFact::at_end(
         "queue.buffering.max.kbytes",
         "1048576",
         "Producer: how many KiB wait in the client at most.",
@@ -110,26 +110,17 @@ pub(crate) const PRODUCER: &[SettingFact] = &[
 
 /// Options that go to both.
 pub(crate) const BOTH: &[SettingFact] = &[
-    option(
+    SettingFact::at_end(
         "client.id",
         "dunlin-consumer, dunlin-producer",
         "The name under which the broker logs this client and keeps its quotas.",
     ),
-    option(
+    SettingFact::at_end(
         "broker.address.family",
         "any",
         "Which addresses of a broker's host are tried: `any`, `v4` or `v6`.",
     ),
 ];
-
-const fn option(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: true,
-    }
-}
 
 /// Why an option of the client cannot be set; none where it is simply not known.
 pub(crate) fn refused(name: &str) -> Option<&'static str> {

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dunlin_core::messaging::Event;
+use dunlin_core::reconnect::Pauses;
 use dunlin_core::{Class, ErrorKind, Result};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -34,13 +35,13 @@ const GAPS: Duration = Duration::from_secs(1);
 /// How often a consumer that was cut off is asked whether it is back.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// Polls this consumer until its receiver is closed. `failures` are those since records came last.
+/// Polls this consumer until its receiver is closed. `pauses` are there after failures, until records come.
 ///
 /// # Errors
 /// The consumer is of no use any more.
-pub(crate) fn poll(recipe: &Recipe, consumer: GroupConsumer, failures: &mut u32) -> Result<()> {
-    let mut polling = Polling::new(recipe, consumer, *failures > 0)?;
-    let end = polling.poll(failures);
+pub(crate) fn poll(recipe: &Recipe, consumer: GroupConsumer, pauses: &mut Option<Pauses>) -> Result<()> {
+    let mut polling = Polling::new(recipe, consumer, pauses.is_some())?;
+    let end = polling.poll(pauses);
     // What is left cannot be settled by a consumer that failed.
     polling
         .consumer
@@ -93,7 +94,7 @@ impl<'a> Polling<'a> {
     ///
     /// # Errors
     /// This consumer is of no use any more.
-    fn poll(&mut self, failures: &mut u32) -> Result<()> {
+    fn poll(&mut self, pauses: &mut Option<Pauses>) -> Result<()> {
         while !self.shared().is_closing() {
             let mut idle = self.poll_group()?;
             if self.consumer.context().changed.swap(false, Ordering::AcqRel) {
@@ -104,7 +105,7 @@ impl<'a> Polling<'a> {
                 0 => {}
                 _ => {
                     idle = false;
-                    *failures = 0;
+                    *pauses = None;
                     self.well();
                 }
             }
@@ -243,9 +244,10 @@ impl<'a> Polling<'a> {
             }
             _ => {
                 self.unwell = Some(told.kind());
-                tell(self.shared(), &|| {
-                    of_code("receive", code).with("channel", self.recipe.end.channel.name())
-                });
+                tell(
+                    self.shared(),
+                    &told.with("channel", self.recipe.end.channel.name()),
+                );
             }
         }
         Ok(())

@@ -10,7 +10,6 @@ use dunlin_core::messaging::{Delivery, Receiver, Room, Settler, Token, Verdict};
 use dunlin_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 
-use crate::error::invalid;
 use crate::flight::Taken;
 use crate::rebalance::Shared;
 
@@ -51,7 +50,9 @@ pub(crate) fn pair(
 impl Receiver for KafkaReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         let room = Room {
             bytes: room.bytes.max(1),

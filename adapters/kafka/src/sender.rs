@@ -18,7 +18,7 @@ use crate::address::topic;
 use crate::answers::{Answers, Reports, Ticket};
 use crate::client;
 use crate::config::{Channel, End};
-use crate::error::{classify, invalid, lost, of_code};
+use crate::error::{classify, lost, of_code};
 use crate::headers::{batch_size, owned, record};
 use crate::line::{Line, Producer, drop_aside, give_up};
 use crate::session::KafkaSession;
@@ -50,7 +50,7 @@ impl KafkaSender {
             lines: HashMap::new(),
         };
         if let Channel::Pattern(..) = sender.end.channel {
-            return Err(invalid("expected a topic to send to, found a pattern"));
+            return Err(Error::invalid("expected a topic to send to, found a pattern"));
         }
         let topic = sender.end.channel.name().to_owned();
         let limit = sender.find(&topic).await?;

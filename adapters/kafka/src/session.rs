@@ -15,7 +15,7 @@ use crate::KafkaSystem;
 use crate::asker::Asker;
 use crate::browse;
 use crate::config::{Channel, End};
-use crate::error::{invalid, lost};
+use crate::error::lost;
 use crate::lane::{LaneState, Partition};
 use crate::offsets;
 use crate::rebalance::Shared;
@@ -194,7 +194,7 @@ impl Session for KafkaSession {
     async fn verify(&self, endpoint: &Endpoint, purpose: Purpose) -> Result<Resolved> {
         let end = self.system.config.end(endpoint)?;
         if let (Channel::Pattern(..), Purpose::Send) = (&end.channel, purpose) {
-            return Err(invalid("expected a topic to send to, found a pattern"));
+            return Err(Error::invalid("expected a topic to send to, found a pattern"));
         }
         let asked = end.clone();
         self.blocking("verify", move |session| session.partitions("verify", &asked))
@@ -209,7 +209,7 @@ impl Session for KafkaSession {
     async fn receiver(&self, source: &Source) -> Result<(Box<dyn Receiver>, Box<dyn Settler>)> {
         let end = self.system.config.end(&source.endpoint)?;
         if source.group.is_empty() || source.group.contains('\0') {
-            return Err(invalid("expected the name of a group, found none").with("setting", "group"));
+            return Err(Error::invalid("expected the name of a group, found none").with("setting", "group"));
         }
         let source = source.clone();
         self.blocking("receiver", move |session| session.join(&source, end))

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dunlin_core::messaging::{Event, Room};
+use dunlin_core::reconnect::Pauses;
 use dunlin_core::{Class, Error, ErrorKind, Result};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
@@ -18,9 +19,6 @@ use crate::config::{Config, End};
 use crate::error::classify;
 use crate::poller;
 use crate::rebalance::{GroupContext, Shared};
-
-/// The longest pause before a consumer is made anew.
-const PAUSE: Duration = Duration::from_secs(5);
 
 pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
 
@@ -77,17 +75,17 @@ fn run(recipe: &Recipe, first: GroupConsumer) {
     let shared = &recipe.shared;
     shared.polled_by(thread::current());
     let mut next = Some(first);
-    let mut failures = 0_u32;
+    let mut pauses = None;
     while !shared.is_closing() {
         let consumer = match next.take().map_or_else(|| recipe.consumer(), Ok) {
             Ok(consumer) => consumer,
             Err(error) => {
-                tell(shared, &|| classify_again(&error));
-                pause(shared, &mut failures);
+                tell(shared, &error);
+                pause(shared, pauses.get_or_insert_default());
                 continue;
             }
         };
-        let end = poller::poll(recipe, consumer, &mut failures);
+        let end = poller::poll(recipe, consumer, &mut pauses);
         let lost = {
             let mut flight = shared.flight();
             let lanes: Vec<_> = flight.lanes().map(|(lane, _)| lane).collect();
@@ -101,44 +99,24 @@ fn run(recipe: &Recipe, first: GroupConsumer) {
             Ok(()) => return,
             Err(error) => {
                 tracing::warn!(%error, "the consumer failed; a new one joins the group");
-                tell(shared, &|| classify_again(&error));
-                pause(shared, &mut failures);
+                tell(shared, &error);
+                pause(shared, pauses.get_or_insert_default());
             }
         }
     }
 }
 
-/// The same error once more, for a second listener.
-fn classify_again(error: &Error) -> Error {
-    let mut copy =
-        Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
-    for (_, value) in error.context() {
-        copy = copy.with("client", value);
-    }
-    copy
-}
-
 /// Tells the route, and the receiver, too, unless it passes by itself.
-pub(crate) fn tell(shared: &Shared, error: &dyn Fn() -> Error) {
-    shared.events.tell(Event::Unhealthy { error: error() });
-    if error().class() != Class::Temporary {
-        shared.fail(error());
+pub(crate) fn tell(shared: &Shared, error: &Error) {
+    shared.events.tell(Event::Unhealthy { error: error.clone() });
+    if error.class() != Class::Temporary {
+        shared.fail(error.clone());
     }
 }
 
-/// Waits longer after each failure, and not in step with others.
-fn pause(shared: &Shared, failures: &mut u32) {
-    use std::hash::{BuildHasher, Hasher};
-    *failures = failures.saturating_add(1);
-    let longest = Duration::from_millis(250)
-        .saturating_mul(1 << (*failures).min(6))
-        .min(PAUSE);
-    let chance = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish()
-        % 50;
-    let percent = u32::try_from(chance).unwrap_or(0) + 50;
-    let end = Instant::now() + longest * percent / 100;
+/// Waits until the next attempt, or the receiver's end.
+fn pause(shared: &Shared, pauses: &mut Pauses) {
+    let end = Instant::now() + pauses.longer();
     while !shared.is_closing() && Instant::now() < end {
         thread::park_timeout(end.saturating_duration_since(Instant::now()));
     }

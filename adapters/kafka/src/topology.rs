@@ -11,7 +11,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use crate::client::{self, Listener};
 use crate::config::Channel;
-use crate::error::{classify, invalid, of_code};
+use crate::error::{classify, of_code};
 use crate::session::KafkaSession;
 
 /// The client by which topics are looked up and made.
@@ -96,7 +96,7 @@ impl Declare for KafkaSession {
             return Ok(Vec::new());
         }
         let Channel::Topic(name) = &end.channel else {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "expected a topic to make, found a pattern; leave out `topology: create`",
             ));
         };
@@ -125,7 +125,8 @@ impl Declare for KafkaSession {
                 Err((_, Code::TopicAlreadyExists)) => return Ok(Vec::new()),
                 Err((_, Code::InvalidReplicationFactor)) => {
                     return Err(
-                        invalid("there are fewer brokers than `replication` asks for").with("topic", name)
+                        Error::invalid("there are fewer brokers than `replication` asks for")
+                            .with("topic", name),
                     );
                 }
                 Err((_, code)) => return Err(of_code("topology", code).with("topic", name)),

@@ -9,7 +9,6 @@ use dunlin_core::messaging::{Delivery, Lane, Receiver, Room, Start, Token};
 use dunlin_core::{Error, Result};
 
 use crate::config::End;
-use crate::error::invalid;
 use crate::link::Link;
 use crate::pull::{Came, Fetched, Pull};
 use crate::receiver::delivery;
@@ -138,7 +137,9 @@ impl Looker {
 impl Receiver for Looker {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         self.fetch().await?;
         let (mut messages, mut bytes) = (0, 0);

@@ -6,34 +6,6 @@ use async_nats::{ConnectError, ConnectErrorKind, rustls};
 use dunlin_core::{Class, Error, ErrorKind};
 use serde::Deserialize;
 
-/// A setting, a channel, a group or an address that cannot be.
-pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message)
-}
-
-/// The same error for one more listener: an error itself is not copied.
-pub(crate) fn again(error: &Error) -> Error {
-    let mut text = error.message().to_owned();
-    let mut cause = std::error::Error::source(error);
-    while let Some(found) = cause {
-        text.push_str(": ");
-        text.push_str(&found.to_string());
-        cause = found.source();
-    }
-    let mut copy = Error::new(error.kind(), error.operation(), text).class_of(error.class());
-    for (name, value) in error.context() {
-        // Only the names that this adapter gives: a context's name lives as long as the program.
-        if let Some(name) = NAMES.iter().find(|known| **known == name) {
-            copy = copy.with(name, value);
-        }
-    }
-    if error.in_doubt() { copy.doubtful() } else { copy }
-}
-
-const NAMES: &[&str] = &[
-    "servers", "setting", "path", "stream", "consumer", "subject", "answer", "header",
-];
-
 /// The connection is gone.
 pub(crate) fn disconnected(operation: &'static str) -> Error {
     Error::new(

@@ -7,7 +7,6 @@
 //! for each.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,19 +15,17 @@ use async_nats::rustls::crypto::{CryptoProvider, ring};
 use async_nats::{Client, ConnectOptions, ReconnectToServer, ServerError};
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Event, Events};
-use dunlin_core::{Class, Error, ErrorKind, Result};
+use dunlin_core::reconnect::Pauses;
+use dunlin_core::{Error, ErrorKind, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::answers::Answers;
 use crate::config::{Config, Login};
-use crate::error::{again, closed, connecting, disconnected, invalid};
+use crate::error::{closed, connecting, disconnected};
 
 /// How long orderly ends may take before they are cut short.
 pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-/// The longest pause between two attempts to connect.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -108,7 +105,7 @@ impl Link {
             }
             self.state.changed().await.map_err(|_| closed(operation))?;
             if let State::Down(Some(error)) = &*self.state.borrow() {
-                return Err(again(error));
+                return Err(Error::clone(error));
             }
         }
     }
@@ -120,7 +117,7 @@ impl Link {
     pub(crate) fn now(&self, operation: &'static str) -> Result<Arc<Line>> {
         match &*self.state.borrow() {
             State::Up(line) if !line.is_lost() => Ok(Arc::clone(line)),
-            State::Down(Some(error)) => Err(again(error)),
+            State::Down(Some(error)) => Err(Error::clone(error)),
             State::Up(_) | State::Down(None) => Err(disconnected(operation)),
         }
     }
@@ -166,22 +163,22 @@ async fn keep(
         tell.send_replace(State::Down(None));
         let number = line.number + 1;
         drop(line);
-        let mut pauses = Pauses::default();
+        let mut pauses = Pauses::new();
         let mut told: Option<String> = None;
         line = loop {
             match connect(&config, number).await {
                 Ok(line) => break Arc::new(line),
                 Err(error) => {
-                    let refused = error.class() != Class::Temporary;
+                    let pause = pauses.after(&error);
                     // Said once for each reason: an outage of an hour is no thousand lines of log.
                     let text = error.to_string();
                     if told.as_ref() != Some(&text) {
                         tracing::warn!(system = config.name, %error, "the connection could not be made again");
-                        events.tell(Event::Unhealthy { error: again(&error) });
+                        events.tell(Event::Unhealthy { error: error.clone() });
                         told = Some(text);
                     }
                     tell.send_replace(State::Down(Some(Arc::new(error))));
-                    clock.sleep(pauses.next(refused)).await;
+                    clock.sleep(pause).await;
                 }
             }
         };
@@ -214,24 +211,6 @@ impl Losses {
             self.0.pop_front();
         }
         self.0.len() >= Self::MANY
-    }
-}
-
-/// Pauses that double up to a cap, with some chance in each so that many clients do not come at once.
-#[derive(Debug, Default)]
-pub(crate) struct Pauses(u32);
-
-impl Pauses {
-    /// The next pause; the longest at once where asking again soon cannot help.
-    pub(crate) fn next(&mut self, longest: bool) -> Duration {
-        let pause = if longest {
-            LONGEST_PAUSE
-        } else {
-            LONGEST_PAUSE.min(Duration::from_millis(50) * 2_u32.pow(self.0.min(10)))
-        };
-        self.0 += 1;
-        let chance = u32::try_from(RandomState::new().build_hasher().finish() % 256).unwrap_or_default();
-        pause - pause / 4 * chance / 256
     }
 }
 
@@ -268,7 +247,7 @@ async fn connect(config: &Arc<Config>, number: u64) -> Result<Line> {
             std::future::ready(())
         });
     let options = secured(authenticated(options, config).await?, config).await?;
-    let scheme = if config.tls { "tls" } else { "nats" };
+    let scheme = if config.tls.is_some() { "tls" } else { "nats" };
     let addresses: Vec<String> = config
         .servers
         .iter()
@@ -327,39 +306,40 @@ async fn authenticated(options: ConnectOptions, config: &Config) -> Result<Conne
         Login::Password { user, password } => options.user_and_password(user, password),
         // The client only logs a seed that is none, and then says that the server refused it.
         Login::Nkey { seed } if !(seed.len() == 58 && seed.starts_with("SU")) => {
-            return Err(invalid("expected the seed of a user's nkey, 58 letters and digits that begin with `SU`, found something else")
+            return Err(Error::invalid("expected the seed of a user's nkey, 58 letters and digits that begin with `SU`, found something else")
                 .with("setting", "nkey"));
         }
         Login::Nkey { seed } => options.nkey(seed),
         Login::Credentials { path } => {
             let text = read(&path, "credentials").await?;
             options.credentials(&text).map_err(|_| {
-                invalid("expected a credentials file with a user's token and seed, found something else")
-                    .with("setting", "credentials")
-                    .with("path", path.display())
+                Error::invalid(
+                    "expected a credentials file with a user's token and seed, found something else",
+                )
+                .with("setting", "credentials")
+                .with("path", path.display())
             })?
         }
     })
 }
 
 async fn secured(options: ConnectOptions, config: &Config) -> Result<ConnectOptions> {
-    if !config.tls {
+    let Some(files) = &config.tls else {
         return Ok(options);
-    }
+    };
     if CryptoProvider::get_default().is_none() {
         // Another task may have been faster, with the same one.
         let _ = ring::default_provider().install_default();
     }
-    let certificates = config.certificates()?;
     let mut options = options.require_tls(true);
-    if let Some(path) = certificates.authorities {
-        pem(&path, "tls_ca", "CERTIFICATE").await?;
-        options = options.add_root_certificates(path);
+    if let Some(path) = &files.authorities {
+        pem(path, "tls_ca", "CERTIFICATE").await?;
+        options = options.add_root_certificates(path.clone());
     }
-    if let Some((certificate, key)) = certificates.own {
-        pem(&certificate, "tls_certificate", "CERTIFICATE").await?;
-        pem(&key, "tls_key", "PRIVATE KEY").await?;
-        options = options.add_client_certificate(certificate, key);
+    if let Some((certificate, key)) = &files.client {
+        pem(certificate, "tls_certificate", "CERTIFICATE").await?;
+        pem(key, "tls_key", "PRIVATE KEY").await?;
+        options = options.add_client_certificate(certificate.clone(), key.clone());
     }
     Ok(options)
 }
@@ -369,7 +349,7 @@ async fn pem(path: &Path, setting: &'static str, kind: &'static str) -> Result<(
     if read(path, setting).await?.contains(&format!("{kind}-----")) {
         return Ok(());
     }
-    Err(invalid(format!(
+    Err(Error::invalid(format!(
         "expected a PEM file with a {}, found none in it",
         kind.to_lowercase()
     ))
@@ -379,7 +359,7 @@ async fn pem(path: &Path, setting: &'static str, kind: &'static str) -> Result<(
 
 async fn read(path: &Path, setting: &'static str) -> Result<String> {
     tokio::fs::read_to_string(path).await.map_err(|cause| {
-        invalid("expected a file that can be read")
+        Error::invalid("expected a file that can be read")
             .with("setting", setting)
             .with("path", path.display())
             .caused_by(cause)

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Event, Events, Start};
+use dunlin_core::reconnect::Pauses;
 use dunlin_core::{Class, ErrorKind, Result};
 
 use crate::config::End;
 use crate::gaps::{Known, Left};
-use crate::link::{CLOSE_LIMIT, Line, Link, Losses, Pauses, within};
+use crate::link::{CLOSE_LIMIT, Line, Link, Losses, within};
 use crate::pull::{Came, Pull};
 use crate::receiver::{GIVE_BACK, Shared, tell};
 use crate::topology::{self, Consumer};
@@ -56,7 +57,7 @@ impl Pump {
             .remove(&name)
             .unwrap_or_default();
         let mut opened = Some((line, consumer));
-        let mut pauses = Pauses::default();
+        let mut pauses = Pauses::new();
         let mut losses = Losses::default();
         loop {
             self.shared.state().cautious = losses.were_many(self.clock.now());
@@ -76,12 +77,12 @@ impl Pump {
                 Err(error) => Err(error),
             };
             match ended {
-                Ok(Ended::Lost | Ended::Again) => pauses = Pauses::default(),
+                Ok(Ended::Lost | Ended::Again) => pauses = Pauses::new(),
                 Ok(Ended::Closing) => break,
                 Err(error) if error.class() == Class::Closed => break,
                 Err(error) => {
                     self.shared.fail(error);
-                    let pause = self.clock.sleep(pauses.next(false));
+                    let pause = self.clock.sleep(pauses.longer());
                     tokio::select! {
                         () = pause => {}
                         () = self.closing() => break,

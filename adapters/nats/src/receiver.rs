@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::api::nanoseconds;
-use crate::error::{closed, disconnected, invalid};
+use crate::error::{closed, disconnected};
 use crate::headers;
 use crate::link::{CLOSE_LIMIT, Line, within};
 use crate::pull::Fetched;
@@ -273,7 +273,9 @@ impl Drop for NatsReceiver {
 impl Receiver for NatsReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         loop {
             {

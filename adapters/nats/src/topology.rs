@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 
 use crate::api::{ConsumerInfo, StreamInfo, nanoseconds};
 use crate::config::{End, Retention, is_matched};
-use crate::error::invalid;
 use crate::link::Line;
 use crate::sender::HEADERS;
 
@@ -71,7 +70,7 @@ pub(crate) async fn stream_for(line: &Line, operation: &'static str, subject: &s
     };
     let stream = line.stream(operation, &name).await?;
     if stream.config.no_ack || stream.config.sealed {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected a stream that confirms what it stores, found one with `no_ack` or `sealed`; choose another",
         )
         .with("stream", name));
@@ -309,7 +308,7 @@ fn beginning(start: &Start, resume: Option<u64>, stream: &StreamInfo) -> Result<
         Start::Latest => json!({ "deliver_policy": "new" }),
         Start::Time(time) => {
             let time = jiff::Timestamp::try_from(*time).map_err(|cause| {
-                invalid("expected a time that a calendar holds")
+                Error::invalid("expected a time that a calendar holds")
                     .with("setting", "start")
                     .caused_by(cause)
             })?;
@@ -318,13 +317,13 @@ fn beginning(start: &Start, resume: Option<u64>, stream: &StreamInfo) -> Result<
         Start::Position(position) => {
             let log = stream.log();
             if position.log != log {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "expected a position in this stream, which begins with `{log}@`, found one of another stream or of one that was made before it"
                 ))
                 .with("setting", "start"));
             }
             at(u64::try_from(position.offset).map_err(|_| {
-                invalid("expected a position that a stream can have").with("setting", "start")
+                Error::invalid("expected a position that a stream can have").with("setting", "start")
             })?)
         }
     })
@@ -334,7 +333,7 @@ fn beginning(start: &Start, resume: Option<u64>, stream: &StreamInfo) -> Result<
 fn usable(info: &ConsumerInfo, wanted: &[String]) -> Result<()> {
     let config = &info.config;
     let clash = |found: String| {
-        Err(invalid(format!(
+        Err(Error::invalid(format!(
             "the group's consumer is there already, but not as this route needs it: {found}; choose another `group`, or delete the consumer"
         )))
     };

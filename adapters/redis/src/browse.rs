@@ -10,7 +10,7 @@ use dunlin_core::{Error, ErrorKind, Message, Result};
 
 use crate::config::End;
 use crate::connection::{Connector, Link};
-use crate::error::{invalid, unexpected};
+use crate::error::unexpected;
 use crate::group::{milliseconds, stream};
 use crate::headers;
 use crate::reply::{self, Id};
@@ -69,7 +69,9 @@ struct Onlooker {
 impl Receiver for Onlooker {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         while self.ready.is_empty() {
             self.look().await?;

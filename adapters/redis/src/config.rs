@@ -2,17 +2,14 @@
 //!
 //! All of it is judged here, without touching the network.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dunlin_core::carried::{Part, Table, Way};
 use dunlin_core::messaging::{Endpoint, Resolved};
 use dunlin_core::registry::{Facts, Opening};
-use dunlin_core::settings::{SettingFact, Settings};
-use dunlin_core::{Capabilities, HeaderValues, Limits, Result};
+use dunlin_core::settings::{SettingFact, Settings, TlsFiles};
+use dunlin_core::{Capabilities, Error, HeaderValues, Limits, Result};
 use url::Url;
-
-use crate::error::invalid;
 
 /// What people are told about this system.
 pub(crate) static FACTS: Facts = Facts {
@@ -65,97 +62,70 @@ const CARRIES: &Table = &[
 ];
 
 const SETTINGS: &[SettingFact] = &[
-    at_system("user", "the server's `default`", "The name of the ACL user."),
-    at_system("password", "none", "The password, read again at each connect."),
-    at_system(
-        "tls_ca",
-        "the system's roots",
-        "With `rediss://`, a PEM file of the authorities that may vouch for the server; it replaces the system's roots.",
-    ),
-    at_system(
-        "tls_certificate",
-        "none",
-        "With `rediss://`, a PEM file of the client's certificate chain; `tls_key` belongs to it.",
-    ),
-    at_system(
-        "tls_key",
-        "none",
-        "With `rediss://`, a PEM file of the client's private key.",
-    ),
-    at_system(
+    SettingFact::at_system("user", "the server's `default`", "The name of the ACL user."),
+    SettingFact::at_system("password", "none", "The password, read again at each connect."),
+    TlsFiles::AUTHORITIES,
+    TlsFiles::CERTIFICATE,
+    TlsFiles::KEY,
+    SettingFact::at_system(
         "connect_timeout_ms",
         "10000",
         "After how many milliseconds a connection that is not made is given up.",
     ),
-    at_system(
+    SettingFact::at_system(
         "confirm_timeout_ms",
         "10000",
         "After how many milliseconds a message that was not answered is in doubt.",
     ),
-    at_system(
+    SettingFact::at_system(
         "liveness_timeout_ms",
         "15000",
         "Within how many milliseconds a connection that went silent is noticed, at least 1500.",
     ),
-    at_system(
+    SettingFact::at_system(
         "identity",
         "redis",
         "What the server is called in deduplication ids; keep it when the server moves.",
     ),
-    at_end(
+    SettingFact::at_end(
         "consumer",
         "the host's name",
         "The name of this instance inside its group. It must be stable, since what was unsettled at a crash is kept under it, and different for each instance that runs at the same time.",
     ),
-    at_end(
+    SettingFact::at_end(
         "claim_idle_ms",
         "60000",
         "After how many milliseconds without a sign of life the messages of another consumer are taken over, at least 1000.",
     ),
-    at_end(
+    SettingFact::at_end(
         "payload",
         "payload",
         "The field of an entry that is the message's payload.",
     ),
-    at_end(
+    SettingFact::at_end(
         "topology",
         "verify",
         "With `create`, a stream that is missing is made; with `verify` it is an error.",
     ),
-    at_end(
+    SettingFact::at_end(
         "headers",
         "refuse",
         "`refuse` or `escape`, as on every system; a stream can hold every header, so it changes nothing here.",
     ),
-    at_end(
+    SettingFact::at_end(
         "max_length",
         "none: nothing is deleted",
         "At how many entries, about, sending begins to delete the oldest of the stream. They are deleted for every group, also where nobody has read them.",
     ),
-    at_end(
+    SettingFact::at_end(
         "max_payload",
-        "536870912",
+        "512MiB",
         "The most bytes of a payload; no more than the server's `proto-max-bulk-len`.",
     ),
 ];
 
-const fn at_end(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: true,
-    }
-}
-
-const fn at_system(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: false,
-    }
-}
+/// The server's own limit (`proto-max-bulk-len`) where nobody changed it.
+const MAX_PAYLOAD: usize = 512 << 20;
 
 /// A system as it was typed.
 #[derive(Debug)]
@@ -163,21 +133,13 @@ pub(crate) struct Config {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) database: i64,
-    /// Certificates and keys, if the address asks for TLS.
-    pub(crate) tls: Option<Tls>,
+    /// The files for TLS, if the address asks for it.
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) connect_timeout: Duration,
     pub(crate) confirm_timeout: Duration,
     pub(crate) liveness_timeout: Duration,
     identity: String,
     settings: Settings,
-}
-
-/// The files of a TLS connection; they are read at each connect.
-#[derive(Clone, Debug)]
-pub(crate) struct Tls {
-    pub(crate) authorities: Option<PathBuf>,
-    /// The certificate chain and its key.
-    pub(crate) client: Option<(PathBuf, PathBuf)>,
 }
 
 /// One end as it was typed, with what it takes over from its system.
@@ -198,25 +160,15 @@ impl Config {
     pub(crate) fn new(opening: &Opening<'_>) -> Result<Self> {
         let settings = opening.settings;
         settings.only(SETTINGS)?;
-        let (url, secure) = address(opening.url)?;
-        let millis = |name, default, least| -> Result<Duration> {
-            let found = settings.number(name)?.unwrap_or(default);
-            if found < least {
-                return Err(
-                    invalid(format!("expected at least {least} milliseconds, found {found}"))
-                        .with("setting", name),
-                );
-            }
-            Ok(Duration::from_millis(found))
-        };
+        let url = address(opening.url)?;
         let config = Self {
             host: host(&url)?,
             port: url.port().unwrap_or(6379),
             database: database(&url)?,
-            tls: tls(opening, secure)?,
-            connect_timeout: millis("connect_timeout_ms", 10_000, 1)?,
-            confirm_timeout: millis("confirm_timeout_ms", 10_000, 1)?,
-            liveness_timeout: millis("liveness_timeout_ms", 15_000, 1_500)?,
+            tls: TlsFiles::of(opening, "rediss")?,
+            connect_timeout: settings.milliseconds("connect_timeout_ms", 10_000, 1)?,
+            confirm_timeout: settings.milliseconds("confirm_timeout_ms", 10_000, 1)?,
+            liveness_timeout: settings.milliseconds("liveness_timeout_ms", 15_000, 1_500)?,
             identity: settings.get("identity")?.unwrap_or_else(|| "redis".to_owned()),
             settings: settings.clone(),
         };
@@ -241,21 +193,13 @@ impl Config {
 
     /// This end of the system.
     pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
-        endpoint.settings.only(SETTINGS)?;
-        let misplaced =
-            |fact: &&SettingFact| !fact.at_end && endpoint.settings.names().any(|name| name == fact.name);
-        if let Some(fact) = SETTINGS.iter().find(misplaced) {
-            return Err(
-                invalid("expected this setting at the system, found it at one end")
-                    .with("setting", fact.name),
-            );
-        }
+        endpoint.settings.only_at_end(SETTINGS)?;
         self.read(&endpoint.settings, &endpoint.channel)
     }
 
     fn read(&self, settings: &Settings, channel: &str) -> Result<End> {
         if channel.is_empty() {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "expected the key of a stream as the channel, found nothing",
             ));
         }
@@ -263,11 +207,13 @@ impl Config {
         settings.choice("headers", &[("refuse", ()), ("escape", ())])?;
         let consumer = settings.get("consumer")?;
         if consumer.as_deref().is_some_and(str::is_empty) {
-            return Err(invalid("expected the name of a consumer, found nothing").with("setting", "consumer"));
+            return Err(
+                Error::invalid("expected the name of a consumer, found nothing").with("setting", "consumer")
+            );
         }
         let claim_idle = settings.number("claim_idle_ms")?.unwrap_or(60_000);
         if claim_idle < 1_000 {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "expected at least 1000 milliseconds, so that a consumer that is alive can say so in time",
             )
             .with("setting", "claim_idle_ms"));
@@ -275,7 +221,7 @@ impl Config {
         let payload = settings.get("payload")?.unwrap_or_else(|| "payload".to_owned());
         if payload.is_empty() || payload.starts_with(crate::headers::PREFIX) || payload.starts_with("dunlin-")
         {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "expected the name of a field that is not empty and begins with neither `h:` nor `dunlin-`",
             )
             .with("setting", "payload"));
@@ -283,11 +229,10 @@ impl Config {
         let max_length = settings.number("max_length")?;
         if max_length == Some(0) {
             return Err(
-                invalid("expected at least 1 entry: with 0 nothing that is sent would stay")
+                Error::invalid("expected at least 1 entry: with 0 nothing that is sent would stay")
                     .with("setting", "max_length"),
             );
         }
-        let max_payload = settings.number("max_payload")?.unwrap_or(512 << 20);
         Ok(End {
             channel: channel.to_owned(),
             consumer,
@@ -297,10 +242,7 @@ impl Config {
                 .choice("topology", &[("verify", false), ("create", true)])?
                 .unwrap_or(false),
             max_length,
-            max_payload: usize::try_from(max_payload).map_err(|_| {
-                invalid("expected a number of bytes that this machine can address")
-                    .with("setting", "max_payload")
-            })?,
+            max_payload: settings.bytes("max_payload")?.unwrap_or(MAX_PAYLOAD),
         })
     }
 
@@ -323,27 +265,26 @@ impl Config {
     }
 }
 
-fn address(typed: &str) -> Result<(Url, bool)> {
+fn address(typed: &str) -> Result<Url> {
     const FORM: &str = "expected `redis://HOST:PORT/DATABASE`, or `rediss://` for TLS";
-    let url = Url::parse(typed).map_err(|cause| invalid(FORM).with("setting", "url").caused_by(cause))?;
+    let url =
+        Url::parse(typed).map_err(|cause| Error::invalid(FORM).with("setting", "url").caused_by(cause))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid(
+        return Err(Error::invalid(
             "expected no user and no password in `url`, where they would be printed; use the settings `user` and `password`",
         )
         .with("setting", "url"));
     }
-    let secure = match url.scheme() {
-        "redis" => false,
-        "rediss" => true,
-        _ => return Err(invalid(FORM).with("setting", "url")),
-    };
+    if !matches!(url.scheme(), "redis" | "rediss") {
+        return Err(Error::invalid(FORM).with("setting", "url"));
+    }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid(format!(
+        return Err(Error::invalid(format!(
             "{FORM}; found more behind it, which belongs into settings"
         ))
         .with("setting", "url"));
     }
-    Ok((url, secure))
+    Ok(url)
 }
 
 fn host(url: &Url) -> Result<String> {
@@ -351,14 +292,15 @@ fn host(url: &Url) -> Result<String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if bare.is_empty() {
         return Err(
-            invalid("expected a host, such as `redis://localhost:6379`, found none").with("setting", "url"),
+            Error::invalid("expected a host, such as `redis://localhost:6379`, found none")
+                .with("setting", "url"),
         );
     }
     if bare.contains(',') {
-        return Err(
-            invalid("expected one host: streams of a cluster or behind sentinels are not supported")
-                .with("setting", "url"),
-        );
+        return Err(Error::invalid(
+            "expected one host: streams of a cluster or behind sentinels are not supported",
+        )
+        .with("setting", "url"));
     }
     Ok(bare.to_lowercase())
 }
@@ -369,32 +311,9 @@ fn database(url: &Url) -> Result<i64> {
         return Ok(0);
     }
     path.parse::<u16>().map(i64::from).map_err(|_| {
-        invalid("expected the number of a database behind the host, such as `/0`").with("setting", "url")
+        Error::invalid("expected the number of a database behind the host, such as `/0`")
+            .with("setting", "url")
     })
-}
-
-fn tls(opening: &Opening<'_>, secure: bool) -> Result<Option<Tls>> {
-    let path = |name| -> Result<Option<PathBuf>> {
-        let found = opening.settings.get(name)?;
-        if found.is_some() && !secure {
-            return Err(
-                invalid("expected `rediss://` in `url` for TLS, found `redis://`").with("setting", name)
-            );
-        }
-        Ok(found.map(|path| Path::new(opening.base).join(path)))
-    };
-    let (authorities, certificate, key) = (path("tls_ca")?, path("tls_certificate")?, path("tls_key")?);
-    let client = match (certificate, key) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        (Some(_), None) => return Err(missing_half("tls_key", "tls_certificate")),
-        (None, Some(_)) => return Err(missing_half("tls_certificate", "tls_key")),
-    };
-    Ok(secure.then_some(Tls { authorities, client }))
-}
-
-fn missing_half(missing: &'static str, there: &str) -> dunlin_core::Error {
-    invalid(format!("expected this setting beside `{there}`, found none")).with("setting", missing)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dunlin_core::clock::Clock;
+use dunlin_core::settings::TlsFiles;
 use dunlin_core::{Error, ErrorKind, Result};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2};
@@ -23,7 +24,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::watch;
 
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::error::{disconnected, failed, refused, silent};
 use crate::reply;
 
@@ -162,7 +163,7 @@ impl Connector {
     }
 }
 
-async fn certificates(tls: &Tls) -> Result<TlsCertificates> {
+async fn certificates(tls: &TlsFiles) -> Result<TlsCertificates> {
     let root_cert = match &tls.authorities {
         Some(path) => Some(authorities(path).await?),
         None => None,
@@ -388,33 +389,6 @@ impl fmt::Debug for Link {
     }
 }
 
-/// The pauses between attempts to connect: doubling, with jitter, at most five seconds.
-#[derive(Debug)]
-pub(crate) struct Backoff {
-    next: Duration,
-}
-
-impl Backoff {
-    const FIRST: Duration = Duration::from_millis(50);
-    const MOST: Duration = Duration::from_secs(5);
-
-    pub(crate) fn new() -> Self {
-        Self { next: Self::FIRST }
-    }
-
-    /// How long to wait before the next attempt, which follows this error. What a person has to mend is tried slowly.
-    pub(crate) fn after(&mut self, error: &Error) -> Duration {
-        let pause = if error.kind() == ErrorKind::AccessDenied {
-            Self::MOST
-        } else {
-            self.next
-        };
-        self.next = (self.next * 2).min(Self::MOST);
-        let share = u32::try_from(random() % 256).unwrap_or_default();
-        pause / 2 + pause / 2 * share / 256
-    }
-}
-
 /// A number that another process, or another call, does not give.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -423,21 +397,6 @@ pub(crate) fn random() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_five_seconds_and_wrong_credentials_are_tried_slowly_at_once() {
-        let gone = disconnected("connect");
-        let mut backoff = Backoff::new();
-        let pauses: Vec<_> = (0..12).map(|_| backoff.after(&gone)).collect();
-        assert!(
-            pauses[0] <= Backoff::FIRST && pauses[0] >= Backoff::FIRST / 2,
-            "{pauses:?}"
-        );
-        assert!(pauses.iter().all(|pause| *pause <= Backoff::MOST), "{pauses:?}");
-        assert!(pauses[11] >= Backoff::MOST / 2, "{pauses:?}");
-        let refused = Error::new(ErrorKind::AccessDenied, "connect", "no");
-        assert!(Backoff::new().after(&refused) >= Backoff::MOST / 2);
-    }
 
     #[test]
     fn a_server_that_tells_no_version_is_taken_for_an_old_one() {

@@ -3,7 +3,6 @@
 //! The texts of the server are quoted for known codes alone: an unknown command is answered with its arguments, and those
 //! may be payload.
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
@@ -11,11 +10,6 @@ use std::time::Duration;
 
 use dunlin_core::{Class, Error, ErrorKind};
 use redis::{RedisError, ServerError};
-
-/// A setting or a channel that cannot be.
-pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message)
-}
 
 /// No answer came in this time.
 pub(crate) fn silent(operation: &'static str, limit: Duration) -> Error {
@@ -268,23 +262,6 @@ fn general(operation: &'static str, detail: &str) -> Error {
         Some(class) => error.class_of(class),
         None => error,
     }
-}
-
-/// The same error for one more message, or told once more.
-pub(crate) fn again(error: &Error) -> Error {
-    let mut copy =
-        Error::new(error.kind(), error.operation(), error.message().to_owned()).class_of(error.class());
-    for (name, value) in error.context() {
-        copy = copy.with(known(name), value);
-    }
-    if error.in_doubt() { copy.doubtful() } else { copy }
-}
-
-fn known(name: &str) -> &'static str {
-    ["setting", "channel", "group", "server", "server says", "path"]
-        .into_iter()
-        .find(|known| *known == name)
-        .unwrap_or("where")
 }
 
 #[cfg(test)]

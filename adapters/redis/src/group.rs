@@ -15,7 +15,7 @@ use redis::Value;
 
 use crate::config::End;
 use crate::connection::{Link, random};
-use crate::error::{invalid, refused, unexpected};
+use crate::error::{refused, unexpected};
 use crate::reply::{self, Id};
 
 const IDENTITY: &str = "dunlin-stream-";
@@ -238,7 +238,7 @@ impl Group {
             Start::Position(position) => {
                 let (key, _) = position.log.split_once('#').unwrap_or((&position.log, ""));
                 if key != self.end.channel {
-                    return Err(invalid(format!(
+                    return Err(Error::invalid(format!(
                         "expected a position of this stream, found one of `{key}`"
                     ))
                     .with("setting", "start"));

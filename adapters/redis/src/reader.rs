@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dunlin_core::messaging::{Event, Events};
+use dunlin_core::reconnect::Pauses;
 use dunlin_core::{Class, Error, Message, Result};
 use redis::Value;
 use tokio::sync::watch;
 
-use crate::connection::{Backoff, Connector, Link};
-use crate::error::{again, disconnected, unexpected};
+use crate::connection::{Connector, Link};
+use crate::error::{disconnected, unexpected};
 use crate::flight::Flight;
 use crate::group::Group;
 use crate::headers;
@@ -118,7 +119,7 @@ impl Reader {
 
     async fn for_ever(&mut self, first: Incarnation) {
         let mut next = Ok(first);
-        let mut backoff = Backoff::new();
+        let mut pauses = Pauses::new();
         let mut told = None;
         loop {
             let error = match next {
@@ -127,18 +128,18 @@ impl Reader {
                         self.events.tell(Event::Reconnected);
                         self.events.tell(Event::Healthy);
                     }
-                    backoff = Backoff::new();
+                    pauses = Pauses::new();
                     self.serve(&incarnation).await
                 }
                 Err(error) => error,
             };
             self.behind = self.flight.forget().map(Id::before).or(self.read);
-            let pause = backoff.after(&error);
+            let pause = pauses.after(&error);
             // An outage is told once, and again when its reason changes.
             if told != Some(error.kind()) {
                 told = Some(error.kind());
                 if error.class() != Class::Temporary {
-                    self.flight.fail(again(&error));
+                    self.flight.fail(error.clone());
                 }
                 self.events.tell(Event::Unhealthy { error });
             }

@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::connection::Link;
-use crate::error::invalid;
 use crate::flight::{Flight, Taken};
 use crate::group::Group;
 use crate::reader::{Incarnation, Reader, acknowledgement};
@@ -74,7 +73,9 @@ pub(crate) fn pair(reader: Reader, first: Incarnation, slot: Slot) -> (RedisRece
 impl Receiver for RedisReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
         if room.messages == 0 {
-            return Err(invalid("expected room for at least one message, found none"));
+            return Err(Error::invalid(
+                "expected room for at least one message, found none",
+            ));
         }
         loop {
             let changed = self.flight.changed.notified();

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::config::End;
 use crate::connection::Connector;
-use crate::error::{again, refused, unexpected};
+use crate::error::{refused, unexpected};
 use crate::headers;
 use crate::reply::Id;
 use crate::writer::Writer;
@@ -113,7 +113,7 @@ impl Sender for RedisSender {
                 Err(cause) => {
                     let error = Error::new(ErrorKind::Internal, "send", "the answers were lost").doubtful();
                     tracing::error!(%cause, "a task that waits for answers has ended");
-                    (0..messages).map(|_| Err(again(&error))).collect()
+                    (0..messages).map(|_| Err(error.clone())).collect()
                 }
             }
         }))
@@ -217,7 +217,7 @@ fn answers(end: &End, places: Vec<Place>, answered: Result<Vec<Value>>) -> Vec<R
             let own = key.is_none();
             let key = key.unwrap_or_else(|| Arc::from(end.channel.as_str()));
             if let Some(error) = &failed {
-                return Err(again(error).with("channel", key));
+                return Err(error.clone().with("channel", key));
             }
             match values.next() {
                 Some(Value::ServerError(cause)) => Err(refused("send", &cause).with("channel", key)),

@@ -7,11 +7,11 @@ use dunlin_core::messaging::{
     Browse, ChannelState, Declare, Endpoint, Events, Lane, Purpose, Receiver, Resolved, Sender, Session,
     Settler, Source, Target,
 };
-use dunlin_core::{Class, Result};
+use dunlin_core::reconnect::Pauses;
+use dunlin_core::{Class, Error, Result};
 use tokio::sync::Mutex;
 
-use crate::connection::{Backoff, Connector, Link};
-use crate::error::invalid;
+use crate::connection::{Connector, Link};
 use crate::flight::Flight;
 use crate::group::Group;
 use crate::reader::Reader;
@@ -46,7 +46,7 @@ impl RedisSession {
     {
         let clock = &self.connector.clock;
         let end = clock.now() + self.connector.config.answer_timeout() * 2;
-        let mut backoff = Backoff::new();
+        let mut pauses = Pauses::new();
         loop {
             let answer = match self.asking().await {
                 Ok(link) => question(link).await,
@@ -54,7 +54,7 @@ impl RedisSession {
             };
             match answer {
                 Err(error) if error.class() == Class::Temporary && clock.now() < end => {
-                    clock.sleep(backoff.after(&error)).await;
+                    clock.sleep(pauses.after(&error)).await;
                 }
                 answer => return answer,
             }
@@ -84,7 +84,9 @@ impl Session for RedisSession {
         let config = &self.connector.config;
         let end = Arc::new(config.end(&source.endpoint)?);
         if source.group.is_empty() {
-            return Err(invalid("expected the name of a group, found nothing").with("setting", "group"));
+            return Err(
+                Error::invalid("expected the name of a group, found nothing").with("setting", "group")
+            );
         }
         let name = match &end.consumer {
             Some(name) => name.clone(),

@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use dunlin_core::messaging::{Event, Events};
+use dunlin_core::reconnect::Pauses;
 use dunlin_core::{Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::connection::{Backoff, Connector, Link};
-use crate::error::{again, disconnected};
+use crate::connection::{Connector, Link};
+use crate::error::disconnected;
 
 /// The writing connection of a session.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Writer {
         match &*self.state.borrow() {
             State::Up(link) if link.is_dead() => Err(disconnected("send")),
             State::Up(link) => Ok(Arc::clone(link)),
-            State::Down(error) => Err(again(error)),
+            State::Down(error) => Err(Error::clone(error)),
         }
     }
 
@@ -66,11 +67,11 @@ async fn keep(connector: Connector, first: Arc<Link>, events: Events, tell: watc
     loop {
         let mut error = until_dead(&connector, &link).await;
         drop(link);
-        let mut backoff = Backoff::new();
+        let mut pauses = Pauses::new();
         let mut told = None;
         link = loop {
-            let pause = backoff.after(&error);
-            tell.send_replace(State::Down(Arc::new(again(&error))));
+            let pause = pauses.after(&error);
+            tell.send_replace(State::Down(Arc::new(error.clone())));
             if told != Some(error.kind()) {
                 told = Some(error.kind());
                 events.tell(Event::Unhealthy { error });

@@ -6,13 +6,18 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// The result of a call on a messaging system.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, how it is to be treated, and where.
+///
+/// A copy, for one more message or listener, says the same and shares the cause.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     class: Class,
@@ -20,7 +25,7 @@ struct Inner {
     operation: &'static str,
     message: Cow<'static, str>,
     context: Vec<(&'static str, String)>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// How an error is to be treated.
@@ -118,10 +123,22 @@ impl Error {
         Self::new(ErrorKind::Closed, operation, message)
     }
 
+    /// A setting, a channel, a group or an address that cannot be, found where a system or one of its ends is opened.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::InvalidSetting, "open", message)
+    }
+
     /// The same error in another class.
     #[must_use]
     pub fn class_of(mut self, class: Class) -> Self {
         self.0.class = class;
+        self
+    }
+
+    /// The same error, found by another call.
+    #[must_use]
+    pub fn during(mut self, operation: &'static str) -> Self {
+        self.0.operation = operation;
         self
     }
 
@@ -142,7 +159,7 @@ impl Error {
     /// The same error with what caused it.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -235,6 +252,18 @@ mod tests {
         assert_eq!(error.class(), Class::Temporary);
         assert!(!error.in_doubt());
         assert!(error.doubtful().in_doubt());
+    }
+
+    #[test]
+    fn a_copy_says_the_same_with_its_cause() {
+        let error = Error::new(ErrorKind::Full, "send", "no space is left")
+            .class_of(Class::Unhealthy)
+            .with("system", "out")
+            .caused_by(std::io::Error::other("disk quota"))
+            .doubtful();
+        let copy = error.clone();
+        assert_eq!(format!("{copy:?}"), format!("{error:?}"));
+        assert!(copy.during("open").to_string().starts_with("open: no space"));
     }
 
     #[test]

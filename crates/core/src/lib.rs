@@ -15,6 +15,7 @@ pub mod message;
 pub mod messaging;
 pub mod migration;
 pub mod position;
+pub mod reconnect;
 pub mod registry;
 pub mod settings;
 pub mod source;

@@ -29,7 +29,7 @@ use config::Config;
 use session::MemorySystem;
 
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::messaging::{Endpoint, MessagingSystem};
 use crate::registry::{Facts, Opening, Plugin};
@@ -57,9 +57,7 @@ pub const PLUGIN: Plugin = Plugin {
 fn open(opening: &Opening<'_>) -> Result<Arc<dyn MessagingSystem>> {
     let name = opening.rest();
     if name.is_empty() {
-        return Err(Error::new(
-            ErrorKind::InvalidSetting,
-            "open",
+        return Err(Error::invalid(
             "expected an address such as `memory:shop`, found no name in it",
         ));
     }

@@ -128,23 +128,17 @@ impl Registry {
                 .join(", ")
         };
         let Some((scheme, _)) = opening.url.split_once(':') else {
-            return Err(Error::new(
-                ErrorKind::InvalidSetting,
-                "open",
-                format!("expected an address that begins with one of {}", known()),
-            )
-            .with("system", opening.name));
+            return Err(
+                Error::invalid(format!("expected an address that begins with one of {}", known()))
+                    .with("system", opening.name),
+            );
         };
         match self.of_scheme(scheme) {
             Some(plugin) => (plugin.open)(opening).map_err(|error| error.with("system", opening.name)),
-            None => Err(Error::new(
-                ErrorKind::InvalidSetting,
-                "open",
-                format!(
-                    "expected a scheme that is built in ({}), found `{scheme}:`",
-                    known()
-                ),
-            )
+            None => Err(Error::invalid(format!(
+                "expected a scheme that is built in ({}), found `{scheme}:`",
+                known()
+            ))
             .with("system", opening.name)),
         }
     }

@@ -6,8 +6,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+
+mod fact;
+mod tls;
+
+pub use fact::SettingFact;
+pub use tls::TlsFiles;
 
 /// Names and values as they were typed, checked by the adapter against its documented list.
 #[derive(Clone, Default)]
@@ -55,7 +62,7 @@ impl Settings {
     /// A setting that is one of these words.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSetting`] that names the words.
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting) that names the words.
     pub fn choice<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<Option<T>> {
         let Some(found) = self.get(name)? else {
             return Ok(None);
@@ -72,7 +79,7 @@ impl Settings {
     /// A setting that is `true` or `false`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSetting`] for any other text.
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting) for any other text.
     pub fn flag(&self, name: &'static str) -> Result<Option<bool>> {
         self.choice(name, &[("true", true), ("false", false)])
     }
@@ -80,7 +87,7 @@ impl Settings {
     /// A setting that is a whole number.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSetting`] for any other text.
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting) for any other text.
     pub fn number(&self, name: &'static str) -> Result<Option<u64>> {
         let Some(found) = self.get(name)? else {
             return Ok(None);
@@ -91,10 +98,39 @@ impl Settings {
             .map_err(|_| invalid(name, "expected a whole number"))
     }
 
+    /// A setting that is a number of bytes, such as `4096`, `64KiB`, `16MiB` or `1GiB`.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting) for any other text, for no bytes at all, and for more than this
+    /// machine can address.
+    pub fn bytes(&self, name: &'static str) -> Result<Option<usize>> {
+        self.get(name)?
+            .map(|text| {
+                bytes(&text)
+                    .ok_or_else(|| invalid(name, "expected a number of bytes such as `4096` or `16MiB`"))
+            })
+            .transpose()
+    }
+
+    /// A setting that is a time in whole milliseconds, at least so many.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting) for less, and for any other text.
+    pub fn milliseconds(&self, name: &'static str, default: u64, least: u64) -> Result<Duration> {
+        let found = self.number(name)?.unwrap_or(default);
+        if found < least {
+            return Err(invalid(
+                name,
+                format!("expected at least {least} milliseconds, found {found}"),
+            ));
+        }
+        Ok(Duration::from_millis(found))
+    }
+
     /// Refuses every name that is not in this list, and names the nearest one that is.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSetting`] for the first unknown name.
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting) for the first unknown name.
     pub fn only(&self, known: &[SettingFact]) -> Result<()> {
         for name in self.0.keys() {
             if !known.iter().any(|fact| fact.name == name) {
@@ -107,15 +143,33 @@ impl Settings {
                     Some((_, nearest)) => format!("; did you mean `{nearest}`?"),
                     None => String::new(),
                 };
-                return Err(Error::new(
-                    ErrorKind::InvalidSetting,
-                    "open",
-                    format!("expected a setting of this system, found `{name}`{help}"),
-                )
+                return Err(Error::invalid(format!(
+                    "expected a setting of this system, found `{name}`{help}"
+                ))
                 .with("setting", name));
             }
         }
         Ok(())
+    }
+
+    /// Refuses, in the settings of one end, every name that is not in this list, and those that belong to the system alone.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`](crate::ErrorKind::InvalidSetting) for the first of them.
+    pub fn only_at_end(&self, known: &[SettingFact]) -> Result<()> {
+        self.only(known)?;
+        match known.iter().find(|fact| !fact.at_end && self.has(fact.name)) {
+            Some(fact) => Err(invalid(
+                fact.name,
+                "expected this setting at the system, found it at one end",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a setting is there. A secret is not read for that.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// These settings, with those of one end in front.
@@ -135,7 +189,20 @@ impl Settings {
 }
 
 fn invalid(name: &'static str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message.into()).with("setting", name)
+    Error::invalid(message.into()).with("setting", name)
+}
+
+fn bytes(text: &str) -> Option<usize> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let factor = match text[digits.len()..].trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let number = digits.parse::<usize>().ok()?;
+    number.checked_mul(factor).filter(|bytes| *bytes > 0)
 }
 
 impl fmt::Debug for Settings {
@@ -153,59 +220,5 @@ impl fmt::Debug for Setting {
     }
 }
 
-/// One documented setting of an adapter: the table in the docs and the check of unknown names come from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SettingFact {
-    /// Its name.
-    pub name: &'static str,
-    /// Its default as it would be typed, or a word for why there is none.
-    pub default: &'static str,
-    /// What it does, with its unit, in one sentence.
-    pub meaning: &'static str,
-    /// Whether it can stand at one end, too, or only at the system.
-    pub at_end: bool,
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KNOWN: &[SettingFact] = &[SettingFact {
-        name: "follow",
-        default: "false",
-        meaning: "Waits for more.",
-        at_end: true,
-    }];
-
-    #[test]
-    fn an_unknown_setting_is_refused_with_the_nearest_name() {
-        let error = Settings::new().with("folow", "true").only(KNOWN).unwrap_err();
-        assert!(error.to_string().contains("did you mean `follow`?"), "{error}");
-        assert!(Settings::new().with("follow", "true").only(KNOWN).is_ok());
-    }
-
-    #[test]
-    fn debug_shows_names_and_no_value() {
-        let mut settings = Settings::new().with("user", "canary");
-        settings.set("password", Setting::Secret(Arc::new(|| Ok("canary".to_owned()))));
-        assert_eq!(format!("{settings:?}"), r#"{"password", "user"}"#);
-        assert!(!format!("{:?}", Setting::Plain("canary".to_owned())).contains("canary"));
-    }
-
-    #[test]
-    fn a_secret_is_read_anew_each_time() {
-        let reads = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let counter = Arc::clone(&reads);
-        let mut settings = Settings::new();
-        settings.set(
-            "password",
-            Setting::Secret(Arc::new(move || {
-                Ok(counter
-                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-                    .to_string())
-            })),
-        );
-        assert_eq!(settings.get("password").unwrap().as_deref(), Some("0"));
-        assert_eq!(settings.get("password").unwrap().as_deref(), Some("1"));
-    }
-}
+mod tests;

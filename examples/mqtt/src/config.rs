@@ -56,61 +56,43 @@ pub(crate) const OWN: &[Part] = &[Part::ContentType, Part::CorrelationId];
 const MOST_UNSETTLED: usize = u16::MAX as usize;
 
 const SETTINGS: &[SettingFact] = &[
-    at_system("user", "none", "The name of the user."),
-    at_system(
+    SettingFact::at_system("user", "none", "The name of the user."),
+    SettingFact::at_system(
         "password",
         "none",
         "The user's password; a secret, read again at each connection.",
     ),
-    at_system(
+    SettingFact::at_system(
         "connect_timeout_ms",
         "10000",
         "After how many milliseconds a connection that was not accepted is given up.",
     ),
-    at_system(
+    SettingFact::at_system(
         "confirm_timeout_ms",
         "10000",
         "After how many milliseconds a message that was not acknowledged is in doubt.",
     ),
-    at_system(
+    SettingFact::at_system(
         "liveness_timeout_ms",
         "12000",
         "After how many milliseconds without a sign of life a connection is taken for dead; at least 10000.",
     ),
-    at_end(
+    SettingFact::at_end(
         "session",
         "the group",
         "The client id of the session in which the broker keeps what was not settled; each receiver needs one of its own.",
     ),
-    at_end(
+    SettingFact::at_end(
         "max_payload",
         "1048576",
         "The most bytes of a payload that are sent; a larger one is refused.",
     ),
-    at_end(
+    SettingFact::at_end(
         "headers",
         "refuse",
         "What is done with a header that is no text: `refuse` the message, or `escape` it into one that is.",
     ),
 ];
-
-const fn at_system(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: false,
-    }
-}
-
-const fn at_end(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: true,
-    }
-}
 
 /// A broker, and how to speak to it.
 #[derive(Debug)]
@@ -162,7 +144,7 @@ impl Config {
                 format!("{expected}, found another host than a name or a number"),
             ));
         }
-        let liveness = milliseconds(settings, "liveness_timeout_ms", 12_000)?;
+        let liveness = settings.milliseconds("liveness_timeout_ms", 12_000, 1)?;
         if liveness < Duration::from_secs(10) {
             return Err(invalid(
                 "liveness_timeout_ms",
@@ -173,8 +155,8 @@ impl Config {
             host: host.to_owned(),
             port,
             settings: settings.clone(),
-            connect_timeout: milliseconds(settings, "connect_timeout_ms", 10_000)?,
-            confirm_timeout: milliseconds(settings, "confirm_timeout_ms", 10_000)?,
+            connect_timeout: settings.milliseconds("connect_timeout_ms", 10_000, 1)?,
+            confirm_timeout: settings.milliseconds("confirm_timeout_ms", 10_000, 1)?,
             // A connection is dead when a ping was not answered before the next one is due.
             keep_alive: Duration::from_secs((liveness / 2).as_secs()),
             clock: Arc::clone(opening.clock),
@@ -185,7 +167,7 @@ impl Config {
 
     /// An end with its own settings in front of the system's.
     pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
-        endpoint.settings.only(SETTINGS)?;
+        endpoint.settings.only_at_end(SETTINGS)?;
         let settings = self.settings.overridden_by(&endpoint.settings);
         if endpoint.channel.is_empty() || !is_name(&endpoint.channel) {
             return Err(invalid(
@@ -193,16 +175,10 @@ impl Config {
                 "expected a topic of at most 65535 bytes without control characters",
             ));
         }
-        let max_payload = settings.number("max_payload")?.unwrap_or(1 << 20);
         Ok(End {
             topic: endpoint.channel.clone(),
             session: settings.get("session")?,
-            max_payload: usize::try_from(max_payload).map_err(|_| {
-                invalid(
-                    "max_payload",
-                    "expected a number of bytes that this machine can hold",
-                )
-            })?,
+            max_payload: settings.bytes("max_payload")?.unwrap_or(1 << 20),
             escapes: settings
                 .choice("headers", &[("refuse", false), ("escape", true)])?
                 .unwrap_or(false),
@@ -229,8 +205,4 @@ pub(crate) fn is_name(text: &str) -> bool {
 pub(crate) fn is_refused(character: char) -> bool {
     let code = u32::from(character);
     character.is_control() || (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
-}
-
-fn milliseconds(settings: &Settings, name: &'static str, default: u64) -> Result<Duration> {
-    Ok(Duration::from_millis(settings.number(name)?.unwrap_or(default)))
 }

@@ -6,7 +6,7 @@ use rumqttc::v5::{ConnectionError, StateError};
 
 /// A setting that cannot be.
 pub(crate) fn invalid(name: &'static str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message.into()).with("setting", name)
+    Error::invalid(message.into()).with("setting", name)
 }
 
 /// A connection that could not be made, or broke.

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use dunlin_core::clock::{Clock, ManualClock};
@@ -69,8 +70,14 @@ fn a_password_in_the_address_is_refused_and_not_repeated() {
 fn settings_for_tls_need_the_address_for_it_and_come_in_pairs() {
     let ca = Settings::new().with("tls_ca", "ca.pem");
     assert!(refused("amqp://rabbit", &ca).contains("amqps:"));
-    let path = config("amqps://rabbit", &ca).expect("an authority").tls_ca;
-    assert_eq!(path.as_deref(), Some(Path::new("/etc/dunlin/ca.pem")));
+    let files = config("amqps://rabbit", &ca)
+        .expect("an authority")
+        .tls
+        .expect("TLS");
+    assert_eq!(
+        files.authorities.as_deref(),
+        Some(Path::new("/etc/dunlin/ca.pem"))
+    );
     let half = Settings::new().with("tls_certificate", "client.pem");
     assert!(refused("amqps://rabbit", &half).contains("tls_key"));
 }

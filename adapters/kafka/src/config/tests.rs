@@ -145,17 +145,17 @@ fn a_password_goes_over_the_wire_as_it_is_only_to_this_machine_or_over_tls() {
 fn certificates_without_tls_are_refused() {
     refused(
         config("kafka://localhost", &[("tls_ca", "ca.pem")]),
-        &["kafka+tls://", "tls_ca"],
+        &["kafka+tls:", "tls_ca"],
     );
 }
 
 #[cfg(feature = "ssl")]
 #[test]
 fn a_client_certificate_needs_its_key() {
-    assert!(config("kafka+tls://localhost", &[]).unwrap().secure);
+    assert!(config("kafka+tls://localhost", &[]).unwrap().tls.is_some());
     refused(
         config("kafka+tls://localhost", &[("tls_certificate", "c.pem")]),
-        &["together"],
+        &["`tls_key` beside `tls_certificate`"],
     );
     let scram = [("user", "alice"), ("password", "x")];
     assert_eq!(

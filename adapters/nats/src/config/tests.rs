@@ -1,3 +1,6 @@
+use std::path::Path;
+
+use dunlin_core::carried::Part;
 use std::sync::Arc;
 
 use dunlin_core::clock::{Clock, ManualClock};
@@ -29,7 +32,7 @@ fn servers_are_told_apart_by_commas_with_or_without_their_scheme() {
         );
     }
     let secure = config("nats+tls://[::1]:5000", &Settings::new()).unwrap();
-    assert!(secure.tls);
+    assert!(secure.tls.is_some());
     assert_eq!(secure.servers, ["[::1]:5000"]);
 }
 
@@ -83,7 +86,7 @@ fn files_are_looked_for_beside_the_configuration() {
         .with("credentials", "/run/user.creds");
     let config = config("nats+tls://localhost", &settings).unwrap();
     assert_eq!(
-        config.certificates().unwrap().authorities,
+        config.tls.as_ref().unwrap().authorities,
         Some("/etc/dunlin/ca.pem".into())
     );
     assert!(

@@ -81,16 +81,3 @@ fn each_refusal_has_the_class_that_fits_what_a_person_can_do() {
         assert!(error.to_string().contains(description), "{error}");
     }
 }
-
-#[test]
-fn an_error_told_again_says_the_same() {
-    let error = fault(404, 10_059, "stream not found")
-        .with("stream", "ORDERS")
-        .doubtful();
-    let copy = again(&error);
-    assert_eq!(copy.to_string(), error.to_string());
-    assert_eq!(
-        (copy.kind(), copy.class(), copy.in_doubt()),
-        (error.kind(), error.class(), true)
-    );
-}

@@ -92,9 +92,3 @@ fn what_a_person_can_change_is_named() {
         assert!(told.contains(setting), "{told}");
     }
 }
-
-#[test]
-fn a_copy_says_what_the_error_said() {
-    let error = by_code("send", "OOM", None).with("channel", "orders").doubtful();
-    assert_eq!(format!("{:?}", again(&error)), format!("{error:?}"));
-}

@@ -45,98 +45,89 @@ const fn kept(headers: Way) -> [(Part, Way); Part::ALL.len()] {
 
 /// Every setting, all of which may stand at the system or at one end.
 pub(super) const SETTINGS: &[SettingFact] = &[
-    fact(
+    SettingFact::at_end(
         "mode",
         "log",
         "`log` keeps messages and remembers a place per group; `queue` deletes what is settled, for everyone.",
     ),
-    fact(
+    SettingFact::at_end(
         "lanes",
         "1",
         "The number of lanes; a message's key chooses its lane.",
     ),
-    fact(
+    SettingFact::at_end(
         "capabilities",
         "all",
         "Capabilities to do without, each with a minus in front, such as `-confirms,-dedup_by_id`.",
     ),
-    fact(
+    SettingFact::at_end(
         "header_values",
         "binary",
         "What a header may hold: `none`, `text` or `binary`.",
     ),
-    fact(
+    SettingFact::at_end(
         "must_exist",
         "false",
         "Refuses a channel that was not made before, instead of making it.",
     ),
-    fact(
+    SettingFact::at_end(
         "topology",
         "verify",
         "With `must_exist`: `create` makes a missing channel when a route starts, and says so; `verify` does not.",
     ),
-    fact(
+    SettingFact::at_end(
         "addresses",
         "any",
         "The addresses that are routed, separated by commas, each a text or a beginning followed by `*`.",
     ),
-    fact("payload_limit", "none", "The largest payload, in bytes."),
-    fact(
+    SettingFact::at_end("payload_limit", "none", "The largest payload, in bytes."),
+    SettingFact::at_end(
         "headers_limit",
         "none",
         "The largest size of all header names and values together, in bytes.",
     ),
-    fact("batch_limit", "none", "The most messages of one batch."),
-    fact(
+    SettingFact::at_end("batch_limit", "none", "The most messages of one batch."),
+    SettingFact::at_end(
         "unsettled_limit",
         "none",
         "The most deliveries that one receiver may hold unsettled.",
     ),
-    fact(
+    SettingFact::at_end(
         "depth_limit",
         "none",
         "The most messages in a queue; what happens then is said by `full`.",
     ),
-    fact(
+    SettingFact::at_end(
         "full",
         "refuse",
         "What a full queue does: `refuse` each message, or let `send` `wait` for room.",
     ),
-    fact(
+    SettingFact::at_end(
         "retain",
         "all",
         "The most messages that each lane of a log keeps; the oldest go first, read or not.",
     ),
-    fact(
+    SettingFact::at_end(
         "dedup_window",
         "100000",
         "The number of deduplication ids that a channel remembers.",
     ),
-    fact(
+    SettingFact::at_end(
         "reject_to",
         "CHANNEL.rejected",
         "The channel that takes what was rejected.",
     ),
-    fact(
+    SettingFact::at_end(
         "confirm_timeout_ms",
         "30000",
         "The longest wait for a confirm, in milliseconds.",
     ),
-    fact(
+    SettingFact::at_end(
         "revoke_deadline_ms",
         "5000",
         "The time that a receiver has to settle what is in flight on a lane that goes to another, in milliseconds.",
     ),
 ];
-
-const fn fact(name: &'static str, default: &'static str, meaning: &'static str) -> SettingFact {
-    SettingFact {
-        name,
-        default,
-        meaning,
-        at_end: true,
-    }
-}
 
 /// What the settings of a channel mean. The first end that makes the channel fixes it; see [`Config::agrees`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -316,5 +307,5 @@ fn count(settings: &Settings, name: &'static str) -> Result<Option<usize>> {
 }
 
 fn invalid(name: &'static str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidSetting, "open", message.into()).with("setting", name)
+    Error::invalid(message.into()).with("setting", name)
 }

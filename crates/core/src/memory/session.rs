@@ -11,7 +11,7 @@ use super::config::{CARRIES, CARRIES_NO_HEADERS, Config};
 use super::receiver::{MemoryReceiver, MemorySettler};
 use super::sender::MemorySender;
 use crate::capability::HeaderValues;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::messaging::{
     Browse, ChannelState, Declare, Endpoint, Events, Lane, MessagingSystem, Purpose, Receiver, Resolved,
     Sender, Session, Settler, Source, Start, Target,
@@ -28,11 +28,7 @@ pub(super) struct MemorySystem {
 impl MemorySystem {
     fn config(&self, endpoint: &Endpoint) -> Result<Config> {
         if endpoint.channel.is_empty() {
-            return Err(Error::new(
-                ErrorKind::InvalidSetting,
-                "open",
-                "expected the name of a channel, found none",
-            ));
+            return Err(Error::invalid("expected the name of a channel, found none"));
         }
         Config::read(
             &self.settings.overridden_by(&endpoint.settings),
