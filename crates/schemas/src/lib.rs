@@ -5,6 +5,7 @@
 //! transforms a message: that is the engine's part, which knows schemas by their contract only.
 
 pub mod avro;
+pub mod compat;
 pub mod framing;
 pub mod json_schema;
 pub mod protobuf;

@@ -5,8 +5,19 @@
 //! (rules that the three schema languages do not have in common are left out), and then what is decided with it is
 //! decided with care on that side.
 
+mod fit;
+#[cfg(test)]
+mod tests;
+mod unite;
+
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+
+pub use fit::{Certainty, Misfit};
+
+use crate::migration::document::Kind;
+use crate::migration::path::Name;
 
 /// The shape of a document: a root, and the definitions to which references lead.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +129,21 @@ impl Shape {
         Self::of(Node::Anything)
     }
 
+    /// What a node is behind its references: `None` where nothing is known of it, be it since a reference leads nowhere.
+    #[must_use]
+    pub fn kinds<'a>(&'a self, node: &'a Node) -> Option<&'a Kinds> {
+        let mut node = node;
+        // A reference that leads to itself by way of others alone says nothing.
+        for _ in 0..=self.definitions.len() {
+            match node {
+                Node::Anything => return None,
+                Node::Kinds(kinds) => return Some(kinds),
+                Node::Reference(name) => node = self.definitions.get(name)?,
+            }
+        }
+        None
+    }
+
     /// A shape that needs no definitions.
     #[must_use]
     pub fn of(root: Node) -> Self {
@@ -131,5 +157,149 @@ impl Shape {
 impl From<Kinds> for Node {
     fn from(kinds: Kinds) -> Self {
         Self::Kinds(Box::new(kinds))
+    }
+}
+
+impl Kinds {
+    /// Every kind of value, and nothing known of any.
+    #[must_use]
+    pub fn all() -> Self {
+        Self {
+            null: true,
+            boolean: true,
+            number: Some(NumberShape::default()),
+            string: Some(StringShape::default()),
+            array: Some(ArrayShape {
+                element: Node::Anything,
+                least: 0,
+                most: None,
+            }),
+            object: Some(ObjectShape::open()),
+        }
+    }
+
+    /// The kinds that are possible, in the order in which kinds are documented.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(|kind| self.has(*kind))
+    }
+
+    /// Whether values of this kind are possible.
+    #[must_use]
+    pub const fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Null => self.null,
+            Kind::Boolean => self.boolean,
+            Kind::Number => self.number.is_some(),
+            Kind::String => self.string.is_some(),
+            Kind::Array => self.array.is_some(),
+            Kind::Object => self.object.is_some(),
+        }
+    }
+
+    /// Whether there can be no such value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kinds().next().is_none()
+    }
+
+    /// The kinds without those of `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.null &= !other.null;
+        rest.boolean &= !other.boolean;
+        rest.number.take_if(|_| other.number.is_some());
+        rest.string.take_if(|_| other.string.is_some());
+        rest.array.take_if(|_| other.array.is_some());
+        rest.object.take_if(|_| other.object.is_some());
+        rest
+    }
+}
+
+impl ObjectShape {
+    /// An object of which nothing is known.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self {
+            members: Vec::new(),
+            others: Some(Node::Anything),
+        }
+    }
+
+    /// The member of this name, where the shape knows it.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&MemberShape> {
+        self.members.iter().find(|member| member.name == name)
+    }
+}
+
+impl Default for Node {
+    /// A value that there cannot be.
+    fn default() -> Self {
+        Kinds::default().into()
+    }
+}
+
+/// The kinds as a sentence names them: `a string or null`, `an integer`, `nothing`.
+impl fmt::Display for Kinds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |kind| match kind {
+            Kind::Number if self.number.as_ref().is_some_and(|number| number.integer) => "an integer",
+            kind => kind.noun(),
+        };
+        // `null` reads best as the last one.
+        let mut words: Vec<&str> = self
+            .kinds()
+            .filter(|kind| *kind != Kind::Null)
+            .map(word)
+            .collect();
+        words.extend(self.null.then_some("null"));
+        match words.split_last() {
+            None => formatter.write_str("nothing"),
+            Some((last, [])) => formatter.write_str(last),
+            Some((last, rest)) => write!(formatter, "{} or {last}", rest.join(", ")),
+        }
+    }
+}
+
+/// The path of a place in a shape, as failures print places of documents: `lines[*].sku`, `labels.*`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct ShapePath(String);
+
+impl ShapePath {
+    /// The path to a member.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Self {
+        let dot = if self.0.is_empty() { "" } else { "." };
+        Self(format!("{}{dot}{}", self.0, Name::new(name)))
+    }
+
+    /// The path to the members that have no name in the shape.
+    #[must_use]
+    pub fn others(&self) -> Self {
+        let dot = if self.0.is_empty() { "" } else { "." };
+        Self(format!("{}{dot}*", self.0))
+    }
+
+    /// The path to the elements.
+    #[must_use]
+    pub fn elements(&self) -> Self {
+        Self(format!("{}[*]", self.0))
+    }
+
+    /// The text; empty for the whole document.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// In a sentence: the path in quotes, or the words for the whole document.
+impl fmt::Display for ShapePath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return formatter.write_str("the document");
+        }
+        write!(formatter, "`{}`", self.0)
     }
 }
