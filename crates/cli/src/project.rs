@@ -14,6 +14,7 @@ use dunlin_router::config::Sources;
 use dunlin_router::files::ProjectFiles;
 use dunlin_router::secrets::EnvironmentSecrets;
 use dunlin_router::tokio_clock::TokioClock;
+use dunlin_schemas::Schemas;
 
 use crate::ending::Trouble;
 
@@ -50,18 +51,14 @@ pub(crate) struct MigrationArgs {
 }
 
 impl MigrationArgs {
-    /// Loads the migration.
-    pub(crate) fn load(&self, options: &LoadOptions<'_>) -> Result<Loaded, Findings> {
-        load_migration(&self.migration, self.root.as_deref(), options)
+    /// Loads the migration, held against its lock where it has one.
+    pub(crate) fn load(&self) -> Result<Loaded, Findings> {
+        load_migration(&self.migration, self.root.as_deref(), true)
     }
 }
 
-/// Loads a migration from its file.
-pub(crate) fn load_migration(
-    file: &Path,
-    root: Option<&Path>,
-    options: &LoadOptions<'_>,
-) -> Result<Loaded, Findings> {
+/// Loads a migration from its file; `lock`: it is held against its lock where it has one.
+pub(crate) fn load_migration(file: &Path, root: Option<&Path>, lock: bool) -> Result<Loaded, Findings> {
     let (files, name) = ProjectFiles::of_migration(file, root).map_err(|error| {
         let mut findings = Findings::new();
         let place = Place::whole(file.display().to_string());
@@ -72,7 +69,8 @@ pub(crate) fn load_migration(
         findings.push(Finding::error(&place, message));
         findings
     })?;
-    Migration::load(&name, &files, options)
+    let schemas = &Schemas::default();
+    Migration::load(&name, &files, &LoadOptions { lock, schemas })
 }
 
 /// The secrets of this process: `mail-salt` is `DUNLIN_SECRET_MAIL_SALT`.

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use dunlin_core::migration::LoadOptions;
 
 use crate::ending::{Ending, Exit, Trouble};
 use crate::project::{self, MigrationArgs};
@@ -24,6 +23,8 @@ use sides::Sides;
 /// Migrates documents: one per line in, one per line out, in order
 ///
 /// Empty lines are passed over. A document that fails is told on standard error and left out; the exit status is 1 then.
+/// A line is a document, also where the migration's schemas say that messages are none: it is written by the schema in which
+/// messages arrive, and shown as it is read back. With `--headers` the payloads themselves go in and out.
 /// A secret that a transformation names is read from DUNLIN_SECRET_ and its name in capitals, with underscores.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -56,7 +57,7 @@ pub(crate) struct Apply {
 impl Apply {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
-        let loaded = self.migration.load(&LoadOptions::default())?;
+        let loaded = self.migration.load()?;
         shell.tell(&loaded.warnings)?;
         let secrets = project::secrets_for(&loaded.migration)?;
         let input = project::Input::open(self.file.as_deref())?;

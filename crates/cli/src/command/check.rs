@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use dunlin_core::finding::Findings;
 use dunlin_core::migration::load::is_meant_as_migration;
-use dunlin_core::migration::{LoadOptions, Loss, Migration};
+use dunlin_core::migration::{Loss, Migration};
 use dunlin_core::source::{self, Format as TextFormat};
 use dunlin_router::check::{Report, check, warn_of_missing_sources};
 use dunlin_router::config::{DEFAULT_FILE, top_keys};
@@ -128,7 +128,7 @@ impl Check {
             );
             return Err(Trouble::Usage(message));
         }
-        let loaded = load_migration(file, self.config.root.as_deref(), &LoadOptions::default());
+        let loaded = load_migration(file, self.config.root.as_deref(), true);
         let (migration, findings) = match loaded {
             Ok(loaded) => (Some(loaded.migration), loaded.warnings),
             Err(findings) => (None, findings),

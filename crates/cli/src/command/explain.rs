@@ -9,9 +9,9 @@ use bytes::Bytes;
 use clap::Args;
 use dunlin_core::envelope;
 use dunlin_core::message::{Headers, Message};
-use dunlin_core::migration::document::{DuplicateNames, Reading, Value, parse};
+use dunlin_core::migration::document::Value;
 use dunlin_core::migration::{
-    Disposition, Failure, Input, Limits, LoadOptions, Migrated, Migration, Options, Step, Steps,
+    Disposition, Failure, Input, Limits, Migrated, Migration, Options, Step, Steps,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -67,15 +67,23 @@ struct Watch {
 impl Explain {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
-        let loaded = self.migration.load(&LoadOptions::default())?;
+        let loaded = self.migration.load()?;
         shell.tell(&loaded.warnings)?;
         let migration = &loaded.migration;
         let mut message = self.message()?;
         if message.headers.is_empty() {
             message.headers = migration.presumed_headers();
         }
+        if let (false, Some(text)) = (self.headers, &message.payload) {
+            let written = migration.written_to_arrive(text, &message.headers, &Limits::default());
+            message.payload = Some(written.map_err(|failure| Trouble::Failed(failure.to_string()))?);
+        }
         let mut watch = Watch {
-            document: message.payload.as_deref().and_then(read),
+            document: message.payload.as_ref().and_then(|payload| {
+                let limits = Limits::default();
+                // What is wrong with it, the migration says.
+                migration.read_on_arrival(payload, &message.headers, &limits).ok()
+            }),
             headers: message.headers.clone(),
             key: message.key.clone(),
             steps: Vec::new(),
@@ -171,13 +179,11 @@ impl Steps for Watch {
     }
 }
 
-/// The document, if it is one; the migration says what is wrong with it.
-fn read(bytes: &[u8]) -> Option<Value> {
-    let reading = Reading {
-        depth: Limits::default().depth(),
-        duplicate_names: DuplicateNames::Allow,
-    };
-    parse(bytes, &reading).ok()
+/// A payload that leaves, as JSON text; one that cannot be read stays as it is.
+fn shown(migration: &Migration, payload: &Bytes) -> Bytes {
+    migration
+        .read_on_leaving(payload, &Limits::default())
+        .unwrap_or_else(|_| payload.clone())
 }
 
 fn quoted(text: &str) -> String {
@@ -235,6 +241,7 @@ fn text(
             if !matches!(migrated.disposition, Disposition::Dropped { .. })
                 && let Some(payload) = &migrated.payload
             {
+                let payload = shown(migration, payload);
                 shell.out.write_all(payload.trim_ascii())?;
                 writeln!(shell.out)?;
             }
@@ -286,12 +293,15 @@ fn json(
         match result {
             Ok(migrated) => {
                 let (end, payload) = match &migrated.disposition {
-                    Disposition::Forward => ("forwarded", migrated.payload.as_deref()),
+                    Disposition::Forward => ("forwarded", migrated.payload.as_ref()),
                     Disposition::Dropped { .. } => ("dropped", None),
-                    Disposition::Behind => ("behind", migrated.payload.as_deref()),
-                    Disposition::Ahead => ("ahead", migrated.payload.as_deref()),
+                    Disposition::Behind => ("behind", migrated.payload.as_ref()),
+                    Disposition::Ahead => ("ahead", migrated.payload.as_ref()),
                 };
-                let payload = payload.map(|bytes| String::from_utf8_lossy(bytes.trim_ascii()).into_owned());
+                let payload = payload.map(|bytes| {
+                    let text = shown(migration, bytes);
+                    String::from_utf8_lossy(text.trim_ascii()).into_owned()
+                });
                 // A payload that nothing looked at may be no JSON at all; then it is told as text.
                 let payload = match raw(&payload) {
                     Ok(payload) => serde_json::to_string(&payload)?,

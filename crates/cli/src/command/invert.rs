@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
-use dunlin_core::migration::{LoadOptions, Loss};
+use dunlin_core::migration::Loss;
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, Exit, Trouble};
@@ -39,7 +39,7 @@ pub(crate) struct Invert {
 impl Invert {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
-        let loaded = self.migration.load(&LoadOptions::default())?;
+        let loaded = self.migration.load()?;
         shell.tell(&loaded.warnings)?;
         let migration = &loaded.migration;
         let from = self.from.unwrap_or(migration.length());

@@ -5,11 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dunlin_core::migration::LoadOptions;
 use dunlin_core::migration::load::lock::lock_name;
 
 use crate::ending::{Ending, Exit, Trouble};
-use crate::project::MigrationArgs;
+use crate::project::{MigrationArgs, load_migration};
 use crate::shell::{Format, Shell};
 use crate::wording::counted;
 
@@ -35,10 +34,11 @@ pub(crate) struct Lock {
 impl Lock {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
-        let loaded = self.migration.load(&LoadOptions {
-            lock: self.write,
-            ..LoadOptions::default()
-        })?;
+        let loaded = load_migration(
+            &self.migration.migration,
+            self.migration.root.as_deref(),
+            self.write,
+        )?;
         shell.tell(&loaded.warnings)?;
         let lock = loaded.migration.lock();
         let text = lock.to_json();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dunlin_core::finding::Findings;
-use dunlin_core::migration::{LoadOptions, Migration};
+use dunlin_core::migration::Migration;
 use dunlin_core::source::{self, Format as TextFormat};
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ impl Test {
             if migrations.contains_key(&fixture.migration) {
                 continue;
             }
-            match load_migration(&fixture.migration, self.root.as_deref(), &LoadOptions::default()) {
+            match load_migration(&fixture.migration, self.root.as_deref(), true) {
                 Ok(loaded) => {
                     findings.append(loaded.warnings);
                     migrations.insert(fixture.migration.clone(), loaded.migration);

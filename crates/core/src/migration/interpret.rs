@@ -3,6 +3,7 @@
 //! It is meant to be obvious, not fast. It is the measure that every faster engine is held to.
 
 mod arrive;
+mod desk;
 mod enter;
 #[cfg(test)]
 mod tests;

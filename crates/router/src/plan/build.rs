@@ -8,6 +8,7 @@ use dunlin_core::finding::{Finding, Findings};
 use dunlin_core::messaging::Room;
 use dunlin_core::migration::Limits;
 use dunlin_core::registry::Registry;
+use dunlin_schemas::Schemas;
 
 use super::ends::Typed;
 use super::migrations::Loading;
@@ -56,6 +57,7 @@ impl Plan {
                 warnings: Findings::new(),
             },
             loading: Loading::default(),
+            schemas: Schemas::default(),
             findings,
         };
         planner.open_systems();
@@ -73,6 +75,7 @@ pub(super) struct Planner<'a> {
     pub(super) secrets: Arc<RouteSecrets>,
     pub(super) plan: Plan,
     pub(super) loading: Loading,
+    pub(super) schemas: Schemas,
     pub(super) findings: &'a mut Findings,
 }
 

@@ -102,7 +102,14 @@ impl Planner<'_> {
             self.loading.loaded.insert(name, None);
             return None;
         }
-        let migration = match Migration::load(&name, files, &LoadOptions::default()) {
+        let migration = match Migration::load(
+            &name,
+            files,
+            &LoadOptions {
+                lock: true,
+                schemas: &self.schemas,
+            },
+        ) {
             Ok(loaded) => {
                 self.findings.append(loaded.warnings);
                 Some(Arc::new(loaded.migration))

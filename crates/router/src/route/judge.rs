@@ -188,12 +188,16 @@ impl Judge {
     }
 }
 
-/// The message that leaves: what the migration made of payload, key and headers, all else as it came.
+/// The message that leaves: what the migration made of payload, key and headers, and the media type where that is another
+/// now; all else as it came.
 fn forwarded(original: &Message, migrated: Migrated) -> Message {
     let mut message = original.clone();
     message.payload = migrated.payload;
     message.key = migrated.key;
     message.headers = migrated.headers;
+    if let Some(content_type) = migrated.content_type {
+        message.properties.content_type = Some(content_type.to_owned());
+    }
     message
 }
 

@@ -112,7 +112,16 @@ impl Judge {
                 let failure = Failure::new(FailureKind::Syntax, error.to_string());
                 Box::new((bare(text), failure))
             }),
-            Shape::Line | Shape::Pretty => Ok(bare(text)),
+            Shape::Line | Shape::Pretty => {
+                let headers = self.migration.presumed_headers();
+                let written = self
+                    .migration
+                    .written_to_arrive(&text, &headers, &Limits::default());
+                match written {
+                    Ok(payload) => Ok(bare(payload)),
+                    Err(failure) => Err(Box::new((bare(text), failure))),
+                }
+            }
         }
     }
 
@@ -180,15 +189,18 @@ impl Judge {
 
     /// A message that leaves, without its line end.
     fn write(&self, original: &Envelope, migrated: &Migrated, out: &mut Vec<u8>) -> Result<(), Failure> {
-        let payload = migrated.payload.as_deref().unwrap_or_default();
+        let payload = || {
+            let payload = migrated.payload.clone().unwrap_or_default();
+            self.migration.read_on_leaving(&payload, &Limits::default())
+        };
         match self.shape {
-            Shape::Line => out.extend_from_slice(payload),
+            Shape::Line => out.extend_from_slice(&payload()?),
             Shape::Pretty => {
                 let reading = Reading {
                     depth: Limits::MOST_DEPTH,
                     duplicate_names: DuplicateNames::Allow,
                 };
-                let document = parse(payload.trim_ascii(), &reading)?;
+                let document = parse(payload()?.trim_ascii(), &reading)?;
                 out.extend_from_slice(pretty(&document).as_bytes());
                 document.dismantle();
             }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use dunlin_core::message::Headers;
 use dunlin_core::migration::document::{DuplicateNames, Kind, Reading, Value, parse};
@@ -20,7 +22,7 @@ pub(super) struct Case {
     /// Where it begins in its file.
     pub(super) line: usize,
     /// The documents that go in.
-    pub(super) input: Vec<Bytes>,
+    pub(super) input: Vec<Given>,
     /// The headers of each of them.
     pub(super) headers: Headers,
     pub(super) key: Option<Bytes>,
@@ -31,10 +33,20 @@ pub(super) struct Case {
     pub(super) order: MemberOrder,
 }
 
+/// Something that goes in.
+pub(super) enum Given {
+    /// The JSON text of a document; where messages arrive in another form, it is written by their schema.
+    Document(Bytes),
+    /// A payload, byte for byte.
+    Payload(Bytes),
+}
+
 /// What is expected of a case.
 pub(super) enum Expected {
     /// These documents leave.
     Documents(Vec<Value>),
+    /// This payload leaves, byte for byte.
+    Payload(Bytes),
     /// It fails like this.
     Failure(ExpectedFailure),
     /// It is dropped, for this reason if one is given.
@@ -68,21 +80,28 @@ impl Case {
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut documents = Vec::new();
-        for (number, payload) in (1..).zip(&self.input) {
-            let input = Input {
-                payload: Some(payload.clone()),
-                key: self.key.clone(),
-                headers: if self.headers.is_empty() {
-                    migration.presumed_headers()
-                } else {
-                    self.headers.clone()
-                },
+        for (number, given) in (1..).zip(&self.input) {
+            let headers = if self.headers.is_empty() {
+                migration.presumed_headers()
+            } else {
+                self.headers.clone()
             };
             let options = Options {
                 secrets,
                 ..Options::default()
             };
-            let result = migration.migrate_watched(input, &options, coverage);
+            let payload = match given {
+                Given::Payload(payload) => Ok(payload.clone()),
+                Given::Document(text) => migration.written_to_arrive(text, &headers, &options.limits),
+            };
+            let result = payload.and_then(|payload| {
+                let input = Input {
+                    payload: Some(payload),
+                    key: self.key.clone(),
+                    headers,
+                };
+                migration.migrate_watched(input, &options, coverage)
+            });
             if let Err(failure) = &result {
                 coverage.failed(failure);
             }
@@ -96,8 +115,20 @@ impl Case {
                 Err(problem) => problems.push(Problem::Told(format!("{place}{problem}"))),
             }
         }
-        if let (Expected::Documents(expected), true) = (&self.expected, problems.is_empty()) {
-            self.compare(expected, &documents, &mut problems);
+        match (&self.expected, problems.is_empty()) {
+            (Expected::Documents(expected), true) => {
+                self.compare(migration, expected, &documents, &mut problems);
+            }
+            (Expected::Payload(expected), true) => {
+                for migrated in &documents {
+                    if migrated.payload.as_ref() != Some(expected) {
+                        problems.push(payloads_differ(expected, migrated));
+                    }
+                    self.compare_rest(migrated, &mut problems);
+                }
+            }
+            (Expected::Documents(_) | Expected::Payload(_), false)
+            | (Expected::Failure(_) | Expected::Dropped(_), _) => {}
         }
         problems
     }
@@ -120,7 +151,7 @@ impl Case {
                     "expected {}, found that it was dropped: {reason}",
                     self.wanted()
                 )),
-                (_, Expected::Documents(_)) => Ok(Some(migrated)),
+                (_, Expected::Documents(_) | Expected::Payload(_)) => Ok(Some(migrated)),
                 (_, Expected::Failure(_) | Expected::Dropped(_)) => {
                     let payload = migrated.payload.unwrap_or_default();
                     let payload = String::from_utf8_lossy(&payload);
@@ -137,12 +168,19 @@ impl Case {
     fn wanted(&self) -> String {
         match &self.expected {
             Expected::Documents(_) => "a document".to_owned(),
+            Expected::Payload(_) => "a payload".to_owned(),
             Expected::Failure(expected) => format!("a failure of the kind `{}`", expected.kind),
             Expected::Dropped(_) => "that it is dropped".to_owned(),
         }
     }
 
-    fn compare(&self, expected: &[Value], found: &[Migrated], problems: &mut Vec<Problem>) {
+    fn compare(
+        &self,
+        migration: &Migration,
+        expected: &[Value],
+        found: &[Migrated],
+        problems: &mut Vec<Problem>,
+    ) {
         if expected.len() != found.len() {
             problems.push(Problem::Told(format!(
                 "expected {} documents, found {}",
@@ -156,12 +194,21 @@ impl Case {
                 1 => path,
                 _ => format!("document {number}: {path}"),
             };
-            let payload = migrated.payload.as_deref().unwrap_or_default();
+            let payload = migrated.payload.clone().unwrap_or_default();
+            let payload = match migration.read_on_leaving(&payload, &Limits::default()) {
+                Ok(payload) => payload,
+                Err(failure) => {
+                    let message =
+                        format!("expected a document, found what its schema cannot read: {failure}");
+                    problems.push(Problem::Told(place(message)));
+                    continue;
+                }
+            };
             let reading = Reading {
                 depth: Limits::MOST_DEPTH,
                 duplicate_names: DuplicateNames::Allow,
             };
-            match parse(payload, &reading) {
+            match parse(&payload, &reading) {
                 Ok(document) => {
                     problems.extend(
                         differences(Some(expected), Some(&document), self.order)
@@ -180,20 +227,33 @@ impl Case {
                     error.offset, error.expected
                 )))),
             }
-            if let Some(expected) = &self.out_headers {
-                headers(expected, &migrated.headers, problems);
-            }
-            if let Some(expected) = &self.out_key
-                && migrated.key.as_ref() != Some(expected)
-            {
-                problems.push(Problem::Difference(Difference {
-                    path: "@key".to_owned(),
-                    before: Some(quoted(expected)),
-                    after: migrated.key.as_ref().map(quoted),
-                }));
-            }
+            self.compare_rest(migrated, problems);
         }
     }
+
+    fn compare_rest(&self, migrated: &Migrated, problems: &mut Vec<Problem>) {
+        if let Some(expected) = &self.out_headers {
+            headers(expected, &migrated.headers, problems);
+        }
+        if let Some(expected) = &self.out_key
+            && migrated.key.as_ref() != Some(expected)
+        {
+            problems.push(Problem::Difference(Difference {
+                path: "@key".to_owned(),
+                before: Some(quoted(expected)),
+                after: migrated.key.as_ref().map(quoted),
+            }));
+        }
+    }
+}
+
+fn payloads_differ(expected: &Bytes, migrated: &Migrated) -> Problem {
+    let encoded = |bytes: &Bytes| json!(BASE64.encode(bytes)).to_string();
+    Problem::Difference(Difference {
+        path: "@payload".to_owned(),
+        before: Some(encoded(expected)),
+        after: migrated.payload.as_ref().map(encoded),
+    })
 }
 
 /// Compares headers by name; those of this program count only where they are expected.

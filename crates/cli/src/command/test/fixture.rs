@@ -4,6 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use dunlin_core::finding::Findings;
 use dunlin_core::message::Headers;
@@ -13,7 +15,7 @@ use dunlin_core::migration::document::{DuplicateNames, Kind, Reading, Value, par
 use dunlin_core::migration::load::fields::{Fields, Scope};
 use dunlin_core::source::{Content, Node};
 
-use super::case::{Case, Expected, ExpectedFailure};
+use super::case::{Case, Expected, ExpectedFailure, Given};
 use super::shown;
 use crate::difference::MemberOrder;
 use crate::lines::Lines;
@@ -113,19 +115,38 @@ fn only<'name>(
 }
 
 /// The documents that go in.
-fn input(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Vec<Bytes>> {
-    const NAMES: [&str; 3] = ["in", "in_json", "in_file"];
+fn input(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Vec<Given>> {
+    const NAMES: [&str; 4] = ["in", "in_json", "in_file", "in_base64"];
     match only(fields, &NAMES, &NAMES)? {
-        "in" => fields.value("in").map(|value| vec![value.to_json().into()]),
-        "in_json" => fields
-            .text("in_json")
-            .map(|text| vec![Bytes::from(text.to_owned())]),
-        _ => lines(folder, fields, "in_file"),
+        "in" => {
+            let value = fields.value("in")?;
+            Some(vec![Given::Document(value.to_json().into())])
+        }
+        "in_json" => {
+            let text = fields.text("in_json")?;
+            Some(vec![Given::Document(Bytes::from(text.to_owned()))])
+        }
+        "in_base64" => Some(vec![Given::Payload(bytes(fields, "in_base64")?)]),
+        _ => {
+            let lines = lines(folder, fields, "in_file")?;
+            Some(lines.into_iter().map(Given::Document).collect())
+        }
+    }
+}
+
+/// The bytes that a text in base64 stands for.
+fn bytes(fields: &mut Fields<'_, '_>, field: &'static str) -> Option<Bytes> {
+    match BASE64.decode(fields.text(field)?) {
+        Ok(bytes) => Some(Bytes::from(bytes)),
+        Err(error) => {
+            fields.error(field, format!("expected base64 (RFC 4648), found none: {error}"));
+            None
+        }
     }
 }
 
 fn expected(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Expected> {
-    const NAMES: [&str; 5] = ["out", "out_json", "out_file", "error", "dropped"];
+    const NAMES: [&str; 6] = ["out", "out_json", "out_file", "out_base64", "error", "dropped"];
     match only(fields, &NAMES, &NAMES)? {
         "out" => fields.value("out").map(|value| Expected::Documents(vec![value])),
         "out_json" => {
@@ -133,6 +154,7 @@ fn expected(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Expected> {
             let value = document(fields, "out_json", text.as_bytes())?;
             Some(Expected::Documents(vec![value]))
         }
+        "out_base64" => bytes(fields, "out_base64").map(Expected::Payload),
         "out_file" => {
             let lines = lines(folder, fields, "out_file")?;
             let documents: Option<Vec<Value>> = lines

@@ -94,7 +94,12 @@ impl Migration {
         self.read_as(payload, entered.version, limits)
     }
 
-    fn read_as(&self, payload: &[u8], version: Option<&Version>, limits: &Limits) -> Result<Value, Failure> {
+    pub(super) fn read_as(
+        &self,
+        payload: &[u8],
+        version: Option<&Version>,
+        limits: &Limits,
+    ) -> Result<Value, Failure> {
         check_size(payload.len(), limits)?;
         if let Some(codec) = version.and_then(|version| version.schema.codec()) {
             return codec.decode(payload, limits);
