@@ -130,9 +130,8 @@ pub fn compare(
     // A language with rules of its own for readers and writers has its own arm, and a function `differences` of this
     // signature in a module `compat`; the others are compared by their shapes.
     match old.format {
-        SchemaFormat::JsonSchema | SchemaFormat::Avro | SchemaFormat::Protobuf => {
-            by_shape(old, new, files, findings)
-        }
+        SchemaFormat::Avro => crate::avro::differences(old, new, files, findings),
+        SchemaFormat::JsonSchema | SchemaFormat::Protobuf => by_shape(old, new, files, findings),
     }
 }
 
