@@ -67,6 +67,13 @@ pub trait Codec: Send + Sync {
     /// # Errors
     /// Kind `encode`, with the path of the field that the schema cannot hold: nothing is rounded, cut or left out.
     fn encode(&self, document: &Value, limits: &Limits) -> Result<Vec<u8>, Failure>;
+
+    /// Whether a document that was read or written here fits the schema by that alone, so that it need not be checked.
+    ///
+    /// It is so for the binary languages. JSON text can be read and written without a look at its schema.
+    fn proves_fit(&self) -> bool {
+        true
+    }
 }
 
 /// A rule of a schema that a document does not meet.

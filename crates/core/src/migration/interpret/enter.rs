@@ -9,7 +9,7 @@ use crate::migration::document::{Reading, Value, parse};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::limits::Limits;
 use crate::migration::load::{Check, Status, Validation};
-use crate::migration::schema::{Recognised, Schema, Unmet};
+use crate::migration::schema::{Codec, Recognised, Schema, Unmet};
 use crate::migration::validation::Validated;
 use crate::migration::versions::{SCHEMA_HEADER, Version};
 
@@ -220,7 +220,7 @@ fn looked_at<'a>(
 
 fn checked(schema: &dyn Schema, document: &Value, payload: Option<&Bytes>) -> Result<Validated, Failure> {
     // What was read or written by the schema itself fits it.
-    if schema.codec().is_none() {
+    if !schema.codec().is_some_and(Codec::proves_fit) {
         schema
             .check(document, payload.map(|bytes| &**bytes))
             .map_err(unmet)?;

@@ -1,0 +1,308 @@
+//! From texts to a schema, with a finding for everything that is wrong, at its line and column.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dunlin_core::finding::{Finding, Findings, Place};
+use dunlin_core::migration::shape::Shape;
+use dunlin_core::source::{Content, Node};
+use jsonschema::meta::MetaValidator;
+use jsonschema::paths::{Location, LocationSegment};
+use jsonschema::{Draft, PatternOptions, Retrieve, ValidationError, ValidationOptions, Validator};
+use referencing::{Registry, Uri};
+use serde_json::Value;
+
+use super::check::sentence;
+use super::documents::{Document, Documents};
+use super::instance;
+use super::keywords::with_exact_numbers;
+use super::survey::{Part, survey};
+
+/// The stack of the thread on which schemas are compiled. Most of it is never touched.
+const STACK: usize = 256 << 20;
+/// The memory that one regular expression may take, in bytes.
+const PATTERN_BYTES: usize = 512 << 10;
+/// How often a regular expression with look-around or back references may go back. Others never do.
+const PATTERN_STEPS: usize = 100_000;
+
+/// A schema that is ready to judge.
+pub(super) struct Compiled {
+    pub(super) validator: Validator<instance::Document>,
+    pub(super) draft: Draft,
+    pub(super) shape: Shape,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Compiled")
+            .field("draft", &self.draft)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Compiles the first of the texts, with the others at hand.
+pub(super) fn compile(documents: &Documents, findings: &mut Findings) -> Option<Compiled> {
+    // The validator's compiler goes down a few frames for each level of a schema, and threads of the caller may be small.
+    let compiled = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("json-schema".to_owned())
+            .stack_size(STACK);
+        let work = || {
+            let mut findings = Findings::new();
+            let compiled = Compiling {
+                documents,
+                findings: &mut findings,
+            }
+            .go();
+            (compiled, findings)
+        };
+        thread.spawn_scoped(scope, work).ok()?.join().ok()
+    });
+    let Some((compiled, found)) = compiled else {
+        let place = documents
+            .all
+            .first()
+            .map_or_else(|| Place::whole("schema"), |first| first.node.place.clone());
+        findings.error(
+            &place,
+            "the schema could not be compiled: its compiler ended early",
+        );
+        return None;
+    };
+    let is_good = !found.has_errors();
+    findings.append(found);
+    compiled.filter(|_| is_good)
+}
+
+struct Compiling<'a> {
+    documents: &'a Documents,
+    findings: &'a mut Findings,
+}
+
+impl Compiling<'_> {
+    fn go(&mut self) -> Option<Compiled> {
+        let root = self.documents.all.first()?;
+        let draft = self.draft_of(root)?;
+        for document in &self.documents.all {
+            self.judge_with_meta_schema(document, draft);
+        }
+        self.documents.judge_references(self.findings);
+        if self.findings.has_errors() {
+            return None;
+        }
+        let missing = Missing::default();
+        let registry = match registry(self.documents, draft, &missing) {
+            Ok(registry) => registry,
+            Err(error) => return self.refuse(&root.node.place, &error),
+        };
+        survey(self.documents, &registry, draft, &missing, self.findings);
+        if self.findings.has_errors() {
+            return None;
+        }
+        let has_notes = self.documents.all.iter().any(|document| document.has_notes);
+        let base = self.documents.base();
+        let options = options(draft)
+            .with_registry(&registry)
+            .with_base_uri(base.as_str());
+        let validator = match with_exact_numbers(options, draft, has_notes).build(&root.value) {
+            Ok(validator) => validator,
+            Err(error) => {
+                self.refuse_build(root, &error);
+                return None;
+            }
+        };
+        let uri = referencing::uri::from_str(&base).ok()?;
+        let part = Part::root(&root.value, registry.resolver(uri), draft);
+        Some(Compiled {
+            validator,
+            draft,
+            shape: super::shape::shape(&part),
+        })
+    }
+
+    fn refuse<T>(&mut self, place: &Place, error: &dyn fmt::Display) -> Option<T> {
+        self.findings
+            .error(place, format!("the schema cannot be compiled: {error}"));
+        None
+    }
+
+    /// The dialect of a text; the newest one where it names none.
+    fn draft_of(&mut self, document: &Document) -> Option<Draft> {
+        let Some(schema) = document.value.get("$schema") else {
+            return Some(Draft::Draft202012);
+        };
+        let place = || {
+            document
+                .node
+                .member("$schema")
+                .map_or_else(|| document.node.place.clone(), |node| node.place.clone())
+        };
+        let Some(uri) = schema.as_str() else {
+            self.findings
+                .error(&place(), "expected the URI of a dialect of JSON Schema");
+            return None;
+        };
+        match Draft::from_schema_uri(uri) {
+            Draft::Unknown if !self.is_at_hand(uri) => {
+                let help = "the dialects are https://json-schema.org/draft/2020-12/schema, \
+                            https://json-schema.org/draft/2019-09/schema and http://json-schema.org/draft-07/schema#, \
+                            and those before; or name the file of its meta-schema under `imports`";
+                let message = "expected a dialect of JSON Schema that is known";
+                self.findings.push(Finding::error(&place(), message).help(help));
+                None
+            }
+            draft => Some(draft),
+        }
+    }
+
+    fn is_at_hand(&self, uri: &str) -> bool {
+        let uri = uri.trim_end_matches('#');
+        let ids = |document: &Document| {
+            document
+                .value
+                .get("$id")
+                .and_then(Value::as_str)
+                .map(|id| id.trim_end_matches('#') == uri)
+        };
+        self.documents
+            .all
+            .iter()
+            .any(|document| document.uri == uri || ids(document) == Some(true))
+    }
+
+    fn judge_with_meta_schema(&mut self, document: &Document, draft: Draft) {
+        // Parts in another dialect are judged by the compiler.
+        if has_parts_in_other_dialects(&document.value) {
+            return;
+        }
+        let Some(validator) = meta_validator(draft.detect(&document.value)) else {
+            return;
+        };
+        for error in validator.iter_errors(&document.value) {
+            self.findings
+                .error(&place_at(&document.node, error.instance_path()), sentence(&error));
+        }
+    }
+
+    fn refuse_build(&mut self, root: &Document, error: &ValidationError<'_>) {
+        let location = if error.instance_path().is_empty() {
+            error.schema_path()
+        } else {
+            error.instance_path()
+        };
+        self.findings
+            .error(&place_at(&root.node, location), sentence(error));
+    }
+}
+
+fn has_parts_in_other_dialects(value: &Value) -> bool {
+    let mut pending: Vec<&Value> = children(value).collect();
+    while let Some(value) = pending.pop() {
+        if value.get("$schema").is_some() {
+            return true;
+        }
+        pending.extend(children(value));
+    }
+    false
+}
+
+fn children(value: &Value) -> impl Iterator<Item = &Value> {
+    let elements = value.as_array().into_iter().flatten();
+    let members = value.as_object().into_iter().flat_map(serde_json::Map::values);
+    elements.chain(members)
+}
+
+fn meta_validator(draft: Draft) -> Option<MetaValidator<'static>> {
+    Some(match draft {
+        Draft::Draft4 => jsonschema::draft4::meta::validator(),
+        Draft::Draft6 => jsonschema::draft6::meta::validator(),
+        Draft::Draft7 => jsonschema::draft7::meta::validator(),
+        Draft::Draft201909 => jsonschema::draft201909::meta::validator(),
+        Draft::Draft202012 => jsonschema::draft202012::meta::validator(),
+        _ => return None,
+    })
+}
+
+/// The place of what a pointer leads to; of the deepest value on the way that is there, if it is not.
+fn place_at(node: &Node, location: &Location) -> Place {
+    let mut here = node;
+    for segment in location {
+        let next = match (&here.content, &segment) {
+            (Content::Array(elements), LocationSegment::Index(index)) => elements.get(*index),
+            (Content::Object(_), LocationSegment::Property(name)) => here.member(name),
+            (Content::Object(_), LocationSegment::Index(index)) => here.member(&index.to_string()),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        here = next;
+    }
+    here.place.clone()
+}
+
+/// The texts, by their URIs.
+fn registry<'a>(
+    documents: &'a Documents,
+    draft: Draft,
+    missing: &Missing,
+) -> Result<Registry<'a>, referencing::Error> {
+    let mut registry = Registry::new().draft(draft).retriever(missing.clone());
+    for document in &documents.all {
+        registry = registry.add(document.uri.as_str(), &document.value)?;
+    }
+    registry.prepare()
+}
+
+/// Formats are annotations, unless a dialect of its own says that they are asserted. No reference is fetched.
+fn options(draft: Draft) -> ValidationOptions<'static, Arc<dyn Retrieve>, instance::Document> {
+    let options = jsonschema::options_for::<instance::Document>()
+        .with_draft(draft)
+        .with_retriever(Missing::default())
+        .with_pattern_options(patterns());
+    match draft {
+        Draft::Draft4 | Draft::Draft6 | Draft::Draft7 => options.should_validate_formats(false),
+        _ => options,
+    }
+}
+
+fn patterns() -> PatternOptions<jsonschema::FancyRegex> {
+    PatternOptions::fancy_regex()
+        .backtrack_limit(PATTERN_STEPS)
+        .size_limit(PATTERN_BYTES)
+        .dfa_size_limit(PATTERN_BYTES)
+}
+
+/// Whether a regular expression can be compiled, within its limit of memory.
+pub(super) fn pattern_is_good(pattern: &str) -> bool {
+    let schema = serde_json::json!({ "pattern": pattern });
+    jsonschema::options()
+        .with_draft(Draft::Draft7)
+        .with_pattern_options(patterns())
+        .build(&schema)
+        .is_ok()
+}
+
+/// Answers for everything that is not at hand, and remembers what was asked for.
+///
+/// Places of a text that no keyword reaches may refer to anything; only what is really used has to be there.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Missing {
+    asked: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Missing {
+    /// Whether a URI was asked for.
+    pub(super) fn has(&self, uri: &str) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.contains(uri)
+    }
+}
+
+impl Retrieve for Missing {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert(uri.as_str().to_owned());
+        Ok(Value::Bool(true))
+    }
+}
