@@ -14,6 +14,7 @@ mod decimal;
 pub mod document;
 pub mod expression;
 mod failure;
+pub mod fused;
 mod interpret;
 mod invert;
 mod limits;

@@ -5,6 +5,7 @@
 mod arrive;
 mod desk;
 mod enter;
+mod passage;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ use crate::migration::outcome::{Change, Outcome, SkipReason};
 use crate::migration::validation::Validated;
 use crate::migration::{Direction, Migration};
 use arrive::Arrival;
+
+pub(crate) use passage::Passage;
 
 /// A message as it arrives, as far as a migration is concerned.
 #[derive(Clone, Default)]

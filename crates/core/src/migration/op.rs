@@ -27,6 +27,7 @@ mod move_;
 mod multiply;
 mod nest;
 mod pick;
+pub(crate) mod raw;
 mod redact;
 mod remove;
 mod rename;
@@ -41,7 +42,7 @@ mod wrap;
 
 use std::sync::Arc;
 
-pub(crate) use add::Add;
+pub(crate) use add::{Add, IfPresent};
 pub(crate) use cast::Cast;
 pub(crate) use compute::Compute;
 pub(crate) use copy::Copy;
@@ -384,6 +385,51 @@ impl Op {
             | Self::Decode(_) => return None,
         };
         (!written.is_document()).then_some(written)
+    }
+
+    /// The same operation with other paths. Those in the entries of `each` begin at the element, and stay.
+    pub(crate) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        match self {
+            Self::Add(op) => Self::Add(op.elsewhere(map)),
+            Self::Remove(op) => Self::Remove(op.elsewhere(map)),
+            Self::Modify(op) => Self::Modify(op.elsewhere(map)),
+            Self::Rename(op) => Self::Rename(op.elsewhere(map)),
+            Self::Move(op) => Self::Move(op.elsewhere(map)),
+            Self::Copy(op) => Self::Copy(op.elsewhere(map)),
+            Self::Pick(op) => Self::Pick(op.elsewhere(map)),
+            Self::Nest(op) => Self::Nest(op.elsewhere(map)),
+            Self::Unnest(op) => Self::Unnest(op.elsewhere(map)),
+            Self::Flatten(op) => Self::Flatten(op.elsewhere(map)),
+            Self::Expand(op) => Self::Expand(op.elsewhere(map)),
+            Self::Wrap(op) => Self::Wrap(op.elsewhere(map)),
+            Self::Unwrap(op) => Self::Unwrap(op.elsewhere(map)),
+            Self::ToEntries(op) => Self::ToEntries(op.elsewhere(map)),
+            Self::FromEntries(op) => Self::FromEntries(op.elsewhere(map)),
+            Self::Each(op) => Self::Each(op.elsewhere(map)),
+            Self::Cast(op) => Self::Cast(op.elsewhere(map)),
+            Self::Translate(op) => Self::Translate(op.elsewhere(map)),
+            Self::Split(op) => Self::Split(op.elsewhere(map)),
+            Self::Join(op) => Self::Join(op.elsewhere(map)),
+            Self::Multiply(op) => Self::Multiply(op.elsewhere(map)),
+            Self::Time(op) => Self::Time(op.elsewhere(map)),
+            Self::Text(op) => Self::Text(op.elsewhere(map)),
+            Self::Hash(op) => Self::Hash(op.elsewhere(map)),
+            Self::Redact(op) => Self::Redact(op.elsewhere(map)),
+            Self::Encode(op) => Self::Encode(op.elsewhere(map)),
+            Self::Decode(op) => Self::Decode(op.elsewhere(map)),
+            Self::Compute(op) => Self::Compute(op.elsewhere(map)),
+            Self::Drop(op) => Self::Drop(op.clone()),
+        }
+    }
+
+    /// The path that it works on; the first one where it works on several.
+    pub(crate) fn first_path(&self) -> Option<Path> {
+        let first = std::cell::OnceCell::new();
+        let _ = self.elsewhere(&|path| {
+            first.get_or_init(|| path.clone());
+            path.clone()
+        });
+        first.into_inner()
     }
 
     /// What undoes it, where it is judged for itself, without the fields that all operations take.

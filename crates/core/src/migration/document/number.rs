@@ -38,6 +38,11 @@ impl Number {
         !self.0.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
     }
 
+    /// Whether this is the text of a number, as [`from_text`](Self::from_text) reads them.
+    pub(crate) fn is_number(text: &[u8]) -> bool {
+        matches!(scan(text), Scan::Number(length) if length == text.len())
+    }
+
     /// The text has been scanned already.
     pub(crate) fn from_scanned(text: &str) -> Self {
         Self(text.to_owned())

@@ -160,6 +160,14 @@ impl Add {
         }
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Removing the member undoes it. Objects that were made on the way stay.
     pub(super) fn inverse(&self) -> Inverse {
         let remove = Op::Remove(Remove {

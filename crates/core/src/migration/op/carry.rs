@@ -18,7 +18,7 @@ pub(super) struct Carry {
     pub(super) from: Path,
     pub(super) to: Path,
     pub(super) on_conflict: OnConflict,
-    parents: Parents,
+    pub(super) parents: Parents,
 }
 
 /// What becomes of the source.
@@ -80,6 +80,15 @@ impl Carry {
             OnConflict::Fail,
         );
         out.choice("parents", &Parents::CHOICES, self.parents, Parents::Missing);
+    }
+
+    /// The same elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            from: map(&self.from),
+            to: map(&self.to),
+            ..self.clone()
+        }
     }
 
     /// The way back.

@@ -1,5 +1,7 @@
 //! `cast`: another JSON kind for a value, by text and never through a float.
 
+mod raw;
+
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnError};
 use crate::migration::decimal::{Decimal, MAX_DIGITS, Round};
@@ -146,6 +148,14 @@ impl Cast {
                 .map_err(decimal)?
                 .with_scale(scale),
         )
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
     }
 
     /// Casting back, which is lossless between strings and numbers as long as the text is kept.

@@ -171,6 +171,14 @@ impl Compute {
         self.expression.evaluate(&scope).map_err(Failure::from)
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// What stood there before is not kept.
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("an expression cannot be undone; give the transformation an `inverse`")

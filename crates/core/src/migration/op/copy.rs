@@ -8,6 +8,7 @@ use crate::migration::op::carry::{self, Carry};
 use crate::migration::op::{Inverse, Op, Remove};
 use crate::migration::outcome::Change;
 use crate::migration::path::Path;
+use crate::migration::place::Parents;
 
 /// Copies values, spelled as they are.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,16 @@ impl Copy {
     /// Copies from every place.
     pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
         self.0.apply(context, carry::Source::Stays)
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self(self.0.elsewhere(map))
+    }
+
+    /// From where to where.
+    pub(crate) const fn carried(&self) -> (&Path, &Path, Parents) {
+        (&self.0.from, &self.0.to, self.0.parents)
     }
 
     /// Removing the copy. Objects that were made on the way stay.

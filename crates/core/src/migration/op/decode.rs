@@ -89,6 +89,14 @@ impl Decode {
         Ok(put(value, Value::string(&text)))
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         let back = Op::Encode(Encode::new(self.path.clone(), self.from));
         if self.on_error != OnError::Fail {

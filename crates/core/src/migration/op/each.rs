@@ -13,8 +13,8 @@ use crate::migration::place::{Location, Occurrences};
 /// Performs operations inside of containers. Paths in them begin at the element.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Each {
-    path: Path,
-    steps: Vec<Step>,
+    pub(crate) path: Path,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl Each {
@@ -87,6 +87,14 @@ impl Each {
         } else {
             entries
         })
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
     }
 
     /// The inverses of the entries, in reverse order.

@@ -76,6 +76,14 @@ impl Encode {
         Ok(put(value, Value::string(&text)))
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossless(Op::Decode(Decode::new(self.path.clone(), self.to)))
     }

@@ -106,6 +106,14 @@ impl Expand {
         Ok(change)
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Flattening gives the names back where no value was an object before.
     pub(super) fn inverse(&self) -> Inverse {
         let back = Op::Flatten(Flatten::new(self.path.clone(), self.delimiter.clone()));

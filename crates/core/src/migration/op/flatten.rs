@@ -94,6 +94,14 @@ impl Flatten {
         Ok(change)
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Expanding gives the objects back where no name held the delimiter.
     pub(super) fn inverse(&self) -> Inverse {
         let back = Op::Expand(Expand::new(self.path.clone(), self.delimiter.clone()));

@@ -145,6 +145,14 @@ impl FromEntries {
             .collect())
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// The array comes back, with each entry written in the one form.
     pub(super) fn inverse(&self) -> Inverse {
         let back = Op::ToEntries(ToEntries::new(self.path.clone(), self.entry.clone()));

@@ -110,6 +110,14 @@ impl Hash {
         self.key.as_deref()
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("a digest does not tell what it was made of")
     }

@@ -219,6 +219,23 @@ impl Join {
         Ok(Effect::Changed)
     }
 
+    /// Whether several members become one.
+    pub(crate) const fn is_of_siblings(&self) -> bool {
+        matches!(self.what, What::Siblings { .. })
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        let what = match &self.what {
+            What::Array(path) => What::Array(map(path)),
+            What::Siblings { paths, into } => What::Siblings {
+                paths: paths.iter().map(map).collect(),
+                into: into.clone(),
+            },
+        };
+        Self { what, ..self.clone() }
+    }
+
     /// Splitting gives the parts back where the separator cannot occur in them, which nobody knows beforehand.
     pub(super) fn inverse(&self) -> Inverse {
         if self.with.is_empty() {

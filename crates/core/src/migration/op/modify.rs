@@ -43,6 +43,14 @@ impl Modify {
         })
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Nothing undoes it.
     #[expect(
         clippy::unused_self,

@@ -9,6 +9,7 @@ use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::Path;
 use crate::migration::path::{Ends, Segment, Takes};
+use crate::migration::place::Parents;
 
 /// Moves values, each inside of the element that it stands in.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +41,16 @@ impl Move {
     /// Moves from every place.
     pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
         self.0.apply(context, carry::Source::Goes)
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self(self.0.elsewhere(map))
+    }
+
+    /// From where to where.
+    pub(crate) const fn carried(&self) -> (&Path, &Path, Parents) {
+        (&self.0.from, &self.0.to, self.0.parents)
     }
 
     /// Moving back. Objects that were made on the way stay.

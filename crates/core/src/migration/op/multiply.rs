@@ -94,6 +94,14 @@ impl Multiply {
         Ok(Effect::Changed)
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         let Some(by) = self.by.reciprocal() else {
             return Inverse::lossy("1 divided by the factor is no finite decimal");

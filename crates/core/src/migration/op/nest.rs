@@ -15,9 +15,9 @@ use crate::migration::place::{Location, Occurrences};
 /// Moves sibling members into a new object at the end of their object.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Nest {
-    paths: Vec<Path>,
-    into: Name,
-    merge: bool,
+    pub(crate) paths: Vec<Path>,
+    pub(crate) into: Name,
+    pub(crate) merge: bool,
 }
 
 const ON_CONFLICT: [(&str, bool); 2] = [("fail", false), ("merge", true)];
@@ -150,6 +150,14 @@ impl Nest {
                     .at(context.show(target))
                     .found(other.kind()),
             ),
+        }
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            paths: self.paths.iter().map(map).collect(),
+            ..self.clone()
         }
     }
 

@@ -13,8 +13,8 @@ use crate::migration::path::{Path, Pattern, Takes};
 /// Keeps the members that are named or matched; none is made.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pick {
-    path: Path,
-    members: Vec<Pattern>,
+    pub(crate) path: Path,
+    pub(crate) members: Vec<Pattern>,
 }
 
 impl Pick {
@@ -49,6 +49,14 @@ impl Pick {
             }
             _ => Err(wrong_kind("expected an object")),
         })
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
     }
 
     /// The other members are gone.

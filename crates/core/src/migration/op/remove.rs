@@ -40,6 +40,14 @@ impl Remove {
         context.change_values(&self.path, OnError::Fail, |_| Ok(Effect::Removed))
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Adding `restore` gives the shape back. An element cannot be added, nor a name that is only a pattern.
     pub(super) fn inverse(&self) -> Inverse {
         let Some(restore) = &self.restore else {

@@ -188,7 +188,8 @@ impl Rename {
         Ok(())
     }
 
-    fn new_name(&self, old: &Text) -> Text {
+    /// The name that a member gets.
+    pub(crate) fn new_name(&self, old: &Text) -> Text {
         match &self.to {
             NewName::Case(case) => case.of(old),
             NewName::To(Pattern::Name(name)) => name.to_text(),
@@ -196,6 +197,14 @@ impl Rename {
                 Some(Segment::Glob(from)) => refill(from, to, old),
                 _ => old.clone(),
             },
+        }
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
         }
     }
 

@@ -15,10 +15,10 @@ use crate::migration::place::Occurrences;
 /// Splits strings at a separator.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Split {
-    path: Path,
+    pub(crate) path: Path,
     on: String,
     /// Empty: into an array, in place.
-    into: Vec<Name>,
+    pub(crate) into: Vec<Name>,
     trim: bool,
     on_error: OnError,
 }
@@ -172,6 +172,14 @@ impl Split {
     fn parts(&self, text: &str, most: usize) -> Vec<Value> {
         let trim = |part: &str| Value::string(if self.trim { part.trim() } else { part });
         text.splitn(most, self.on.as_str()).map(trim).collect()
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
     }
 
     /// Joining the parts gives the string back, unless they were trimmed.

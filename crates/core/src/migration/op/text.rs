@@ -85,6 +85,14 @@ impl Text {
         Ok(put(value, Value::String(Source::from_str(&text))))
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("the text before the steps is not kept")
     }

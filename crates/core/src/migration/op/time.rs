@@ -101,6 +101,14 @@ impl Time {
         Ok(put(value, result))
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         let back = Self {
             path: self.path.clone(),

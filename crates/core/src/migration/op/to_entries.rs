@@ -93,6 +93,14 @@ impl ToEntries {
         }
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// The object comes back with its members in their order.
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossless(Op::FromEntries(FromEntries::new(

@@ -1,5 +1,7 @@
 //! `translate`: values by a table.
 
+mod raw;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::migration::canonical::{self, Canonical};
@@ -119,6 +121,14 @@ impl Translate {
         let strings =
             |(from, to): &(Scalar, Value)| matches!((from, to), (Scalar::String(_), Value::String(_)));
         self.values.iter().all(strings)
+    }
+
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
     }
 
     pub(super) fn inverse(&self) -> Inverse {

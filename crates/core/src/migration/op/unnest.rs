@@ -148,6 +148,14 @@ impl Unnest {
         settle(arrivals, self.on_conflict)
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Which members came out, only a schema could tell.
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("without a schema nobody knows which members came out of the object")

@@ -101,6 +101,14 @@ impl Unwrap {
         Inverse::lossless_at_one_place(back, &self.path)
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Wrapping again.
     pub(super) fn inverse(&self) -> Inverse {
         match &self.out_of {

@@ -64,6 +64,14 @@ impl Wrap {
         })
     }
 
+    /// The same operation elsewhere.
+    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
+        Self {
+            path: map(&self.path),
+            ..self.clone()
+        }
+    }
+
     /// Taking the value out again.
     pub(super) fn inverse(&self) -> Inverse {
         let back = Op::Unwrap(Unwrap::new(self.path.clone(), self.within.clone()));

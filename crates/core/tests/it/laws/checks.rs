@@ -1,6 +1,7 @@
 //! The laws, each judged for one pair.
 
 mod failures;
+mod fused;
 mod halves;
 mod twice;
 mod undone;
@@ -121,6 +122,7 @@ pub(super) fn check(pair: &Pair, seed: u64, hits: &mut Hits) -> Law {
     halves::in_halves(pair, &migration, &once, hits)?;
     undone::inverses(pair, &migration, &once)?;
     twice::twice(pair, &once)?;
+    fused::same(pair, &migration)?;
     Ok(())
 }
 

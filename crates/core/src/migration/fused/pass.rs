@@ -1,0 +1,392 @@
+//! One message through one plan: a strict reader that copies what stays and writes what changes.
+//!
+//! Bytes that stay only lengthen the span that is copied next. Whatever the plan has no exact answer for hands the
+//! message back: then nothing of it counts, and the interpreter begins anew.
+
+mod act;
+mod append;
+
+use super::Handed;
+use super::buffer::Buffer;
+use super::names::{NONE, Order};
+use super::plan::{Fate, Inside, Marks, MemberPlan, Node, Plan, Slots, ValuePlan};
+use super::scan::{Scanned, Scanner};
+use crate::migration::context::Secrets;
+use crate::migration::document::Text;
+use crate::migration::limits::Limits;
+
+pub(super) use append::Hole;
+
+/// What a worker keeps from message to message.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// The result.
+    pub(super) out: Buffer,
+    /// Values that were changed before anyone knew where they go.
+    side: Buffer,
+    /// The result again, where something had to be put in before its end.
+    gathered: Buffer,
+    holes: Vec<Hole>,
+    slots: Vec<Held>,
+    /// One for each node of the plan.
+    orders: Vec<Order>,
+    /// Values that stayed because of `on_error: keep`, and sources that were given up, with the mark of who did it.
+    kept: Vec<(Marks, u64, u64)>,
+    /// Where an object's sources stand, while they are sorted.
+    sorted: Vec<(usize, usize)>,
+}
+
+/// A text that stands somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the document as it came.
+    Input(usize, usize),
+    /// Among the values that were changed.
+    Side(usize, usize),
+}
+
+/// A value in a slot.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    text: Place,
+    /// Where it stood in the document.
+    origin: usize,
+}
+
+/// What became of the operations of a plan, and whether something was put in before the end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Done {
+    pub(super) changed: Marks,
+    pub(super) unchanged: Marks,
+    pub(super) left_alone: Marks,
+    is_gathered: bool,
+}
+
+impl Scratch {
+    /// The document that a pass has made.
+    pub(super) fn result(&self, done: &Done) -> &[u8] {
+        if done.is_gathered {
+            self.gathered.filled()
+        } else {
+            self.out.filled()
+        }
+    }
+
+    /// How many values and sources an operation with one of these marks has kept.
+    pub(super) fn kept(&self, marks: Marks) -> (u64, u64) {
+        let own = self.kept.iter().filter(|(mark, ..)| mark & marks != 0);
+        own.fold((0, 0), |sum, (_, values, sources)| {
+            (sum.0 + values, sum.1 + sources)
+        })
+    }
+
+    /// Forgets what was learned for another plan.
+    pub(super) fn forget(&mut self) {
+        self.orders.clear();
+    }
+}
+
+/// What the pass must know beside plan and document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) secrets: &'a dyn Secrets,
+    pub(super) limits: Limits,
+}
+
+/// One message on its way.
+struct Pass<'a> {
+    plan: &'a Plan,
+    around: Surroundings<'a>,
+    scan: Scanner<'a>,
+    scratch: &'a mut Scratch,
+    /// Where the span begins that stays and was not copied yet.
+    pending: usize,
+    changed: Marks,
+    unchanged: Marks,
+    left_alone: Marks,
+    /// Operations that the interpreter has performed on some value.
+    asked: Marks,
+    /// Slots that hold a value.
+    filled: Slots,
+    /// Slots of which it is known whether they will.
+    settled: Slots,
+    /// Slots whose value has been written.
+    used: Slots,
+    /// Bytes that operations have made and the result does not show.
+    hidden: usize,
+    /// Containers in what operations have made.
+    made_depth: usize,
+}
+
+/// Takes a document through a plan. The bytes are known to be UTF-8.
+///
+/// # Errors
+/// The interpreter must be asked.
+pub(super) fn run(
+    plan: &Plan,
+    bytes: &[u8],
+    around: Surroundings<'_>,
+    scratch: &mut Scratch,
+) -> Result<Done, Handed> {
+    scratch.out.clear(bytes.len());
+    scratch.side.clear(0);
+    scratch.holes.clear();
+    scratch.kept.clear();
+    if scratch.orders.len() != plan.nodes.len() {
+        scratch.orders.clear();
+        scratch.orders.resize_with(plan.nodes.len(), Order::default);
+        let nothing = Held {
+            text: Place::Input(0, 0),
+            origin: 0,
+        };
+        scratch.slots.clear();
+        scratch.slots.resize(plan.slots.len(), nothing);
+    }
+    let mut pass = Pass {
+        plan,
+        around,
+        scan: Scanner::new(bytes, around.limits.depth()),
+        scratch,
+        pending: 0,
+        changed: 0,
+        unchanged: 0,
+        left_alone: 0,
+        asked: 0,
+        filled: 0,
+        settled: 0,
+        used: 0,
+        hidden: 0,
+        made_depth: 0,
+    };
+    let start = pass.scan.white_space(0);
+    // A top-level null is absent to every path, and a scalar a mismatch.
+    if pass.scan.byte(start) == b'n' {
+        return Err(Handed);
+    }
+    let end = pass.scoped(0, start, 0)?;
+    pass.scan.end(end)?;
+    pass.flush(end);
+    pass.finish()
+}
+
+impl<'a> Pass<'a> {
+    /// Copies what stays, up to a position.
+    #[inline(always)]
+    fn flush(&mut self, to: usize) {
+        if to > self.pending {
+            self.scratch.out.put_part(self.scan.bytes, self.pending, to);
+            self.pending = to;
+        }
+    }
+
+    /// A value that is the root or an element: what is taken elsewhere stays in it.
+    #[inline(always)]
+    fn scoped(&mut self, plan: usize, at: usize, open: usize) -> Scanned {
+        let value: &'a ValuePlan = &self.plan.values[plan];
+        if value.scope == 0 {
+            return self.value(value, at, open);
+        }
+        self.filled &= !value.scope;
+        self.settled &= !value.scope;
+        self.used &= !value.scope;
+        let holes = self.scratch.holes.len();
+        let end = self.value(value, at, open)?;
+        self.settled |= value.scope;
+        self.fill(holes)?;
+        // A value that found no place stays where it is: that is not known before its element ends.
+        if self.filled & value.scope & !self.used != 0 {
+            return Err(Handed);
+        }
+        Ok(end)
+    }
+
+    /// A value about which the plan has something to say.
+    #[inline(always)]
+    fn value(&mut self, plan: &'a ValuePlan, at: usize, open: usize) -> Scanned {
+        if !plan.actions.is_empty() {
+            return self.act(plan, at, open);
+        }
+        self.inside(plan, at, open)
+    }
+
+    #[inline(always)]
+    fn inside(&mut self, plan: &'a ValuePlan, at: usize, open: usize) -> Scanned {
+        match (plan.inside, self.scan.byte(at)) {
+            (Inside::Nothing, _) => self.scan.value(at, open),
+            (Inside::Members(node), b'{') => self.object(node, at, open),
+            (Inside::Elements(element), b'[') => self.elements(element, at, open),
+            (Inside::Members(_) | Inside::Elements(_), b'n') if !plan.refuses_null => {
+                self.scan.atom(at, b'n')
+            }
+            (Inside::Members(_) | Inside::Elements(_), _) => Err(Handed),
+        }
+    }
+
+    fn elements(&mut self, element: usize, at: usize, open: usize) -> Scanned {
+        self.scan.open(open)?;
+        let mut at = self.scan.white_space(at + 1);
+        if self.scan.byte(at) == b']' {
+            return Ok(at + 1);
+        }
+        loop {
+            let end = self.scoped(element, at, open + 1)?;
+            at = self.scan.white_space(end);
+            match self.scan.byte(at) {
+                b',' => at = self.scan.white_space(at + 1),
+                b']' => return Ok(at + 1),
+                _ => return Err(Handed),
+            }
+        }
+    }
+
+    fn object(&mut self, id: usize, start: usize, open: usize) -> Scanned {
+        let node: &'a Node = &self.plan.nodes[id];
+        self.scan.open(open)?;
+        self.unchanged |= node.content;
+        let mut object = Object {
+            present: 0,
+            has_members: false,
+            edge: start + 1,
+            open: open + 1,
+        };
+        let mut cursor = 0;
+        let mut at = self.scan.white_space(start + 1);
+        if self.scan.byte(at) != b'}' {
+            loop {
+                let (place, value) = self.name(id, node, at, &mut cursor)?;
+                let end = match node.members.get(usize::from(place)) {
+                    Some(member) => self.member(member, &mut object, at, value)?,
+                    None => self.other(node, &mut object, value)?,
+                };
+                at = self.scan.white_space(end);
+                match self.scan.byte(at) {
+                    b',' => {
+                        if object.has_members {
+                            object.edge = at;
+                        } else {
+                            self.pending = at + 1;
+                        }
+                        at = self.scan.white_space(at + 1);
+                    }
+                    b'}' => break,
+                    _ => return Err(Handed),
+                }
+            }
+        }
+        self.settled |= node.sources;
+        self.close(id, node, &object, at)?;
+        Ok(at + 1)
+    }
+
+    /// The place of the name that begins here, and the beginning of the value.
+    #[inline(always)]
+    fn name(&mut self, id: usize, node: &Node, at: usize, cursor: &mut usize) -> Result<(u8, usize), Handed> {
+        if let Some((place, end)) = self.scratch.orders[id].guess(self.scan.bytes, at, cursor) {
+            return Ok((place, self.scan.white_space(end)));
+        }
+        self.look_up(id, node, at, cursor)
+    }
+
+    #[inline(never)]
+    fn look_up(
+        &mut self,
+        id: usize,
+        node: &Node,
+        at: usize,
+        cursor: &mut usize,
+    ) -> Result<(u8, usize), Handed> {
+        if self.scan.byte(at) != b'"' {
+            return Err(Handed);
+        }
+        let end = self.scan.string(at + 1)?;
+        let name = &self.scan.bytes[at + 1..end - 1];
+        let place = if name.contains(&b'\\') {
+            // A name that somebody names, and that is written in another way, is rare enough for the interpreter.
+            let text = std::str::from_utf8(name).map_err(|_| Handed)?;
+            match Text::from_scanned(text).read() {
+                Ok(name) if node.names.find(name.as_bytes()) != NONE => return Err(Handed),
+                Ok(_) | Err(_) => NONE,
+            }
+        } else {
+            let place = node.names.find(name);
+            self.scratch.orders[id].learn(&self.scan, at, end, place, cursor);
+            place
+        };
+        Ok((place, self.scan.behind_colon(end)?))
+    }
+
+    /// A member that nobody names.
+    #[inline(always)]
+    fn other(&mut self, node: &Node, object: &mut Object, value: usize) -> Scanned {
+        let end = self.scan.value(value, object.open)?;
+        match node.others_go {
+            None => object.has_members = true,
+            Some(marks) => {
+                self.changed |= marks;
+                self.flush(object.edge);
+                self.pending = end;
+            }
+        }
+        Ok(end)
+    }
+
+    /// A member that somebody names: `at` is where its name begins, `value` where its value does.
+    #[inline(always)]
+    fn member(&mut self, member: &'a MemberPlan, object: &mut Object, at: usize, value: usize) -> Scanned {
+        if object.present & member.bit != 0 {
+            // What the occurrences of one name mean differs from operation to operation.
+            return Err(Handed);
+        }
+        object.present |= member.bit;
+        self.changed |= member.changed;
+        self.unchanged |= member.unchanged;
+        match &member.fate {
+            Fate::Stays => object.has_members = true,
+            Fate::Renamed(name) => {
+                object.has_members = true;
+                self.flush(at);
+                self.scratch.out.put_part(name, 0, name.len());
+                self.pending = value;
+            }
+            Fate::Gone => return self.gone(member, object, value),
+        }
+        match member.value {
+            None => self.scan.value(value, object.open),
+            Some(plan) => self.value(&self.plan.values[plan], value, object.open),
+        }
+    }
+
+    /// A member that is removed or taken elsewhere. What happens inside of it is still done, and counts.
+    fn gone(&mut self, member: &'a MemberPlan, object: &Object, value: usize) -> Scanned {
+        self.flush(object.edge);
+        let end = match member.value {
+            None => self.scan.value(value, object.open)?,
+            Some(plan) => {
+                let plan = &self.plan.values[plan];
+                let (length, holes) = (self.scratch.out.len(), self.scratch.holes.len());
+                self.pending = value;
+                let end = self.value(plan, value, object.open)?;
+                if self.scratch.holes.len() > holes {
+                    return Err(Handed);
+                }
+                self.hidden += self.scratch.out.len() - length;
+                self.scratch.out.truncate(length);
+                end
+            }
+        };
+        self.pending = end;
+        Ok(end)
+    }
+}
+
+/// An object while its members are read.
+struct Object {
+    /// Which of the members that somebody names are there.
+    present: u64,
+    /// Whether a member stays, so that the next one needs a comma.
+    has_members: bool,
+    /// Where the text ends that stays if the next member goes.
+    edge: usize,
+    /// How many containers are open inside of it.
+    open: usize,
+}

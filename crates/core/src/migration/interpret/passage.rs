@@ -1,0 +1,92 @@
+//! A message on its way through an engine that does not go operation by operation.
+
+use bytes::Bytes;
+
+use super::arrive::Arrival;
+use super::{Disposition, Input, Migrated, Migration, Options};
+use crate::migration::chain::Transformation;
+use crate::migration::document::Value;
+use crate::migration::failure::Failure;
+use crate::migration::load::Check;
+use crate::migration::outcome::Change;
+
+/// What an engine has made of the document of a message.
+pub(crate) struct Passage {
+    /// What leaves; `None` where no transformation was applied.
+    pub(crate) payload: Option<Bytes>,
+    /// What each transformation did.
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Migration {
+    /// As [`migrate`](Self::migrate), where `engine` takes the document through the chain: it is given the payload and how
+    /// many transformations are behind the message, and gives nothing where it has no exact answer. Then the interpreter
+    /// takes the message from the start, as it takes every message about which there is more to say than its document.
+    ///
+    /// The migration has no schemas: its documents are JSON text, and no check looks at more than their grammar.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn migrate_by(
+        &self,
+        input: Input,
+        options: &Options<'_>,
+        engine: &mut dyn FnMut(&Bytes, usize) -> Option<Passage>,
+    ) -> Result<Migrated, Failure> {
+        match self.passage(&input, options, engine) {
+            Some(migrated) => Ok(migrated),
+            None => self.migrate(input, options),
+        }
+    }
+
+    fn passage(
+        &self,
+        input: &Input,
+        options: &Options<'_>,
+        engine: &mut dyn FnMut(&Bytes, usize) -> Option<Passage>,
+    ) -> Option<Migrated> {
+        let payload = input.payload.as_ref().filter(|bytes| !bytes.is_empty())?;
+        let (record, arrival) = self.arrive(&input.headers, options.record).ok()?;
+        let from = match arrival {
+            Arrival::At(from) => from,
+            Arrival::Unrecorded => 0,
+            Arrival::Ahead | Arrival::Below => return None,
+        };
+        let transformations = self.chain.transformations();
+        if transformations[from..].iter().all(Transformation::flagged) {
+            return None;
+        }
+        let entered = self
+            .enter(arrival, Some(payload), &input.headers, &options.limits)
+            .ok()?;
+        if entered.changes_form || entered.from != from {
+            return None;
+        }
+        let passage = engine(payload, from)?;
+        let mut validations = Vec::new();
+        for validation in &self.validations {
+            if validation.check != Check::Syntax {
+                return None;
+            }
+            // The engine has read the document as strictly as the interpreter reads it.
+            let read = Some(&Value::Null);
+            let validated = self
+                .judge_arrival(validation, Some(payload), read, &entered)
+                .ok()?;
+            validations.push((validation.check, validated));
+        }
+        let mut headers = input.headers.clone();
+        self.leave(record, &mut headers).ok()?;
+        self.name_version(&mut headers);
+        Some(Migrated {
+            payload: passage.payload.or_else(|| input.payload.clone()),
+            key: input.key.clone(),
+            headers,
+            disposition: Disposition::Forward,
+            from,
+            changes: passage.changes,
+            validations,
+            content_type: None,
+        })
+    }
+}
