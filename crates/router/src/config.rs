@@ -407,11 +407,10 @@ fn require(merged: &mut Dict, layers: &Layers, group: &str, required: &[&str], f
                 continue;
             }
             complete = false;
-            // A key that was said and refused has its finding already.
-            if layers.said(&[group, name, key]).is_none() {
-                let place = layers
-                    .named(&[group, name])
-                    .unwrap_or_else(|| layers.place(&[group, name]));
+            // A key that was said and refused has its finding already, and so has one that was misspelt.
+            let path = [group, name.as_str()];
+            if layers.said(&[group, name, key]).is_none() && !layers.misspells(&path, key) {
+                let place = layers.named(&path).unwrap_or_else(|| layers.place(&path));
                 findings.error(&place, format!("expected `{key}` in `{name}`, found none"));
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dunlin_core::finding::{Finding, Findings, Place, SourceText, Span};
+use dunlin_core::finding::{Finding, Findings, Place, SourceText, Span, nearest};
 use dunlin_core::source::{self, Content, Format, Member, Node};
 
 use super::keys::{self, Kind};
@@ -122,6 +122,20 @@ impl Layers {
             .iter()
             .rev()
             .find_map(|layer| Some(layer.shown(&walk(&layer.tree, path)?.1.place)))
+    }
+
+    /// Whether the object with this name has, in some layer, an unknown key that was probably meant to be this one.
+    pub(super) fn misspells(&self, object: &[&str; 2], key: &str) -> bool {
+        let pattern = format!("{}.*", object[0]);
+        let known: Vec<&str> = keys::below(&pattern).map(|(name, _)| name).collect();
+        let means = |name: &str| !known.contains(&name) && nearest(name, known.iter().copied()) == Some(key);
+        self.0
+            .iter()
+            .filter_map(|layer| walk(&layer.tree, object))
+            .any(|(_, value)| match &value.content {
+                Content::Object(members) => members.iter().filter_map(|member| member.name.text()).any(means),
+                _ => false,
+            })
     }
 
     /// Where the short form of an object was said, such as the file that is all of `migrate`.

@@ -163,9 +163,6 @@ extra: 1
     assert_eq!(
         Case::new("dunlin.yaml", text).findings(),
         "\
-dunlin.yaml:2:3: error: expected `url` in `shop`, found none
-   2 |   shop: { ur: ************* }
-     |   ^^^^
 dunlin.yaml:2:11: error: unknown key `ur` in `shop`, did you mean `url`?
    2 |   shop: { ur: ************* }
      |           ^^
@@ -209,6 +206,26 @@ dunlin.yaml:18:1: error: unknown key `extra` in the configuration
   18 | extra: *
      | ^^^^^
      = help: the keys here are `systems`, `secrets`, `routes`
+"
+    );
+}
+
+#[test]
+fn a_required_key_that_is_misspelt_is_told_once_and_one_that_is_missing_by_its_name() {
+    let text =
+        "systems:\n  a: { urll: 'memory:a' }\n  b: { user: me }\nroutes:\n  r: { fom: a/x, to: a/y }\n";
+    assert_eq!(
+        Case::new("dunlin.yaml", text).findings(),
+        "\
+dunlin.yaml:2:8: error: unknown key `urll` in `a`, did you mean `url`?
+   2 |   a: { urll: ********** }
+     |        ^^^^
+dunlin.yaml:3:3: error: expected `url` in `b`, found none
+   3 |   b: { user: me }
+     |   ^
+dunlin.yaml:5:8: error: unknown key `fom` in `r`, did you mean `from`?
+   5 |   r: { fom: a/x, to: a/y }
+     |        ^^^
 "
     );
 }

@@ -449,3 +449,45 @@ async fn migrations_are_replaced_under_load_and_each_message_keeps_the_one_it_wa
     }
     assert!(versions.len() > 5, "{versions:?}");
 }
+
+/// Text of a message becomes a header, and would be two lines of them at a system that takes it for one.
+const SMUGGLED: &str = "
+migration: orders
+transformations:
+  - copy: note
+    to: '@headers.note'
+  - add: '@headers.kind'
+    value: a
+  - translate: '@headers.kind'
+    values: { a: \"1\\r\\nextra: 2\" }
+";
+
+#[tokio::test]
+async fn line_breaks_made_in_a_header_arrive_where_they_can_be_held_and_are_refused_elsewhere() {
+    let payload = r#"{"note":"x\r\nother: y"}"#;
+    for (values, held) in [("binary", true), ("text", false)] {
+        let stand = Stand::with(&Settings::new(), &Settings::new().with("header_values", values));
+        stand.fill([Message::new(payload)]).await;
+        let mut plan = migrating(&stand, SMUGGLED);
+        plan.report = None;
+        let running = stand.run(plan);
+        if held {
+            running.until_fate(Fate::Forwarded, 1).await;
+            let message = stand.sink.stored("orders").remove(0);
+            assert_eq!(header(&message, "note").as_deref(), Some("x\r\nother: y"));
+            assert_eq!(header(&message, "kind").as_deref(), Some("1\r\nextra: 2"));
+            assert_eq!(header(&message, "other"), None);
+        } else {
+            running.until_fate(Fate::DeadLettered, 1).await;
+            assert!(stand.payloads("orders").is_empty());
+            let letter = stand.sink.stored("dead").remove(0);
+            assert_eq!(letter.payload.as_deref(), Some(payload.as_bytes()));
+            assert_eq!(header(&letter, "dunlin-error-kind").as_deref(), Some("refused"));
+            assert_eq!(
+                header(&letter, "note"),
+                None,
+                "the letter is the message as it came"
+            );
+        }
+    }
+}
