@@ -149,7 +149,8 @@ impl Pump {
             .collect();
         tell(&line, give_back).await?;
         let mut pull = Pull::start(Arc::clone(&line), &consumer.stream, &consumer.name, &self.clock).await?;
-        let period = consumer.ack_wait / 3;
+        // The first sign of life comes after one to two of these, so that half of the time is left for it to arrive.
+        let period = consumer.ack_wait / 4;
         let mut round = self.clock.sleep(period);
         let (mut last, mut looked) = (self.clock.now(), None);
         let shared = Arc::clone(&self.shared);

@@ -1,5 +1,7 @@
 //! What scenarios are written with: connections, sources and targets whose waits are all bounded.
 
+mod filled;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use crate::recorder::Recorder;
 use crate::scenario::payload_limit;
 use crate::stand::{Access, Act, Hook, Stand, Wanted};
 use crate::suite::{Checked, Failure, ensure};
+
+pub(crate) use filled::Filled;
 
 /// One scenario's place of work.
 pub(crate) struct Bench<'a> {

@@ -7,7 +7,7 @@ use dunlin_core::Class;
 use dunlin_core::messaging::{Delivery, Room, Token, Verdict};
 use futures_util::poll;
 
-use crate::bench::{Bench, ROOM, within};
+use crate::bench::{Bench, Filled, ROOM, within};
 use crate::oracle::Tally;
 use crate::stand::{Act, Hook};
 use crate::suite::{Checked, ensure};
@@ -99,14 +99,11 @@ pub(super) async fn settle_in_any_order(bench: &Bench<'_>) -> Checked<Tally> {
 
 /// Settling twice has the effect of settling once, and no effect on any other delivery.
 pub(super) async fn settle_twice(bench: &Bench<'_>) -> Checked<Tally> {
-    let endpoint = bench.channel().await?;
-    let connection = bench.connect().await?;
-    let oracle = bench.oracle();
-    connection
-        .target(&endpoint)
-        .await?
-        .put(&oracle, &oracle.issue(20))
-        .await?;
+    let Filled {
+        endpoint,
+        connection,
+        oracle,
+    } = bench.filled(20).await?;
     let mut source = connection.source(&endpoint, "twice").await?;
     let batch = source.take_sorted(&oracle, 20).await?;
     oracle.arrived(&batch);
@@ -139,14 +136,11 @@ pub(super) async fn settle_twice(bench: &Bench<'_>) -> Checked<Tally> {
 
 /// A token that the receiver never gave out settles nothing and is no error.
 pub(super) async fn settle_unknown_token(bench: &Bench<'_>) -> Checked<Tally> {
-    let endpoint = bench.channel().await?;
-    let connection = bench.connect().await?;
-    let oracle = bench.oracle();
-    connection
-        .target(&endpoint)
-        .await?
-        .put(&oracle, &oracle.issue(10))
-        .await?;
+    let Filled {
+        endpoint,
+        connection,
+        oracle,
+    } = bench.filled(10).await?;
     let mut source = connection.source(&endpoint, "unknown").await?;
     let batch = source.take(10).await?;
     oracle.arrived(&batch);
@@ -170,14 +164,11 @@ pub(super) async fn settle_unknown_token(bench: &Bench<'_>) -> Checked<Tally> {
 
 /// What is given back comes again, and counts up where attempts are counted.
 pub(super) async fn retry_comes_back(bench: &Bench<'_>) -> Checked<Tally> {
-    let endpoint = bench.channel().await?;
-    let connection = bench.connect().await?;
-    let oracle = bench.oracle();
-    connection
-        .target(&endpoint)
-        .await?
-        .put(&oracle, &oracle.issue(5))
-        .await?;
+    let Filled {
+        endpoint,
+        connection,
+        oracle,
+    } = bench.filled(5).await?;
     let mut source = connection.source(&endpoint, "retrying").await?;
     let mut before: Vec<Delivery> = source.take(5).await?;
     oracle.arrived(&before);
@@ -209,14 +200,11 @@ pub(super) async fn retry_comes_back(bench: &Bench<'_>) -> Checked<Tally> {
 
 /// What is unsettled when a receiver closes comes again at the next one of the group, and only that.
 pub(super) async fn unsettled_at_close(bench: &Bench<'_>) -> Checked<Tally> {
-    let endpoint = bench.channel().await?;
-    let connection = bench.connect().await?;
-    let oracle = bench.oracle();
-    connection
-        .target(&endpoint)
-        .await?
-        .put(&oracle, &oracle.issue(20))
-        .await?;
+    let Filled {
+        endpoint,
+        connection,
+        oracle,
+    } = bench.filled(20).await?;
     let mut source = connection.source(&endpoint, "closing").await?;
     let batch = source.take_sorted(&oracle, 15).await?;
     oracle.arrived(&batch);
@@ -344,14 +332,11 @@ pub(super) async fn bad_message_alone(bench: &Bench<'_>) -> Checked<Tally> {
 
 /// A receiver never gives out a token twice, over redeliveries and reconnects.
 pub(super) async fn tokens_never_reused(bench: &Bench<'_>) -> Checked<Tally> {
-    let endpoint = bench.channel().await?;
-    let connection = bench.connect().await?;
-    let oracle = bench.oracle();
-    connection
-        .target(&endpoint)
-        .await?
-        .put(&oracle, &oracle.issue(50))
-        .await?;
+    let Filled {
+        endpoint,
+        connection,
+        oracle,
+    } = bench.filled(50).await?;
     let mut source = connection.source(&endpoint, "tokens").await?;
     let mut seen: HashSet<Token> = HashSet::new();
     let mut cuts = 0;

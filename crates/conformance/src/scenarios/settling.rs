@@ -7,7 +7,7 @@ use dunlin_core::messaging::{Delivery, Event, Verdict};
 use futures_util::poll;
 use tokio::time::Instant;
 
-use crate::bench::{Bench, within};
+use crate::bench::{Bench, Filled, within};
 use crate::oracle::{Oracle, Tally};
 use crate::stand::Act;
 use crate::suite::{Checked, Failure, ensure};
@@ -25,14 +25,11 @@ pub(super) async fn lossy_through_reconnect(bench: &Bench<'_>) -> Checked<Tally>
 async fn nack(bench: &Bench<'_>, cutting: bool) -> Checked<Tally> {
     const DELAY: Duration = Duration::from_millis(150);
     const FLIGHT: usize = 100;
-    let endpoint = bench.channel().await?;
-    let connection = bench.connect().await?;
-    let oracle = bench.oracle();
-    connection
-        .target(&endpoint)
-        .await?
-        .put(&oracle, &oracle.issue(1_000))
-        .await?;
+    let Filled {
+        endpoint,
+        connection,
+        oracle,
+    } = bench.filled(1_000).await?;
     let flight = FLIGHT.min(bench.resolved().limits.unsettled.unwrap_or(FLIGHT));
     let mut source = connection.source_of(&endpoint, "nack", flight).await?;
     let (mut given_back, mut cuts, mut seen) = (Vec::new(), 0, 0);
@@ -120,14 +117,11 @@ fn behind_a_gap(
 
 /// Tokens of before a reconnect settle nothing, neither theirs nor anyone else's.
 pub(super) async fn stale_ack(bench: &Bench<'_>) -> Checked<Tally> {
-    let endpoint = bench.channel().await?;
-    let connection = bench.connect().await?;
-    let oracle = bench.oracle();
-    connection
-        .target(&endpoint)
-        .await?
-        .put(&oracle, &oracle.issue(20))
-        .await?;
+    let Filled {
+        endpoint,
+        connection,
+        oracle,
+    } = bench.filled(20).await?;
     let mut source = connection.source(&endpoint, "stale").await?;
     let stale = source.take(20).await?;
     oracle.arrived(&stale);

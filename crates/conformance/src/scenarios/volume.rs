@@ -23,6 +23,9 @@ pub(super) async fn sequential_1000(bench: &Bench<'_>) -> Checked<Tally> {
     Ok(tally)
 }
 
+/// How many deliveries the receiver of C06 holds at a time.
+const HELD: usize = 100;
+
 /// Fifty senders with a thousand messages each, all at once, and a receiver beside them.
 pub(super) async fn parallel_1000x50(bench: &Bench<'_>) -> Checked<Tally> {
     let endpoint = bench.channel().await?;
@@ -42,7 +45,7 @@ pub(super) async fn parallel_1000x50(bench: &Bench<'_>) -> Checked<Tally> {
     let receive = async {
         let mut seen = 0;
         while seen < 50_000 {
-            let batch = source.take(100).await?;
+            let batch = source.take(HELD).await?;
             seen += batch.len();
             oracle.arrived(&batch);
             source.done(&batch).await?;
@@ -52,9 +55,12 @@ pub(super) async fn parallel_1000x50(bench: &Bench<'_>) -> Checked<Tally> {
     let (sent, received): (Checked<Vec<()>>, Checked) = join(send, receive).await;
     sent?;
     received?;
+    // No fault is made here, but so many tasks keep a small machine busy for longer than some brokers wait for a sign of
+    // life, and than a confirm may take: what was held then may come again, and what was in doubt was sent again.
+    let bound = HELD + oracle.doubts();
     let tally = bench
-        .conclude(&oracle, &connection, &mut source, &endpoint, 0)
+        .conclude(&oracle, &connection, &mut source, &endpoint, bound)
         .await?;
     source.close().await?;
-    Ok(tally)
+    Ok(tally.noting(format!("{} in doubt", oracle.doubts())))
 }

@@ -66,8 +66,8 @@ pub(crate) fn order(number: usize) -> Item {
         key: Some(format!("customer-{}", number % 17).into_bytes()),
         id: Some(format!("order-{number}").into_bytes()),
         headers: vec![
-            ("number".to_owned(), number.to_string().into_bytes()),
             ("tenant".to_owned(), b"acme-7".to_vec()),
+            ("number".to_owned(), number.to_string().into_bytes()),
             (
                 "trace".to_owned(),
                 format!("00-{number:032x}-b7ad6b7169203331-01").into_bytes(),
