@@ -41,7 +41,7 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// `amqp`, `nats`, `kafka`, `redis` or `mqtt`; by default the first four.
+    /// `amqp`, `nats`, `kafka`, `redis`, `mqtt` or `registry`; by default the first four.
     #[arg(value_parser = kind)]
     kinds: Vec<Kind>,
 }

@@ -20,7 +20,7 @@ use crate::{servers, workspace};
 pub(crate) struct Options {
     /// Runs only tests whose name holds this text.
     filter: Option<String>,
-    /// Leaves a system out: `amqp`, `nats`, `kafka`, `redis` or `mqtt`. Neither its server is needed nor its adapter built.
+    /// Leaves a system out: `amqp`, `nats`, `kafka`, `redis`, `mqtt` or `registry`. Neither its server is needed nor its adapter built.
     #[arg(long, value_parser = servers::kind)]
     without: Vec<Kind>,
 }
@@ -133,6 +133,8 @@ fn left_out_packages(options: &Options) -> Vec<String> {
     options
         .without
         .iter()
+        // A registry has no adapter.
+        .filter(|kind| **kind != Kind::Registry)
         .flat_map(|kind| ["--exclude".to_owned(), format!("dunlin-{}", kind.name())])
         .collect()
 }

@@ -50,7 +50,10 @@ impl SchemaCompiler for Schemas {
             None => None,
             Some(named) => match self.registries.cache(&named.registry) {
                 Some(cache) => {
-                    cache.expect(reference);
+                    // A file that cannot be read is told by its language.
+                    let bytes = reference.file.as_ref().and_then(|file| files.read(file).ok());
+                    let text = bytes.and_then(|bytes| String::from_utf8(bytes.into()).ok());
+                    cache.expect(reference, text);
                     Some(cache)
                 }
                 None => {

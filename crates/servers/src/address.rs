@@ -38,6 +38,7 @@ fn example(kind: Kind) -> &'static str {
         Kind::Kafka => "127.0.0.1:9092",
         Kind::Redis => "redis://127.0.0.1:6379",
         Kind::Mosquitto => "mqtt://127.0.0.1:1883",
+        Kind::Registry => "http://127.0.0.1:8080/apis/ccompat/v7",
     }
 }
 
@@ -52,7 +53,7 @@ fn parse(kind: Kind, value: &str) -> Result<Address> {
     }
     let mut url = Url::parse(value).context("it is no URL")?;
     let host = url.host_str().context("it has no host")?.to_owned();
-    let port = url.port().context("it has no port")?;
+    let port = url.port_or_known_default().context("it has no port")?;
     let login = url
         .password()
         .map(|password| Login::password(&decoded(url.username()), &decoded(password)));

@@ -1,5 +1,6 @@
 //! Finds a server's program on this machine, or brings it.
 
+mod apicurio;
 pub(crate) mod container;
 mod debian;
 mod kafka;
@@ -139,6 +140,7 @@ fn install(kind: Kind) -> Result<Program> {
         Kind::Mosquitto => debian::mosquitto(),
         Kind::RabbitMq => debian::rabbitmq(),
         Kind::Kafka => kafka::install(),
+        Kind::Registry => apicurio::install(),
     }
 }
 
@@ -168,7 +170,7 @@ fn run(command: &mut std::process::Command) -> Result<String> {
 fn introduction(kind: Kind, command: &mut std::process::Command) -> Result<String> {
     let question = match kind {
         Kind::Mosquitto => "-h",
-        Kind::RabbitMq | Kind::Nats | Kind::Kafka | Kind::Redis => "--version",
+        Kind::RabbitMq | Kind::Nats | Kind::Kafka | Kind::Redis | Kind::Registry => "--version",
     };
     let name = command.get_program().display().to_string();
     let output = command

@@ -16,16 +16,19 @@ pub enum Kind {
     Redis,
     /// Mosquitto, for the adapter that is written as an example.
     Mosquitto,
+    /// Apicurio Registry, asked as Confluent's schema registry is.
+    Registry,
 }
 
 impl Kind {
     /// All kinds, in the order in which tables name them.
-    pub const ALL: [Kind; 5] = [
+    pub const ALL: [Kind; 6] = [
         Kind::RabbitMq,
         Kind::Nats,
         Kind::Kafka,
         Kind::Redis,
         Kind::Mosquitto,
+        Kind::Registry,
     ];
 
     /// The place in [`Kind::ALL`].
@@ -36,10 +39,11 @@ impl Kind {
             Kind::Kafka => 2,
             Kind::Redis => 3,
             Kind::Mosquitto => 4,
+            Kind::Registry => 5,
         }
     }
 
-    /// The short name, as scheme of an address and as argument of `cargo xtask servers`.
+    /// The short name, as argument of `cargo xtask servers`; but for the registry, the scheme of an address, too.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +52,7 @@ impl Kind {
             Kind::Kafka => "kafka",
             Kind::Redis => "redis",
             Kind::Mosquitto => "mqtt",
+            Kind::Registry => "registry",
         }
     }
 
@@ -60,7 +65,7 @@ impl Kind {
     /// The environment variable that names a server to use instead of starting one.
     ///
     /// Its value is a URL (`amqp://user:password@host:5672/vhost`); for Kafka it is `host:port`, separated by commas
-    /// when there are several.
+    /// when there are several; for a registry it is the URL with the path below which clients ask.
     #[must_use]
     pub fn variable(self) -> &'static str {
         match self {
@@ -69,6 +74,7 @@ impl Kind {
             Kind::Kafka => "DUNLIN_KAFKA_BOOTSTRAP",
             Kind::Redis => "DUNLIN_REDIS_URL",
             Kind::Mosquitto => "DUNLIN_MQTT_URL",
+            Kind::Registry => "DUNLIN_REGISTRY_URL",
         }
     }
 
@@ -76,6 +82,8 @@ impl Kind {
     #[must_use]
     pub fn scheme(self, tls: bool) -> &'static str {
         match (self, tls) {
+            (Kind::Registry, false) => "http",
+            (Kind::Registry, true) => "https",
             (kind, false) => kind.name(),
             (Kind::RabbitMq, true) => "amqps",
             (Kind::Nats, true) => "nats+tls",
@@ -89,7 +97,7 @@ impl Kind {
     /// and Kafka ten times slower than an idle one.
     pub(crate) fn start_limit(self) -> Duration {
         match self {
-            Kind::RabbitMq | Kind::Kafka => Duration::from_secs(120),
+            Kind::RabbitMq | Kind::Kafka | Kind::Registry => Duration::from_secs(120),
             Kind::Nats | Kind::Redis | Kind::Mosquitto => Duration::from_secs(30),
         }
     }
@@ -97,7 +105,7 @@ impl Kind {
     /// How long an orderly stop may take before the server is killed.
     pub(crate) fn stop_limit(self) -> Duration {
         match self {
-            Kind::RabbitMq | Kind::Kafka => Duration::from_secs(30),
+            Kind::RabbitMq | Kind::Kafka | Kind::Registry => Duration::from_secs(30),
             Kind::Nats | Kind::Redis | Kind::Mosquitto => Duration::from_secs(10),
         }
     }
@@ -111,6 +119,7 @@ impl fmt::Display for Kind {
             Kind::Kafka => "Kafka",
             Kind::Redis => "Redis",
             Kind::Mosquitto => "Mosquitto",
+            Kind::Registry => "Apicurio Registry",
         })
     }
 }

@@ -26,6 +26,7 @@ mod process;
 mod proxy;
 mod rabbitmq;
 mod redis;
+mod registry;
 mod server;
 mod setup;
 mod shared;

@@ -14,6 +14,7 @@ use crate::install;
 use crate::kind::Kind;
 use crate::nats;
 use crate::options::{Login, Options};
+use crate::registry;
 use own::Own;
 
 /// A server that answers. Dropping it ends it and removes its folder.
@@ -113,7 +114,11 @@ impl Server {
             Place::Elsewhere(address) => address.tls,
             Place::Here(own) => own.setup.options.tls.is_some(),
         };
-        format!("{}://{address}", self.kind.scheme(tls))
+        let path = match self.kind {
+            Kind::Registry => registry::BASE,
+            Kind::RabbitMq | Kind::Nats | Kind::Kafka | Kind::Redis | Kind::Mosquitto => "",
+        };
+        format!("{}://{address}{path}", self.kind.scheme(tls))
     }
 
     /// The scratch folder with data, configuration and output, if this process runs the server.

@@ -93,6 +93,7 @@ pub(super) fn program(kind: Kind) -> Result<Program> {
         ),
         Kind::Redis => ("docker.io/library/redis:8", &["redis-server"]),
         Kind::Mosquitto => ("docker.io/library/eclipse-mosquitto:2.0", &["mosquitto"]),
+        Kind::Registry => bail!("{kind} is run from its archive"),
     };
     let container = Container { engine, image };
     if container.tell(&["image", "inspect", image]).is_err() {

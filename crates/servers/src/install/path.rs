@@ -18,7 +18,7 @@ pub(super) fn program(kind: Kind) -> Result<Program> {
         Kind::Nats => "nats-server",
         Kind::Redis => "redis-server",
         Kind::Mosquitto => "mosquitto",
-        Kind::Kafka => bail!("Kafka has no program of its own"),
+        Kind::Kafka | Kind::Registry => bail!("{kind} has no program of its own"),
     };
     let path = find(name).with_context(|| format!("`{name}` is not on PATH"))?;
     if kind == Kind::RabbitMq {

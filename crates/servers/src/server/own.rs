@@ -13,7 +13,7 @@ use crate::options::{Login, Options};
 use crate::ports::Port;
 use crate::process::Running;
 use crate::setup::Setup;
-use crate::{kafka, mosquitto, nats, rabbitmq, redis};
+use crate::{kafka, mosquitto, nats, rabbitmq, redis, registry};
 
 /// What is dropped first comes first: the process is waited for, then the guardian cleans up, then the ports are free.
 #[derive(Debug)]
@@ -102,7 +102,9 @@ impl Own {
             }
             Kind::RabbitMq => rabbitmq::change_password(&self.setup, user, new).await,
             Kind::Kafka => kafka::change_password(&self.setup, user, new).await,
-            Kind::Mosquitto => bail!("the password of a running {kind} server cannot be changed"),
+            Kind::Mosquitto | Kind::Registry => {
+                bail!("the password of a running {kind} server cannot be changed")
+            }
         }
     }
 
@@ -149,7 +151,7 @@ fn further_ports(kind: Kind) -> usize {
         Kind::RabbitMq => rabbitmq::FURTHER_PORTS,
         Kind::Kafka => kafka::FURTHER_PORTS,
         Kind::Redis => redis::FURTHER_PORTS,
-        Kind::Nats | Kind::Mosquitto => 0,
+        Kind::Nats | Kind::Mosquitto | Kind::Registry => 0,
     }
 }
 
@@ -157,7 +159,7 @@ fn further_ports(kind: Kind) -> usize {
 fn default_login(kind: Kind) -> Option<Login> {
     match kind {
         Kind::RabbitMq => Some(rabbitmq::default_login()),
-        Kind::Nats | Kind::Kafka | Kind::Redis | Kind::Mosquitto => None,
+        Kind::Nats | Kind::Kafka | Kind::Redis | Kind::Mosquitto | Kind::Registry => None,
     }
 }
 
@@ -172,6 +174,7 @@ async fn prepare(kind: Kind, setup: &Setup) -> Result<()> {
         }
         Kind::Redis => redis::prepare(setup),
         Kind::Mosquitto => mosquitto::prepare(setup),
+        Kind::Registry => registry::prepare(setup),
     }
 }
 
@@ -182,6 +185,7 @@ fn command(kind: Kind, setup: &Setup) -> std::process::Command {
         Kind::Kafka => kafka::command(setup),
         Kind::Redis => redis::command(setup),
         Kind::Mosquitto => mosquitto::command(setup),
+        Kind::Registry => registry::command(setup),
     }
 }
 
@@ -192,5 +196,6 @@ async fn ready(kind: Kind, setup: &Setup) -> Result<()> {
         Kind::Kafka => kafka::ready(setup).await,
         Kind::Redis => redis::ready(setup).await,
         Kind::Mosquitto => mosquitto::ready(setup).await,
+        Kind::Registry => registry::ready(setup).await,
     }
 }

@@ -100,6 +100,18 @@ async fn mosquitto_lets_a_client_in_after_a_kill() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_registry_answers_below_its_path() -> Result<()> {
+    if skipped(&[Kind::Registry]) {
+        return Ok(());
+    }
+    let server = shared(Kind::Registry).await?;
+    let url = server.url();
+    let path = url.splitn(4, '/').nth(3).unwrap_or_default();
+    let request = format!("GET /{path}/subjects HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n\r\n");
+    say(&server.hosts(), &request, "200 OK").await.map(drop)
+}
+
+#[tokio::test]
 async fn a_paused_server_answers_when_it_is_resumed() -> Result<()> {
     if skipped(&[Kind::Redis]) {
         return Ok(());

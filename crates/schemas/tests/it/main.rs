@@ -1,0 +1,6 @@
+//! The schema languages against what others wrote.
+
+// Helpers of tests are not inside a `#[test]`, where unwrapping is allowed: a panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
+mod registry;
