@@ -131,7 +131,8 @@ pub fn compare(
     // signature in a module `compat`; the others are compared by their shapes.
     match old.format {
         SchemaFormat::Avro => crate::avro::differences(old, new, files, findings),
-        SchemaFormat::JsonSchema | SchemaFormat::Protobuf => by_shape(old, new, files, findings),
+        SchemaFormat::Protobuf => crate::protobuf::compat::differences(old, new, files, findings),
+        SchemaFormat::JsonSchema => by_shape(old, new, files, findings),
     }
 }
 

@@ -6,6 +6,7 @@ mod debian;
 mod kafka;
 mod nats;
 mod path;
+mod protobuf;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use crate::kind::Kind;
 use crate::{address, cache};
 use container::Container;
+pub use protobuf::{ProtobufConformance, protobuf_conformance};
 
 /// Where a server comes from.
 #[derive(Debug, Clone)]

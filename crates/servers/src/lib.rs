@@ -33,7 +33,7 @@ mod shared;
 
 pub use cache::folder as cache_folder;
 pub use certificates::{Authority, Identity, Purpose};
-pub use install::{Found, LEFT_OUT, ensure, left_out};
+pub use install::{Found, LEFT_OUT, ProtobufConformance, ensure, left_out, protobuf_conformance};
 pub use kind::Kind;
 pub use nats::keys::Credentials;
 pub use options::{Login, Options, Tls};

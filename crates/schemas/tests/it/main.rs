@@ -3,4 +3,5 @@
 // Helpers of tests are not inside a `#[test]`, where unwrapping is allowed: a panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
+mod protobuf_conformance;
 mod registry;

@@ -117,6 +117,18 @@ fn through_loader(kind: Kind, name: &str, packages: &[&str], program: &str) -> R
     })
 }
 
+/// What comes before the name of a program that needs newer libraries than this machine's: the loader of an unpacked C and
+/// C++ library.
+pub(super) fn loader_of_cpp() -> Result<Vec<OsString>> {
+    let root = unpacked("libstdc++-debian13", &["libstdc++6"], |_| Ok(()))?;
+    let libraries = root.join("usr/lib").join(triplet()?);
+    Ok(vec![
+        loader(&root)?.into(),
+        "--library-path".into(),
+        libraries.into(),
+    ])
+}
+
 /// The packages and all that they need, unpacked in a folder of the cache, and then completed by `finish`.
 fn unpacked(name: &str, packages: &[&str], finish: impl Fn(&Path) -> Result<()>) -> Result<PathBuf> {
     cache::once(name, |folder| {
