@@ -29,6 +29,7 @@
 mod canonical;
 mod compat;
 mod compile;
+pub mod container;
 mod decode;
 mod defaults;
 mod describe;

@@ -26,7 +26,8 @@ pub(super) fn canonical_form(model: &Model) -> String {
     write(model, Extent::Canonical)
 }
 
-/// A text that is equal for two schemas only if they are alike in everything that decides about documents.
+/// The schema as one text, which needs no others: with everything that decides about documents, and without
+/// documentation. It is equal for two schemas only if they read and write every document alike.
 pub(super) fn full_form(model: &Model) -> String {
     write(model, Extent::Full)
 }
@@ -132,7 +133,9 @@ fn pieces_of(model: &Model, id: TypeId, extent: Extent, seen: &mut HashSet<Arc<s
         Form::Enum(enumeration) => {
             let symbols: Vec<String> = enumeration.symbols.iter().map(|symbol| quoted(symbol)).collect();
             let default = enumeration.default.filter(|_| extent == Extent::Full);
-            let default = default.map_or_else(String::new, |index| format!(",\"default\":{index}"));
+            let default = default.map_or_else(String::new, |index| {
+                format!(",\"default\":{}", quoted(&enumeration.symbols[index]))
+            });
             out.push(text(format!(
                 "{},\"symbols\":[{}]{default}{attributes}}}",
                 named("enum"),
@@ -152,8 +155,7 @@ fn pieces_of(model: &Model, id: TypeId, extent: Extent, seen: &mut HashSet<Arc<s
                 if extent == Extent::Full {
                     end.push_str(&alias_attribute(&field.aliases));
                     if let Some(default) = &field.default {
-                        let digits: String = default.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                        end.push_str(&format!(",\"default\":\"{digits}\""));
+                        end.push_str(&format!(",\"default\":{}", default.written.to_json()));
                     }
                 }
                 out.push(text(end + "}"));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use dunlin_core::finding::{Finding, Findings, Place, did_you_mean};
 use dunlin_core::migration::Limits;
+use dunlin_core::migration::document::Value;
 use dunlin_core::source::{Content, Node};
 
 use super::decode::decode;
@@ -283,7 +284,15 @@ impl<'a> Compiler<'a, '_> {
                     read.map_err(|failure| failure.message())
                 });
             match read {
-                Ok(value) => field.default = Some(DefaultValue { bytes, value }),
+                Ok(value) => {
+                    // A default that could be written has no fault within.
+                    let written = pending.node.to_value().unwrap_or(Value::Null);
+                    field.default = Some(DefaultValue {
+                        written,
+                        bytes,
+                        value,
+                    });
+                }
                 Err(message) => self.findings.error(&pending.node.place, message),
             }
         }

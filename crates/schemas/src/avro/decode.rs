@@ -44,6 +44,18 @@ pub(super) fn decode(plan: &Plan, datum: &[u8], before: usize, limits: &Limits) 
     })
 }
 
+/// The length of the datum at the beginning of some bytes, which are of the plan's writer.
+pub(super) fn datum_length(plan: &Plan, bytes: &[u8], limits: &Limits) -> Result<usize, Failure> {
+    let mut decoder = Decoder {
+        plan,
+        bytes: Cursor::new(bytes),
+        depth: limits.depth(),
+        budget: limits.working_size(),
+    };
+    decoder.skip(plan.writer.root(), &Path::Root)?;
+    Ok(decoder.bytes.offset())
+}
+
 fn broken(path: &Path<'_>, expected: impl Into<Box<str>>) -> Failure {
     located(Failure::new(FailureKind::Decode, expected), path)
 }

@@ -69,6 +69,17 @@ pub(super) fn compile_registered(
     })
 }
 
+/// Compiles a text that stands alone.
+pub(super) fn compile_text(name: &str, text: &[u8]) -> Result<Arc<Model>, String> {
+    let mut findings = Findings::new();
+    let model = Sources::of_text(name, text, &mut findings)
+        .and_then(|sources| compile(&sources, None, &mut findings));
+    model.ok_or_else(|| match findings.sorted().first() {
+        Some(first) => first.to_string(),
+        None => "it cannot be read".to_owned(),
+    })
+}
+
 /// How the payloads of other writers are read, by the ids of their schemas. `None`: as those of the own schema.
 #[derive(Debug, Default)]
 pub(super) struct Writers {

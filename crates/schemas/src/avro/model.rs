@@ -96,10 +96,13 @@ impl Field {
     }
 }
 
-/// What a field holds where a document or a writer does not say: as bytes, and as they are read.
+/// What a field holds where a document or a writer does not say.
 #[derive(Debug, Clone)]
 pub(super) struct DefaultValue {
+    /// As the schema has it.
+    pub(super) written: Value,
     pub(super) bytes: Vec<u8>,
+    /// As the bytes are read.
     pub(super) value: Value,
 }
 

@@ -120,6 +120,12 @@ impl Sources {
         (!findings.has_errors()).then(|| Self::new(nodes))
     }
 
+    /// A text that stands alone.
+    pub(super) fn of_text(name: &str, text: &[u8], findings: &mut Findings) -> Option<Self> {
+        let node = source::read(name, text, Format::Json, findings)?;
+        (!findings.has_errors()).then(|| Self::new(vec![(name.to_owned(), node)]))
+    }
+
     fn new(nodes: Vec<(String, Node)>) -> Self {
         let mut index: HashMap<String, Vec<(usize, Place)>> = HashMap::new();
         let mut all = Vec::new();

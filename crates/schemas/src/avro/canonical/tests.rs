@@ -38,3 +38,20 @@ fn what_does_not_decide_how_bytes_are_read_is_left_out_and_names_are_full() {
     let form = r#"{"name":"n.s.R","type":"record","fields":[{"name":"one","type":{"name":"n.s.Hash","type":"fixed","size":16}},{"name":"two","type":"n.s.Hash"},{"name":"three","type":["null",{"name":"o.E","type":"enum","symbols":["A"]}]},{"name":"four","type":{"type":"map","values":"long"}}]}"#;
     assert_eq!(canonical_form(&model(text)), form);
 }
+
+#[test]
+fn the_full_form_is_a_schema_that_means_the_same() {
+    let text = super::super::encode::tests::EVERYTHING;
+    let full = full_form(&model(text));
+    assert_eq!(full_form(&model(&full)), full);
+    assert_eq!(canonical_form(&model(&full)), canonical_form(&model(text)));
+    let defaults = r#"{"type": "record", "name": "n.R", "aliases": ["o.Q"], "fields": [
+        {"name": "a", "aliases": ["b"], "type": ["null", "long"], "default": null},
+        {"name": "e", "type": {"type": "enum", "name": "E", "symbols": ["X", "Y"], "default": "Y"}, "default": "X"},
+        {"name": "d", "type": {"type": "bytes", "logicalType": "decimal", "precision": 3, "scale": 1}, "default": "\u00ff"}]}"#;
+    let full = full_form(&model(defaults));
+    assert_eq!(full_form(&model(&full)), full);
+    for part in [r#""aliases":["o.Q"]"#, r#""default":null"#, r#""default":"Y""#, r#""default":"X""#, r#""default":"ÿ""#] {
+        assert!(full.contains(part), "{part} in {full}");
+    }
+}
