@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod difference;
 mod ending;
+mod engine;
 mod lines;
 mod logs;
 mod pretty;

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use dunlin_core::finding::{Findings, Place};
 use dunlin_core::messaging::{MessagingSystem, Resolved, Room, Source, Target};
+use dunlin_core::migration::fused::Engine;
 use dunlin_core::migration::{Limits, Migration};
 
 use crate::address::AddressTemplate;
@@ -41,6 +42,17 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// What the author of the configuration will want to know although it can be run.
     pub warnings: Findings,
+}
+
+impl Plan {
+    /// The same plan, with this engine for the migrations of all its routes.
+    #[must_use]
+    pub fn by_engine(mut self, engine: Engine) -> Self {
+        for choice in self.routes.iter_mut().flat_map(|route| &mut route.migrations) {
+            choice.engine = engine;
+        }
+        self
+    }
 }
 
 /// A system that was opened and not yet connected.
@@ -186,6 +198,8 @@ pub struct MigrationChoice {
     pub file: String,
     /// The migration.
     pub migration: Arc<Migration>,
+    /// What takes messages through it.
+    pub engine: Engine,
 }
 
 /// Where a route tells what was done to each message.

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use clap::Args;
 
 use crate::ending::{Ending, Exit, Trouble};
+use crate::engine::Engine;
 use crate::project::{self, MigrationArgs};
 use crate::shell::{Format, Shell};
 use judge::{Judge, Judged, Shape};
@@ -49,6 +50,9 @@ pub(crate) struct Apply {
     /// Takes the whole input for one document, and prints it indented
     #[arg(long, conflicts_with = "headers")]
     pretty: bool,
+    /// What takes documents through the migration; both give the same results
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
     /// How failures are told on standard error
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -67,7 +71,7 @@ impl Apply {
             (false, true) => Shape::Envelope,
             (false, false) => Shape::Line,
         };
-        let judge = Judge::new(loaded.migration, secrets, shape, self.format).telling(
+        let judge = Judge::new(loaded.migration, self.engine.into(), secrets, shape, self.format).telling(
             &input.name,
             self.report.is_some(),
             self.dead_letter.is_some(),
@@ -80,7 +84,8 @@ impl Apply {
         match shape {
             Shape::Pretty => {
                 let mut judged = Judged::default();
-                judge.document(1, Bytes::from(input.read_all()?), &mut judged);
+                let mut worker = judge.worker();
+                judge.document(1, Bytes::from(input.read_all()?), &mut worker, &mut judged);
                 writing.write(judged)?;
             }
             Shape::Line | Shape::Envelope => pipeline::run(input, &judge, &mut writing)?,

@@ -4,10 +4,12 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use dunlin_core::finding::Findings;
+use dunlin_core::migration::fused::Program;
 use dunlin_core::migration::load::is_meant_as_migration;
 use dunlin_core::migration::{Loss, Migration};
 use dunlin_core::source::{self, Format as TextFormat};
@@ -106,6 +108,14 @@ impl Check {
             for migration in migrations_of(&report, &route.name) {
                 let line = loss_line(migration);
                 writeln!(shell.out, "  {:<12} {}: {line}", "way back", migration.name())?;
+                for reason in unfused(migration) {
+                    writeln!(
+                        shell.out,
+                        "  {:<12} {}: {reason}",
+                        "interpreted",
+                        migration.name()
+                    )?;
+                }
             }
         }
         for route in &asked {
@@ -143,6 +153,9 @@ impl Check {
         let mut what = "1 migration".to_owned();
         if let Some(migration) = &migration {
             writeln!(shell.out, "{}: {}", migration.chain_id(), loss_line(migration))?;
+            for reason in unfused(migration) {
+                writeln!(shell.out, "interpreted, not fused: {reason}")?;
+            }
             what = counted(migration.length(), "transformation");
         }
         conclude(shell, file, &what, &findings)?;
@@ -184,6 +197,16 @@ fn conclude(shell: &mut Shell, file: &Path, what: &str, findings: &Findings) -> 
         ),
     };
     writeln!(shell.out, "{}: {what}, {verdict}", file.display())
+}
+
+/// What keeps a chain from being fused, so that the interpreter takes its messages.
+fn unfused(migration: &Migration) -> Vec<String> {
+    let program = Program::compile(Arc::new(migration.clone()));
+    let whole = program.unfused_as_a_whole().map(str::to_owned);
+    whole
+        .into_iter()
+        .chain(program.unfused().iter().map(ToString::to_string))
+        .collect()
 }
 
 /// What is lost on the way there and back, and where.

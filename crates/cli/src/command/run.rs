@@ -18,6 +18,7 @@ use dunlin_router::shutdown::{Asked, ShutdownHandle, shutdown};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ending::{Ending, Exit, Trouble};
+use crate::engine::Engine;
 use crate::project::{ConfigArgs, clock};
 use crate::shell::{Format, Shell};
 use crate::systems::registry;
@@ -45,6 +46,9 @@ pub(crate) struct Run {
     /// Reads and migrates what is there, in a group of its own, writes nothing, and counts the outcomes
     #[arg(long)]
     dry_run: bool,
+    /// What takes messages through migrations; both give the same results
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
     /// How the summary is written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -57,6 +61,7 @@ impl Run {
         let mut plan = Plan::read(&self.overrides.sources(self.config.as_ref()), &registry, &clock())?;
         shell.tell(&plan.warnings)?;
         shell.flush()?;
+        plan = plan.by_engine(self.engine.into());
         if self.dry_run {
             plan = plan.dry();
         }

@@ -8,7 +8,7 @@
 //!
 //! See `docs/decisions/fused-engine.md` for what is fused and why it is done this way.
 
-mod buffer;
+pub(crate) mod buffer;
 mod compile;
 mod names;
 mod pass;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use dunlin_core::error::Result;
 use dunlin_core::finding::{Findings, Place};
 use dunlin_core::messaging::{Endpoint, MessagingSystem, Room, Source, Target};
+use dunlin_core::migration::fused::Engine;
 use dunlin_core::migration::{Limits, Migration};
 
 use super::{
@@ -96,6 +97,7 @@ impl MigrationChoice {
             when: None,
             file: migration.name().to_owned(),
             migration,
+            engine: Engine::default(),
         }
     }
 

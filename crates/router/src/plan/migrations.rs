@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dunlin_core::finding::{Finding, Findings};
+use dunlin_core::migration::fused::Engine;
 use dunlin_core::migration::load::Resolver as _;
 use dunlin_core::migration::{Direction, LoadOptions, Migration, Transformation};
 
@@ -66,6 +67,7 @@ impl Planner<'_> {
             when,
             file: choice.file.clone(),
             migration,
+            engine: Engine::default(),
         })
     }
 

@@ -3,11 +3,12 @@
 //! A message keeps the migrations that stood here when it was first received, through all its attempts; a swap touches only
 //! messages that are received later. Replacing never waits for a message, and no message waits for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use dunlin_core::message::Message;
-use dunlin_core::migration::{Failure, Migration, Outcome, SkipReason};
+use dunlin_core::migration::fused::{Program, Worker};
+use dunlin_core::migration::{Failure, Input, Migrated, Migration, Options, Outcome, SkipReason};
 
 use crate::plan::{MigrationChoice, RoutePlan};
 use crate::progress::{Progress, TransformationCounts};
@@ -32,6 +33,8 @@ pub(super) struct Choice {
     /// The first 16 digits of the hash, as reports say it.
     pub(super) hash: String,
     counts: Arc<TransformationCounts>,
+    /// A route judges one message at a time, so that nobody waits here.
+    worker: Mutex<Worker>,
 }
 
 /// Which migration a message takes.
@@ -108,6 +111,10 @@ impl Choice {
         Self {
             counts: progress.counting(counts),
             chain: chain.into(),
+            worker: Mutex::new(Worker::new(
+                Arc::new(Program::compile(Arc::clone(migration))),
+                plan.engine,
+            )),
             hash: migration
                 .chain_hash(migration.length())
                 .map(|hash| hash.short())
@@ -118,6 +125,16 @@ impl Choice {
 
     pub(super) fn migration(&self) -> &Migration {
         &self.plan.migration
+    }
+
+    /// Takes a message through the migration.
+    ///
+    /// # Errors
+    /// As the migration itself.
+    pub(super) fn migrate(&self, input: Input, options: &Options<'_>) -> Result<Migrated, Failure> {
+        // A worker begins every message anew, also after one at which it panicked.
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        worker.migrate(input, options)
     }
 
     /// Counts what a transformation did.

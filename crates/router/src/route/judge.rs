@@ -137,7 +137,7 @@ impl Judge {
             limits: self.plan.limits,
             secrets: &*self.plan.secrets,
         };
-        let migrated = choice.migration().migrate(input, &options).map_err(|failure| {
+        let migrated = choice.migrate(input, &options).map_err(|failure| {
             choice.count_failure(&failure);
             Fault::from(&failure)
         })?;

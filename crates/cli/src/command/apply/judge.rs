@@ -7,6 +7,7 @@ use bytes::Bytes;
 use dunlin_core::envelope::{self, Envelope};
 use dunlin_core::message::Message;
 use dunlin_core::migration::document::{DuplicateNames, Reading, parse};
+use dunlin_core::migration::fused::{Engine, Program, Worker};
 use dunlin_core::migration::{
     Disposition, Failure, FailureKind, Input, Limits, Migrated, Migration, Options,
 };
@@ -45,7 +46,8 @@ pub(super) struct Judged {
 /// Judges documents. It is the same for all threads.
 #[derive(Clone)]
 pub(super) struct Judge {
-    migration: Migration,
+    program: Arc<Program>,
+    engine: Engine,
     secrets: Arc<EnvironmentSecrets>,
     place: String,
     telling: Telling,
@@ -59,13 +61,15 @@ type Arrived = Result<Envelope, Box<(Envelope, Failure)>>;
 impl Judge {
     pub(super) fn new(
         migration: Migration,
+        engine: Engine,
         secrets: EnvironmentSecrets,
         shape: Shape,
         format: Format,
     ) -> Self {
         Self {
             telling: Telling::of(&migration),
-            migration,
+            program: Arc::new(Program::compile(Arc::new(migration))),
+            engine,
             secrets: Arc::new(secrets),
             place: String::new(),
             shape,
@@ -81,12 +85,21 @@ impl Judge {
         self
     }
 
+    /// What takes documents through the migration, for one thread.
+    pub(super) fn worker(&self) -> Worker {
+        Worker::new(Arc::clone(&self.program), self.engine)
+    }
+
+    fn migration(&self) -> &Migration {
+        self.program.migration()
+    }
+
     /// The documents of a block.
-    pub(super) fn block(&self, block: &Block) -> Judged {
+    pub(super) fn block(&self, block: &Block, worker: &mut Worker) -> Judged {
         let mut judged = Judged::default();
         judged.out.reserve(block.len());
         for (number, line) in block.lines() {
-            self.document(number, line, &mut judged);
+            self.document(number, line, worker, &mut judged);
             if judged.trouble.is_some() {
                 break;
             }
@@ -95,9 +108,9 @@ impl Judge {
     }
 
     /// One document, which stands in this line.
-    pub(super) fn document(&self, line: u64, text: Bytes, judged: &mut Judged) {
+    pub(super) fn document(&self, line: u64, text: Bytes, worker: &mut Worker, judged: &mut Judged) {
         let done = match self.arrived(text) {
-            Ok(original) => match self.migrate(&original.message) {
+            Ok(original) => match self.migrate(&original.message, worker) {
                 Ok(migrated) => self.pass(line, &original, &migrated, judged),
                 Err(failure) => self.fail(line, &original, &failure, judged),
             },
@@ -113,9 +126,9 @@ impl Judge {
                 Box::new((bare(text), failure))
             }),
             Shape::Line | Shape::Pretty => {
-                let headers = self.migration.presumed_headers();
+                let headers = self.migration().presumed_headers();
                 let written = self
-                    .migration
+                    .migration()
                     .written_to_arrive(&text, &headers, &Limits::default());
                 match written {
                     Ok(payload) => Ok(bare(payload)),
@@ -125,20 +138,20 @@ impl Judge {
         }
     }
 
-    fn migrate(&self, message: &Message) -> Result<Migrated, Failure> {
+    fn migrate(&self, message: &Message, worker: &mut Worker) -> Result<Migrated, Failure> {
         let input = Input {
             payload: message.payload.clone(),
             key: message.key.clone(),
             headers: match self.shape {
                 Shape::Envelope => message.headers.clone(),
-                Shape::Line | Shape::Pretty => self.migration.presumed_headers(),
+                Shape::Line | Shape::Pretty => self.migration().presumed_headers(),
             },
         };
         let options = Options {
             secrets: &*self.secrets,
             ..Options::default()
         };
-        self.migration.migrate(input, &options)
+        worker.migrate(input, &options)
     }
 
     fn pass(
@@ -191,7 +204,7 @@ impl Judge {
     fn write(&self, original: &Envelope, migrated: &Migrated, out: &mut Vec<u8>) -> Result<(), Failure> {
         let payload = || {
             let payload = migrated.payload.clone().unwrap_or_default();
-            self.migration.read_on_leaving(&payload, &Limits::default())
+            self.migration().read_on_leaving(&payload, &Limits::default())
         };
         match self.shape {
             Shape::Line => out.extend_from_slice(&payload()?),

@@ -92,9 +92,10 @@ fn read(input: impl Read, deal: &[SyncSender<Turn<Block>>]) {
 
 /// Judges blocks until it is told to end, or nobody wants them.
 fn work(judge: &Judge, dealt: &Receiver<Turn<Block>>, done: &SyncSender<Turn<Judged>>) {
+    let mut worker = judge.worker();
     while let Ok(turn) = dealt.recv() {
         let turn = match turn {
-            Turn::Work(block) => Turn::Work(judge.block(&block)),
+            Turn::Work(block) => Turn::Work(judge.block(&block, &mut worker)),
             Turn::End(end) => Turn::End(end),
         };
         if done.send(turn).is_err() {

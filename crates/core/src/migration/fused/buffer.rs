@@ -13,6 +13,29 @@ pub(super) struct Buffer {
 /// Texts of at most this length are copied in one piece.
 const PIECE: usize = 32;
 
+/// A text of the chain, with room behind it so that it can be copied in one piece.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Padded {
+    bytes: Box<[u8]>,
+    length: usize,
+}
+
+impl Padded {
+    pub(crate) fn new(text: &str) -> Self {
+        let mut bytes = text.as_bytes().to_vec();
+        let length = bytes.len();
+        bytes.resize(length.max(PIECE), 0);
+        Self {
+            bytes: bytes.into_boxed_slice(),
+            length,
+        }
+    }
+
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
 impl Buffer {
     /// Empties the buffer, and makes sure of some room.
     pub(super) fn clear(&mut self, room: usize) {
@@ -51,7 +74,20 @@ impl Buffer {
         self.put(&text[from..to]);
     }
 
+    /// Appends a text of the chain.
+    #[inline(always)]
+    pub(super) fn put_padded(&mut self, text: &Padded) {
+        self.put_part(&text.bytes, 0, text.length);
+    }
+
+    /// Appends what stands in another buffer.
+    #[inline(always)]
+    pub(super) fn put_from(&mut self, other: &Self, from: usize, to: usize) {
+        self.put_part(&other.bytes, from, to);
+    }
+
     /// Appends a text.
+    #[inline(never)]
     pub(super) fn put(&mut self, text: &[u8]) {
         self.reserve(text.len());
         self.bytes[self.filled..self.filled + text.len()].copy_from_slice(text);

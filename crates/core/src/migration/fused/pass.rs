@@ -249,14 +249,27 @@ impl<'a> Pass<'a> {
             edge: start + 1,
             open: open + 1,
         };
+        // Nothing inside of an object is the same object, so that nobody else asks for its order meanwhile.
+        let mut order = std::mem::take(&mut self.scratch.orders[id]);
+        let end = self.members(node, &mut order, &mut object, start);
+        self.scratch.orders[id] = order;
+        let at = end?;
+        self.settled |= node.sources;
+        self.close(id, node, &object, at)?;
+        Ok(at + 1)
+    }
+
+    /// The members of an object that begins at `start`, up to its closing brace.
+    #[inline(always)]
+    fn members(&mut self, node: &'a Node, order: &mut Order, object: &mut Object, start: usize) -> Scanned {
         let mut cursor = 0;
         let mut at = self.scan.white_space(start + 1);
         if self.scan.byte(at) != b'}' {
             loop {
-                let (place, value) = self.name(id, node, at, &mut cursor)?;
+                let (place, value) = self.name(node, order, at, &mut cursor)?;
                 let end = match node.members.get(usize::from(place)) {
-                    Some(member) => self.member(member, &mut object, at, value)?,
-                    None => self.other(node, &mut object, value)?,
+                    Some(member) => self.member(member, object, at, value)?,
+                    None => self.other(node, object, value)?,
                 };
                 at = self.scan.white_space(end);
                 match self.scan.byte(at) {
@@ -273,25 +286,29 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        self.settled |= node.sources;
-        self.close(id, node, &object, at)?;
-        Ok(at + 1)
+        Ok(at)
     }
 
     /// The place of the name that begins here, and the beginning of the value.
     #[inline(always)]
-    fn name(&mut self, id: usize, node: &Node, at: usize, cursor: &mut usize) -> Result<(u8, usize), Handed> {
-        if let Some((place, end)) = self.scratch.orders[id].guess(self.scan.bytes, at, cursor) {
+    fn name(
+        &self,
+        node: &Node,
+        order: &mut Order,
+        at: usize,
+        cursor: &mut usize,
+    ) -> Result<(u8, usize), Handed> {
+        if let Some((place, end)) = order.guess(self.scan.bytes, at, cursor) {
             return Ok((place, self.scan.white_space(end)));
         }
-        self.look_up(id, node, at, cursor)
+        self.look_up(node, order, at, cursor)
     }
 
     #[inline(never)]
     fn look_up(
-        &mut self,
-        id: usize,
+        &self,
         node: &Node,
+        order: &mut Order,
         at: usize,
         cursor: &mut usize,
     ) -> Result<(u8, usize), Handed> {
@@ -309,7 +326,7 @@ impl<'a> Pass<'a> {
             }
         } else {
             let place = node.names.find(name);
-            self.scratch.orders[id].learn(&self.scan, at, end, place, cursor);
+            order.learn(&self.scan, at, end, place, cursor);
             place
         };
         Ok((place, self.scan.behind_colon(end)?))
@@ -345,7 +362,7 @@ impl<'a> Pass<'a> {
             Fate::Renamed(name) => {
                 object.has_members = true;
                 self.flush(at);
-                self.scratch.out.put_part(name, 0, name.len());
+                self.scratch.out.put_padded(name);
                 self.pending = value;
             }
             Fate::Gone => return self.gone(member, object, value),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::buffer::Padded;
 use super::names::Names;
 use crate::migration::op::raw::RawTable;
 use crate::migration::op::{Cast, Step};
@@ -94,7 +95,7 @@ pub(super) enum Quick {
     Cast(Cast),
     Table(RawTable),
     /// A scalar that replaces every value whose text is another.
-    Constant(Box<[u8]>),
+    Constant(Padded),
 }
 
 /// An object of the document, or one that the chain makes.
@@ -133,7 +134,7 @@ pub(super) struct MemberPlan {
 pub(super) enum Fate {
     Stays,
     /// The new name in quotes, with the colon.
-    Renamed(Box<[u8]>),
+    Renamed(Padded),
     /// The member is removed or taken elsewhere.
     Gone,
 }
@@ -151,14 +152,14 @@ pub(super) struct Append {
     pub(super) changed: Marks,
     pub(super) unchanged: Marks,
     /// The name in quotes, with the colon. `None`: it is removed again.
-    pub(super) name: Option<Box<[u8]>>,
+    pub(super) name: Option<Padded>,
     pub(super) content: Content,
 }
 
 /// The value of a member that goes to the end of an object.
 #[derive(Debug)]
 pub(super) enum Content {
-    Constant(Box<[u8]>),
+    Constant(Padded),
     Slot(usize),
     /// An object that has only appended members.
     Object(usize),

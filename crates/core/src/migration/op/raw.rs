@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::migration::fused::buffer::Padded;
+
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Raw<'a> {
@@ -12,7 +14,7 @@ pub(crate) enum Raw<'a> {
     /// A string of its own text takes its place.
     Quoted,
     /// This text takes its place; it stands in the migration.
-    Image(&'a [u8]),
+    Image(&'a Padded),
     /// It must be read to tell.
     Unread,
 }
@@ -33,7 +35,7 @@ pub(crate) enum RawImage {
     /// The value stays.
     Same,
     /// This JSON text.
-    Text(Box<[u8]>),
+    Text(Padded),
     /// More than a text: the operation itself must be asked.
     Unread,
 }
@@ -69,7 +71,7 @@ impl RawTable {
         };
         match found.unwrap_or(&self.otherwise) {
             RawImage::Same => Raw::Same,
-            RawImage::Text(image) if **image == *text => Raw::Same,
+            RawImage::Text(image) if *image.text() == *text => Raw::Same,
             RawImage::Text(image) => Raw::Image(image),
             RawImage::Unread => Raw::Unread,
         }

@@ -1,5 +1,6 @@
 //! Writes a shape down as a plan.
 
+use super::super::buffer::Padded;
 use super::super::names::Names;
 use super::super::plan::{
     self, Action, Append, Content, Fate, MemberPlan, Node, Plan, Slots, Told, ValuePlan,
@@ -83,10 +84,10 @@ impl Shape {
         let cell = &self.cells[member.cell];
         let content = match (&cell.kind, cell.inside) {
             (CellKind::Slot(slot), _) => Content::Slot(*slot),
-            (CellKind::Constant(value), _) => Content::Constant(value.to_json().into_bytes().into()),
+            (CellKind::Constant(value), _) => Content::Constant(Padded::new(&value.to_json())),
             (CellKind::Made, Inside::Members(object)) => Content::Object(object),
             // What is appended comes from a slot or the chain; an object without members is a constant.
-            (CellKind::Made | CellKind::Document, _) => Content::Constant(b"{}".as_slice().into()),
+            (CellKind::Made | CellKind::Document, _) => Content::Constant(Padded::new("{}")),
         };
         Append {
             bit,
@@ -123,9 +124,9 @@ impl Shape {
 }
 
 /// A name as it is written, with its colon.
-fn rendered(name: &str) -> Box<[u8]> {
+fn rendered(name: &str) -> Padded {
     let mut text = String::new();
     Text::from_str(name).write(&mut text);
     text.push(':');
-    text.into_bytes().into_boxed_slice()
+    Padded::new(&text)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::buffer::Padded;
 use super::super::plan::{Action, Apply, Marks, Quick};
 use super::Reason;
 use super::shape::{CellKind, Shape};
@@ -117,7 +118,7 @@ fn constant(value: &Value) -> Quick {
         Value::Array(_) | Value::Object(_) => Quick::No,
         Value::String(text) if text.source().contains('\\') => Quick::No,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            Quick::Constant(value.to_json().into_bytes().into_boxed_slice())
+            Quick::Constant(Padded::new(&value.to_json()))
         }
     }
 }

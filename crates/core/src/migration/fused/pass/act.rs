@@ -76,7 +76,7 @@ impl<'a> Pass<'a> {
         let raw = match &apply.quick {
             Quick::Cast(cast) => cast.raw(text),
             Quick::Table(table) => table.image(text),
-            Quick::Constant(constant) if **constant == *text => Raw::Same,
+            Quick::Constant(constant) if *constant.text() == *text => Raw::Same,
             // Strings can be equal in other spellings.
             Quick::Constant(_) if text.contains(&b'\\') => Raw::Unread,
             Quick::Constant(constant) => Raw::Image(constant),
@@ -110,7 +110,7 @@ impl<'a> Pass<'a> {
                 self.changed |= apply.mark;
                 let side = &mut self.scratch.side;
                 let start = side.len();
-                side.put_part(image, 0, image.len());
+                side.put_padded(image);
                 Ok(Place::Side(start, side.len()))
             }
             Raw::Unread => self.ask(apply, place),

@@ -95,7 +95,7 @@ impl<'a> Pass<'a> {
         if has_members {
             self.scratch.out.put_byte(b',');
         }
-        self.scratch.out.put_part(name, 0, name.len());
+        self.scratch.out.put_padded(name);
         self.content(&append.content)?;
         Ok(true)
     }
@@ -103,7 +103,7 @@ impl<'a> Pass<'a> {
     #[inline(always)]
     fn content(&mut self, content: &'a Content) -> Result<(), Handed> {
         match content {
-            Content::Constant(text) => self.scratch.out.put_part(text, 0, text.len()),
+            Content::Constant(text) => self.scratch.out.put_padded(text),
             Content::Slot(slot) => {
                 self.used |= 1 << slot;
                 self.put(self.scratch.slots[*slot].text);
@@ -147,7 +147,7 @@ impl<'a> Pass<'a> {
         let scratch = &mut *self.scratch;
         match text {
             Place::Input(from, to) => scratch.out.put_part(self.scan.bytes, from, to),
-            Place::Side(from, to) => scratch.out.put_part(scratch.side.filled(), from, to),
+            Place::Side(from, to) => scratch.out.put_from(&scratch.side, from, to),
         }
     }
 

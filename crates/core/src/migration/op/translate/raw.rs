@@ -2,6 +2,7 @@
 
 use super::{Otherwise, Translate};
 use crate::migration::document::Value;
+use crate::migration::fused::buffer::Padded;
 use crate::migration::op::raw::{RawImage, RawTable};
 
 impl Translate {
@@ -26,5 +27,5 @@ impl Translate {
 }
 
 fn text(value: &Value) -> RawImage {
-    RawImage::Text(value.to_json().into_bytes().into_boxed_slice())
+    RawImage::Text(Padded::new(&value.to_json()))
 }
