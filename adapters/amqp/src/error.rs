@@ -127,7 +127,8 @@ fn network(cause: &io::Error) -> (ErrorKind, &'static str) {
 
 fn tls(cause: &io::Error) -> (ErrorKind, &'static str) {
     let text = cause.to_string();
-    let message = if text.contains("UnknownIssuer") {
+    // An authority of the same name, but with another key, is told by the signature.
+    let message = if text.contains("UnknownIssuer") || text.contains("BadSignature") {
         "expected a server certificate of a known authority; name the authority's PEM file in `tls_ca`"
     } else if text.contains("NotValidForName") || text.contains("not valid for name") {
         "expected a server certificate for the host in `url`, found one for another"
@@ -229,6 +230,17 @@ mod tests {
             let error = answer(number, text);
             assert_eq!((error.kind(), error.class()), (kind, class), "{error}");
             assert!(error.to_string().contains(setting), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_nobody_vouches_for_is_told_with_the_setting_for_its_authority() {
+        for reason in ["UnknownIssuer", "BadSignature"] {
+            let text = format!("invalid peer certificate: {reason}");
+            let cause = io::Error::new(io::ErrorKind::InvalidData, text);
+            let error = broker("connect", cause.into());
+            assert_eq!(error.kind(), ErrorKind::AccessDenied);
+            assert!(error.to_string().contains("`tls_ca`"), "{error}");
         }
     }
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod desk;
 mod docs;
+mod entrance;
 mod examples;
 mod files;
 mod kills;
