@@ -100,10 +100,12 @@ impl Writer<'_> {
             );
         }
         for range in before.iter().flat_map(|message| &message.reserved.numbers) {
-            push(
-                &mut text,
-                format_args!("  reserved {} to {};\n", range.start, range.end - 1),
-            );
+            let (first, last) = (range.start, range.end - 1);
+            if first == last {
+                push(&mut text, format_args!("  reserved {first};\n"));
+            } else {
+                push(&mut text, format_args!("  reserved {first} to {last};\n"));
+            }
         }
         for name in before.iter().flat_map(|message| &message.reserved.names) {
             push(&mut text, format_args!("  reserved \"{name}\";\n"));

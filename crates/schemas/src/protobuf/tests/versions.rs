@@ -215,7 +215,7 @@ fn the_text_of_its_own_shape_is_a_schema_that_reads_the_same_payloads() {
     let json = r#"{"customerId":"5","state":"STATE_PAID","lines":[{"sku":"x"}],"prices":{"a":1.5}}"#;
     let payload = super::encode(&own, json).unwrap();
     assert_eq!(super::decode(&again, &payload).unwrap(), json);
-    assert!(text.contains("reserved 9 to 9;"), "{text}");
+    assert!(text.contains("reserved 9;"), "{text}");
 }
 
 #[test]
