@@ -324,3 +324,10 @@ fn chains_that_cannot_be_fused_say_why() {
     assert_eq!((unfused.index, unfused.id.as_str()), (1, "chain#2"));
     assert!(unfused.reason.contains("any depth"), "{unfused}");
 }
+
+#[test]
+fn what_comes_late_into_a_value_that_goes_is_left_to_the_interpreter() {
+    let chain = r#"[{"add":"o.x.y","value":1},{"move":"a","to":"o.x.z"},{"remove":"o.x"}]"#;
+    handed(chain, &[r#"{"o":{},"a":1}"#, r#"{"o":{}}"#]);
+    fused(chain, &[r#"{"a":1,"o":{}}"#, r#"{"a":1}"#]);
+}

@@ -124,12 +124,18 @@ impl Worker {
             self.handoffs.interpreted += 1;
             return self.program.migration.migrate(input, options);
         }
+        let before = self.handoffs;
         let program = Arc::clone(&self.program);
-        program
+        let migrated = program
             .migration
             .migrate_by(input, options, &mut |payload, from| {
                 self.pass_through(payload, from, options)
-            })
+            });
+        if self.handoffs == before {
+            // There was nothing for the pass to do: no payload, or nothing left of the chain.
+            self.handoffs.interpreted += 1;
+        }
+        migrated
     }
 
     /// Takes the document of a message that has nothing behind it through the chain, and nothing else: no record, no headers.

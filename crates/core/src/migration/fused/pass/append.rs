@@ -86,8 +86,12 @@ impl<'a> Pass<'a> {
         self.unchanged |= append.unchanged;
         let Some(name) = &append.name else {
             // A later operation removes it. What was done inside of it counts all the same.
-            let length = self.scratch.out.len();
+            let (length, holes) = (self.scratch.out.len(), self.scratch.holes.len());
             self.content(&append.content)?;
+            if self.scratch.holes.len() > holes {
+                // What comes later into a value that goes has no place to be put.
+                return Err(Handed);
+            }
             self.hidden += self.scratch.out.len() - length;
             self.scratch.out.truncate(length);
             return Ok(false);
