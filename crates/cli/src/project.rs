@@ -15,6 +15,7 @@ use dunlin_router::files::ProjectFiles;
 use dunlin_router::secrets::EnvironmentSecrets;
 use dunlin_router::tokio_clock::TokioClock;
 use dunlin_schemas::Schemas;
+use dunlin_schemas::avro::container::Lines;
 
 use crate::ending::Trouble;
 
@@ -114,7 +115,8 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Opens a file; `-` and no name at all are standard input.
+    /// Opens a file; `-` and no name at all are standard input. Of a container file of Avro, told by its name, the documents
+    /// are read as lines.
     pub(crate) fn open(file: Option<&Path>) -> Result<Self, Trouble> {
         match file {
             None => Ok(Self::standard()),
@@ -130,10 +132,16 @@ impl Input {
                         false => Ok(file),
                     })
                     .map_err(|error| Trouble::Usage(format!("{shown} cannot be read: {error}")))?;
-                Ok(Self {
-                    name: shown.to_string(),
-                    bytes: Box::new(file),
-                })
+                let name = shown.to_string();
+                let bytes: Box<dyn Read + Send> =
+                    if path.extension().is_some_and(|extension| extension == "avro") {
+                        let lines = Lines::new(&name, io::BufReader::new(file))
+                            .map_err(|error| Trouble::Usage(format!("{name} cannot be read: {error}")))?;
+                        Box::new(lines)
+                    } else {
+                        Box::new(file)
+                    };
+                Ok(Self { name, bytes })
             }
         }
     }

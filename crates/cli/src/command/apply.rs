@@ -36,7 +36,7 @@ use sides::Sides;
 pub(crate) struct Apply {
     #[command(flatten)]
     migration: MigrationArgs,
-    /// The documents [default: standard input]
+    /// The documents; of a file `.avro` its data [default: standard input]
     file: Option<PathBuf>,
     /// Lines are envelopes, in and out: payload, key, headers and the rest of a message
     #[arg(long)]

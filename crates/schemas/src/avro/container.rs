@@ -5,10 +5,12 @@
 //! has is refused.
 
 mod compression;
+mod lines;
 mod read;
 mod write;
 
 pub use compression::Compression;
+pub use lines::Lines;
 pub use read::Reader;
 pub use write::Writer;
 

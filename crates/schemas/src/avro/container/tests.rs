@@ -99,3 +99,20 @@ fn a_bomb_of_any_codec_ends_at_the_limit() {
         assert!(compression.decompress(bomb).is_err(), "{word}");
     }
 }
+
+#[test]
+fn the_lines_of_a_file_are_its_documents() {
+    use std::io::Read as _;
+
+    let file = file(Compression::Deflate, 3);
+    let mut text = String::new();
+    let mut lines = Lines::new("a.avro", &file[..]).expect("it is a container file");
+    lines.read_to_string(&mut text).expect("it is whole");
+    assert_eq!(
+        text,
+        "{\"id\":0,\"note\":\"\"}\n{\"id\":1,\"note\":\"x\"}\n{\"id\":2,\"note\":\"xx\"}\n"
+    );
+    let mut cut = Lines::new("a.avro", &file[..file.len() - 1]).expect("its header is whole");
+    let error = cut.read_to_string(&mut text).expect_err("it is cut off");
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
