@@ -15,6 +15,7 @@
 mod check;
 mod codec;
 mod compile;
+mod describe;
 mod documents;
 mod instance;
 mod keywords;
@@ -169,8 +170,8 @@ impl Schema for JsonSchema {
         }
     }
 
-    fn describe(&self, _shape: &Shape) -> Result<String, String> {
-        Err("a JSON Schema cannot be described yet".to_owned())
+    fn describe(&self, shape: &Shape) -> Result<String, String> {
+        Ok(describe::describe(shape))
     }
 }
 

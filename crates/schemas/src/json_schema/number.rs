@@ -79,8 +79,24 @@ impl<'a> Decimal<'a> {
         }
         let zeros = u32::try_from(self.last_place()).ok()?;
         let digits = self.digits.parse::<i128>().ok()?;
-        let magnitude = digits.checked_mul(10_i128.checked_pow(zeros)?)?;
-        Some(if self.negative { -magnitude } else { magnitude })
+        let digits = if self.negative { -digits } else { digits };
+        digits.checked_mul(10_i128.checked_pow(zeros)?)
+    }
+
+    /// The nearest integer that is not greater (`below`) or not less than this number, where it is small enough.
+    pub(super) fn to_i128_beyond(&self, below: bool) -> Option<i128> {
+        if self.is_integer() {
+            return self.to_i128();
+        }
+        let whole = usize::try_from(self.point).unwrap_or(0);
+        let whole = self.digits.get(..whole).filter(|digits| !digits.is_empty()).unwrap_or("0");
+        let whole = whole.parse::<i128>().ok()?;
+        match (self.negative, below) {
+            (false, true) => Some(whole),
+            (false, false) => whole.checked_add(1),
+            (true, true) => whole.checked_add(1).map(|whole| -whole),
+            (true, false) => Some(-whole),
+        }
     }
 
     /// Whether this is a whole multiple of another number. Nothing is a multiple of zero.
@@ -219,6 +235,14 @@ mod tests {
         }
         assert_eq!(Decimal::read("-1.5e1").to_i128(), Some(-15));
         assert_eq!(Decimal::read("1e39").to_i128(), None);
+        for (text, below, above) in [("1.5", 1, 2), ("-1.5", -2, -1), ("0.001", 0, 1), ("-1e-9", -1, 0), ("7", 7, 7)] {
+            let number = Decimal::read(text);
+            assert_eq!(
+                (number.to_i128_beyond(true), number.to_i128_beyond(false)),
+                (Some(below), Some(above)),
+                "{text}"
+            );
+        }
     }
 
     proptest! {

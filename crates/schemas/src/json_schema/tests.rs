@@ -27,7 +27,7 @@ fn compile_all(reference: &SchemaReference, files: &MemoryResolver) -> Result<Ar
 }
 
 /// The schema of a text.
-fn schema(text: &str) -> Arc<dyn Schema> {
+pub(super) fn schema(text: &str) -> Arc<dyn Schema> {
     compile_all(&reference("s.json"), &MemoryResolver::new().with("s.json", text)).unwrap()
 }
 

@@ -1,9 +1,14 @@
 //! The shape of values that have one of two shapes.
 
+use std::cell::Cell;
+
 use super::{ArrayShape, Kinds, MemberShape, Node, NumberShape, ObjectShape, Shape, StringShape};
 
 /// How deep two trees are united before nothing is known any more. Documents are less deep by default.
 const DEEPEST: usize = 128;
+
+/// How many nodes are looked at. Two definitions that refer to themselves twice have 2^128 of them.
+const MOST_NODES: usize = 50_000;
 
 /// How many texts a string may be known by.
 const MOST_VALUES: usize = 1_000;
@@ -12,10 +17,15 @@ impl Shape {
     /// The shape of values that have the shape of one of two nodes.
     #[must_use]
     pub fn united(&self, one: &Node, other: &Node) -> Node {
-        self.united_at(one, other, DEEPEST)
+        let nodes = Cell::new(MOST_NODES);
+        let left = Left {
+            deepest: DEEPEST,
+            nodes: &nodes,
+        };
+        self.united_at(one, other, left)
     }
 
-    fn united_at(&self, one: &Node, other: &Node, deepest: usize) -> Node {
+    fn united_at(&self, one: &Node, other: &Node, left: Left<'_>) -> Node {
         if one == other {
             return one.clone();
         }
@@ -27,13 +37,13 @@ impl Shape {
             return other.clone();
         }
         match (self.kinds(one), self.kinds(other)) {
-            (Some(_), Some(_)) if deepest == 0 => Node::Anything,
-            (Some(one), Some(other)) => self.united_kinds(one, other, deepest - 1).into(),
+            (Some(_), Some(_)) if left.is_nothing() => Node::Anything,
+            (Some(one), Some(other)) => self.united_kinds(one, other, left.deeper()).into(),
             (None, _) | (_, None) => Node::Anything,
         }
     }
 
-    fn united_kinds(&self, one: &Kinds, other: &Kinds, deepest: usize) -> Kinds {
+    fn united_kinds(&self, one: &Kinds, other: &Kinds, left: Left<'_>) -> Kinds {
         Kinds {
             null: one.null || other.null,
             boolean: one.boolean || other.boolean,
@@ -41,23 +51,23 @@ impl Shape {
             string: either(one.string.as_ref(), other.string.as_ref(), united_strings),
             array: either(one.array.as_ref(), other.array.as_ref(), |one, other| {
                 ArrayShape {
-                    element: self.united_at(&one.element, &other.element, deepest),
+                    element: self.united_at(&one.element, &other.element, left),
                     least: one.least.min(other.least),
                     most: one.most.zip(other.most).map(|(one, other)| one.max(other)),
                 }
             }),
             object: either(one.object.as_ref(), other.object.as_ref(), |one, other| {
-                self.united_objects(one, other, deepest)
+                self.united_objects(one, other, left)
             }),
         }
     }
 
-    fn united_objects(&self, one: &ObjectShape, other: &ObjectShape, deepest: usize) -> ObjectShape {
+    fn united_objects(&self, one: &ObjectShape, other: &ObjectShape, left: Left<'_>) -> ObjectShape {
         let missing = |member: &MemberShape, others: Option<&Node>| MemberShape {
             name: member.name.clone(),
             required: false,
             value: match others {
-                Some(others) => self.united_at(&member.value, others, deepest),
+                Some(others) => self.united_at(&member.value, others, left),
                 None => member.value.clone(),
             },
         };
@@ -68,7 +78,7 @@ impl Shape {
                 Some(twin) => MemberShape {
                     name: member.name.clone(),
                     required: member.required && twin.required,
-                    value: self.united_at(&member.value, &twin.value, deepest),
+                    value: self.united_at(&member.value, &twin.value, left),
                 },
                 None => missing(member, other.others.as_ref()),
             })
@@ -81,8 +91,29 @@ impl Shape {
         ObjectShape {
             members,
             others: either(one.others.as_ref(), other.others.as_ref(), |one, other| {
-                self.united_at(one, other, deepest)
+                self.united_at(one, other, left)
             }),
+        }
+    }
+}
+
+/// How far is still gone.
+#[derive(Clone, Copy)]
+struct Left<'a> {
+    deepest: usize,
+    nodes: &'a Cell<usize>,
+}
+
+impl Left<'_> {
+    fn is_nothing(self) -> bool {
+        self.deepest == 0 || self.nodes.get() == 0
+    }
+
+    fn deeper(self) -> Self {
+        self.nodes.set(self.nodes.get().saturating_sub(1));
+        Self {
+            deepest: self.deepest.saturating_sub(1),
+            ..self
         }
     }
 }
