@@ -18,6 +18,8 @@ pub(crate) struct Options {
 enum What {
     /// The engine beside `serde_json::Value` doing the same, in one run.
     Engine,
+    /// Judging real webhooks with their JSON Schema beside the crate that judges, doing it alone, in one run.
+    Schemas,
     /// Routes over real servers beside a bare loop of the same client libraries, taking turns in one run.
     Routes {
         /// Messages of each measurement.
@@ -43,6 +45,7 @@ const OPERATIONS: &str = "20";
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     match options.what {
         What::Engine => engine()?,
+        What::Schemas => schemas()?,
         What::Routes {
             messages,
             rounds,
@@ -50,6 +53,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         } => routes(messages, rounds, without.is_none())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn schemas() -> Result<()> {
+    let target = workspace::target_folder()?;
+    let mut build = workspace::cargo();
+    build.args(["build", "--release", "--package", "dunlin-bench-schemas"]);
+    succeed(&mut build, "the benchmark did not build")?;
+    let mut measure = Command::new(release(&target, "dunlin-bench-schemas"));
+    measure.current_dir(workspace::root());
+    succeed(&mut measure, "the benchmark failed")
 }
 
 fn engine() -> Result<()> {
