@@ -23,7 +23,8 @@ const READING: Reading = Reading {
 };
 
 fn main() -> Result<()> {
-    let folder = std::env::var_os("DUNLIN_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let folder =
+        std::env::var_os("DUNLIN_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
     let schema = std::fs::read(folder.join("github-webhooks.schema.json"))
         .context("the folder named by DUNLIN_DATA holds no webhooks")?;
     let lines = std::fs::read_to_string(folder.join("github-webhooks.ndjson"))?;
@@ -39,7 +40,8 @@ fn main() -> Result<()> {
         .should_validate_formats(false)
         .build(&serde_json::from_slice(&schema)?)
         .map_err(|error| anyhow::anyhow!("{error}"))?;
-    let judge_own = |payload: &[u8]| Ok::<_, anyhow::Error>(own.check(&parse(payload, &READING)?, Some(payload)).is_ok());
+    let judge_own =
+        |payload: &[u8]| Ok::<_, anyhow::Error>(own.check(&parse(payload, &READING)?, Some(payload)).is_ok());
     let judge_alone = |payload: &[u8]| {
         let document: serde_json::Value = serde_json::from_slice(payload)?;
         Ok::<_, anyhow::Error>(alone.is_valid(&document))
@@ -68,9 +70,18 @@ fn main() -> Result<()> {
         ratios.push(own.as_secs_f64() / alone.as_secs_f64());
     }
     let (ours, theirs, ratio) = (median(&mut ours), median(&mut theirs), median(&mut ratios));
-    println!("{} payloads that fit, {bytes} bytes in all; median of {ROUNDS} rounds, CPU time", fitting.len());
-    println!("parsing and judging, dunlin:              {:8.3} ms", ours * 1000.0);
-    println!("parsing and judging, the crate alone:     {:8.3} ms", theirs * 1000.0);
+    println!(
+        "{} payloads that fit, {bytes} bytes in all; median of {ROUNDS} rounds, CPU time",
+        fitting.len()
+    );
+    println!(
+        "parsing and judging, dunlin:              {:8.3} ms",
+        ours * 1000.0
+    );
+    println!(
+        "parsing and judging, the crate alone:     {:8.3} ms",
+        theirs * 1000.0
+    );
     println!("ratio: {ratio:.3}");
     Ok(())
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dunlin_core::migration::document::{Member, Number, Value};
-use dunlin_core::migration::shape::{ArrayShape, Kinds, Node, NumberShape, ObjectShape, Shape, StringShape, TextFormat};
+use dunlin_core::migration::shape::{
+    ArrayShape, Kinds, Node, NumberShape, ObjectShape, Shape, StringShape, TextFormat,
+};
 
 /// The text of a schema, in lines, always the same for the same shape. Ends with a line feed.
 pub(super) fn describe(shape: &Shape) -> String {
@@ -28,7 +30,9 @@ pub(super) fn describe(shape: &Shape) -> String {
 }
 
 fn definitions(definitions: &BTreeMap<Arc<str>, Node>) -> Value {
-    let members = definitions.iter().map(|(name, node)| Member::new(name, schema(node)));
+    let members = definitions
+        .iter()
+        .map(|(name, node)| Member::new(name, schema(node)));
     Value::Object(members.collect())
 }
 
@@ -92,12 +96,18 @@ fn of_kinds(kinds: &Kinds) -> Value {
 
 fn texts_alone(texts: &[String]) -> Value {
     let texts = Value::Array(texts.iter().map(|text| Value::string(text)).collect());
-    Value::Object(vec![Member::new("type", Value::string("string")), Member::new("enum", texts)])
+    Value::Object(vec![
+        Member::new("type", Value::string("string")),
+        Member::new("enum", texts),
+    ])
 }
 
 fn of_object(object: &ObjectShape, out: &mut Vec<Member>) {
     if !object.members.is_empty() {
-        let properties = object.members.iter().map(|member| Member::new(&member.name, schema(&member.value)));
+        let properties = object
+            .members
+            .iter()
+            .map(|member| Member::new(&member.name, schema(&member.value)));
         out.push(Member::new("properties", Value::Object(properties.collect())));
     }
     let required = object.members.iter().filter(|member| member.required);

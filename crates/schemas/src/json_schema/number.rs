@@ -89,7 +89,11 @@ impl<'a> Decimal<'a> {
             return self.to_i128();
         }
         let whole = usize::try_from(self.point).unwrap_or(0);
-        let whole = self.digits.get(..whole).filter(|digits| !digits.is_empty()).unwrap_or("0");
+        let whole = self
+            .digits
+            .get(..whole)
+            .filter(|digits| !digits.is_empty())
+            .unwrap_or("0");
         let whole = whole.parse::<i128>().ok()?;
         match (self.negative, below) {
             (false, true) => Some(whole),
@@ -235,7 +239,13 @@ mod tests {
         }
         assert_eq!(Decimal::read("-1.5e1").to_i128(), Some(-15));
         assert_eq!(Decimal::read("1e39").to_i128(), None);
-        for (text, below, above) in [("1.5", 1, 2), ("-1.5", -2, -1), ("0.001", 0, 1), ("-1e-9", -1, 0), ("7", 7, 7)] {
+        for (text, below, above) in [
+            ("1.5", 1, 2),
+            ("-1.5", -2, -1),
+            ("0.001", 0, 1),
+            ("-1e-9", -1, 0),
+            ("7", 7, 7),
+        ] {
             let number = Decimal::read(text);
             assert_eq!(
                 (number.to_i128_beyond(true), number.to_i128_beyond(false)),

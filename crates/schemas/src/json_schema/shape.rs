@@ -81,7 +81,9 @@ impl<'r> Building<'r> {
     }
 
     fn schema(&mut self, part: &Part<'r>, members: &'r Map<String, Value>) -> Node {
-        let referred = part.reference().and_then(|(reference, is_all)| Some((part.lookup(reference).ok()?, is_all)));
+        let referred = part
+            .reference()
+            .and_then(|(reference, is_all)| Some((part.lookup(reference).ok()?, is_all)));
         let referred = referred.filter(|(target, _)| !std::ptr::eq(target.value, part.value));
         if let Some((target, is_all)) = &referred
             && (*is_all || says_nothing_else(members))
@@ -123,7 +125,10 @@ impl<'r> Building<'r> {
             return Node::Reference(Arc::clone(name));
         }
         let wanted = part.reference().map_or("", |(reference, _)| reference);
-        let wanted = wanted.rsplit(['/', '#']).find(|part| !part.is_empty()).unwrap_or("root");
+        let wanted = wanted
+            .rsplit(['/', '#'])
+            .find(|part| !part.is_empty())
+            .unwrap_or("root");
         let mut name: Arc<str> = wanted.into();
         let mut count = 1;
         while self.taken.contains_key(&name) {
@@ -155,14 +160,20 @@ impl<'r> Building<'r> {
         if let Some(object) = &mut kinds.object {
             *object = self.object(part, members);
         }
-        let mut node = if kinds == Kinds::all() { Node::Anything } else { kinds.into() };
+        let mut node = if kinds == Kinds::all() {
+            Node::Anything
+        } else {
+            kinds.into()
+        };
         // Where the values are noted, those of the validator are not exact; then nothing is known of them.
         if let Some(value) = members.get("const").filter(|_| !is_noted(members, "const")) {
             node = self.both(&node, &value::node(value));
         }
         if let Some(Value::Array(values)) = members.get("enum").filter(|_| !is_noted(members, "enum")) {
             let empty: Node = Kinds::default().into();
-            let all = values.iter().fold(empty, |all, value| self.known.united(&all, &value::node(value)));
+            let all = values
+                .iter()
+                .fold(empty, |all, value| self.known.united(&all, &value::node(value)));
             node = self.both(&node, &all);
         }
         node
@@ -183,12 +194,21 @@ impl<'r> Building<'r> {
             let node = self.node(&part.child(value));
             element = self.known.united(&element, &node);
         }
-        let count = |keyword| members.get(keyword).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok());
+        let count = |keyword| {
+            members
+                .get(keyword)
+                .and_then(Value::as_u64)
+                .and_then(|count| usize::try_from(count).ok())
+        };
         let most = count("maxItems");
         ArrayShape {
             element,
             least: count("minItems").unwrap_or(0),
-            most: if is_closed { Some(most.map_or(first.len(), |most| most.min(first.len()))) } else { most },
+            most: if is_closed {
+                Some(most.map_or(first.len(), |most| most.min(first.len())))
+            } else {
+                most
+            },
         }
     }
 
@@ -232,15 +252,34 @@ impl<'r> Building<'r> {
 /// Whether nothing but a reference is said, so that it may stand for the whole.
 fn says_nothing_else(members: &Map<String, Value>) -> bool {
     let says_nothing = |name: &str| {
-        ["$ref", "$schema", "$id", "$defs", "definitions", "$comment", "$anchor", "title", "description", "default",
-         "examples", "deprecated", "readOnly", "writeOnly", "format"]
-            .contains(&name)
+        [
+            "$ref",
+            "$schema",
+            "$id",
+            "$defs",
+            "definitions",
+            "$comment",
+            "$anchor",
+            "title",
+            "description",
+            "default",
+            "examples",
+            "deprecated",
+            "readOnly",
+            "writeOnly",
+            "format",
+        ]
+        .contains(&name)
     };
     members.keys().all(|name| says_nothing(name))
 }
 
 fn list<'a>(members: &'a Map<String, Value>, keyword: &str) -> impl Iterator<Item = &'a Value> {
-    members.get(keyword).and_then(Value::as_array).into_iter().flatten()
+    members
+        .get(keyword)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 /// The kinds of value that `type` admits.

@@ -4,7 +4,9 @@
 
 use std::cell::Cell;
 
-use dunlin_core::migration::shape::{ArrayShape, Kinds, MemberShape, Node, NumberShape, ObjectShape, Shape, StringShape};
+use dunlin_core::migration::shape::{
+    ArrayShape, Kinds, MemberShape, Node, NumberShape, ObjectShape, Shape, StringShape,
+};
 
 /// How many nodes may be made for one `allOf`, however its definitions multiply each other.
 const MOST_NODES: usize = 20_000;
@@ -47,11 +49,15 @@ impl Meeting<'_> {
             boolean: one.boolean && other.boolean,
             number: one.number.as_ref().zip(other.number.as_ref()).map(numbers),
             string: one.string.as_ref().zip(other.string.as_ref()).and_then(strings),
-            array: one.array.as_ref().zip(other.array.as_ref()).map(|(one, other)| ArrayShape {
-                element: self.nodes(&one.element, &other.element, deepest),
-                least: one.least.max(other.least),
-                most: [one.most, other.most].into_iter().flatten().min(),
-            }),
+            array: one
+                .array
+                .as_ref()
+                .zip(other.array.as_ref())
+                .map(|(one, other)| ArrayShape {
+                    element: self.nodes(&one.element, &other.element, deepest),
+                    least: one.least.max(other.least),
+                    most: [one.most, other.most].into_iter().flatten().min(),
+                }),
             object: one
                 .object
                 .as_ref()
@@ -69,7 +75,11 @@ impl Meeting<'_> {
             };
             members.extend(self.member(member, required, twin, deepest));
         }
-        for member in other.members.iter().filter(|member| one.member(&member.name).is_none()) {
+        for member in other
+            .members
+            .iter()
+            .filter(|member| one.member(&member.name).is_none())
+        {
             members.extend(self.member(member, false, one.others.as_ref(), deepest));
         }
         let others = one.others.as_ref().zip(other.others.as_ref());
@@ -81,7 +91,13 @@ impl Meeting<'_> {
 
     /// A member, with what the other side says of it. Where the other side has none of its name, it cannot be there; if it
     /// must, it stays, and its value is one that there cannot be.
-    fn member(&self, member: &MemberShape, required: bool, twin: Option<&Node>, deepest: usize) -> Option<MemberShape> {
+    fn member(
+        &self,
+        member: &MemberShape,
+        required: bool,
+        twin: Option<&Node>,
+        deepest: usize,
+    ) -> Option<MemberShape> {
         let required = member.required || required;
         let value = match twin {
             Some(twin) => self.nodes(&member.value, twin, deepest),
@@ -89,7 +105,11 @@ impl Meeting<'_> {
             None => return None,
         };
         let name = member.name.clone();
-        Some(MemberShape { name, required, value })
+        Some(MemberShape {
+            name,
+            required,
+            value,
+        })
     }
 }
 
@@ -107,10 +127,17 @@ fn numbers((one, other): (&NumberShape, &NumberShape)) -> NumberShape {
 /// `None` where no text is in both lists.
 fn strings((one, other): (&StringShape, &StringShape)) -> Option<StringShape> {
     let values = match (&one.values, &other.values) {
-        (Some(one), Some(other)) => Some(one.iter().filter(|value| other.contains(value)).cloned().collect()),
+        (Some(one), Some(other)) => Some(
+            one.iter()
+                .filter(|value| other.contains(value))
+                .cloned()
+                .collect(),
+        ),
         (one, other) => one.clone().or_else(|| other.clone()),
     };
-    let is_possible = values.as_ref().is_none_or(|values: &Vec<String>| !values.is_empty());
+    let is_possible = values
+        .as_ref()
+        .is_none_or(|values: &Vec<String>| !values.is_empty());
     is_possible.then(|| StringShape {
         values,
         format: one.format.or(other.format),

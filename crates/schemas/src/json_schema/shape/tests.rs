@@ -17,17 +17,29 @@ const UNDERSTOOD: &[(&str, &str)] = &[
     ("{}", "{}"),
     ("false", r#"{"allOf":[false]}"#),
     (r#"{"type": "string"}"#, r#"{"type":"string"}"#),
-    (r#"{"type": ["integer", "null"]}"#, r#"{"type":["integer","null"]}"#),
+    (
+        r#"{"type": ["integer", "null"]}"#,
+        r#"{"type":["integer","null"]}"#,
+    ),
     (r#"{"type": ["integer", "number"]}"#, r#"{"type":"number"}"#),
-    (r#"{"type": "integer", "minimum": 1, "exclusiveMaximum": 10.5}"#, r#"{"type":"integer","minimum":1,"maximum":11}"#),
+    (
+        r#"{"type": "integer", "minimum": 1, "exclusiveMaximum": 10.5}"#,
+        r#"{"type":"integer","minimum":1,"maximum":11}"#,
+    ),
     (
         r#"{"type": "integer", "minimum": -9223372036854775809, "maximum": 18446744073709551616}"#,
         r#"{"type":"integer","minimum":-9.223372036854775809e18,"maximum":1.8446744073709552e19}"#,
     ),
     (r#"{"type": "number", "minimum": 1}"#, r#"{"type":"number"}"#),
-    (r#"{"enum": ["a", "b", null]}"#, r#"{"anyOf":[{"type":"string","enum":["a","b"]},{"type":"null"}]}"#),
+    (
+        r#"{"enum": ["a", "b", null]}"#,
+        r#"{"anyOf":[{"type":"string","enum":["a","b"]},{"type":"null"}]}"#,
+    ),
     (r#"{"const": 3}"#, r#"{"type":"integer","minimum":3,"maximum":3}"#),
-    (r#"{"type": "string", "enum": ["a", 1]}"#, r#"{"type":"string","enum":["a"]}"#),
+    (
+        r#"{"type": "string", "enum": ["a", 1]}"#,
+        r#"{"type":"string","enum":["a"]}"#,
+    ),
     (
         r#"{"type": "object", "required": ["b", "c"], "properties": {"a": {"type": "null"}, "b": true}, "additionalProperties": false}"#,
         r#"{"type":"object","properties":{"a":{"type":"null"},"b":true,"c":false},"required":["b","c"],"additionalProperties":false}"#,
@@ -63,7 +75,10 @@ const UNDERSTOOD: &[(&str, &str)] = &[
     ),
     // What is not understood widens.
     (r#"{"not": {"type": "string"}}"#, "{}"),
-    (r#"{"type": "string", "format": "date", "pattern": "x", "maxLength": 3}"#, r#"{"type":"string"}"#),
+    (
+        r#"{"type": "string", "format": "date", "pattern": "x", "maxLength": 3}"#,
+        r#"{"type":"string"}"#,
+    ),
     (r#"{"if": {"type": "string"}, "then": false}"#, "{}"),
     (r#"{"const": 12345678901234567890123}"#, "{}"),
 ];
@@ -71,8 +86,10 @@ const UNDERSTOOD: &[(&str, &str)] = &[
 #[test]
 fn a_schema_is_understood_as_its_shape_says() {
     for (text, expected) in UNDERSTOOD {
-        let (described, expected): (serde_json::Value, serde_json::Value) =
-            (serde_json::from_str(&described(text)).unwrap(), serde_json::from_str(expected).unwrap());
+        let (described, expected): (serde_json::Value, serde_json::Value) = (
+            serde_json::from_str(&described(text)).unwrap(),
+            serde_json::from_str(expected).unwrap(),
+        );
         assert_eq!(described.to_string(), expected.to_string(), "{text}");
     }
 }
@@ -91,12 +108,16 @@ fn what_was_described_has_the_shape_that_was_described() {
 fn an_integer_beyond_64_bits_is_described_with_all_its_digits() {
     let first = schema(r#"{"type": "integer", "minimum": -99999999999999999999999999, "maximum": 5}"#);
     let text = first.describe(&first.shape().unwrap()).unwrap();
-    assert!(text.contains("\"minimum\": -99999999999999999999999999"), "{text}");
+    assert!(
+        text.contains("\"minimum\": -99999999999999999999999999"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_description_is_text_for_people() {
-    let first = schema(r#"{"type": "object", "properties": {"a": {"enum": ["x", "y"]}, "n": {"type": "object"}}}"#);
+    let first =
+        schema(r#"{"type": "object", "properties": {"a": {"enum": ["x", "y"]}, "n": {"type": "object"}}}"#);
     assert_eq!(
         first.describe(&first.shape().unwrap()).unwrap(),
         "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"type\": \"object\",\n  \"properties\": {\n    \

@@ -1,6 +1,8 @@
 //! The shape that one value has.
 
-use dunlin_core::migration::shape::{ArrayShape, Kinds, MemberShape, Node, NumberShape, ObjectShape, Shape, StringShape};
+use dunlin_core::migration::shape::{
+    ArrayShape, Kinds, MemberShape, Node, NumberShape, ObjectShape, Shape, StringShape,
+};
 use serde_json::Value;
 
 use super::super::number::Decimal;
@@ -29,7 +31,9 @@ pub(super) fn node(value: &Value) -> Node {
         Value::Array(elements) => {
             let none: Node = Kinds::default().into();
             let shape = Shape::anything();
-            let element = elements.iter().fold(none, |all, element| shape.united(&all, &node(element)));
+            let element = elements
+                .iter()
+                .fold(none, |all, element| shape.united(&all, &node(element)));
             kinds.array = Some(ArrayShape {
                 element,
                 least: elements.len(),
