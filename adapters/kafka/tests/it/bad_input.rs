@@ -37,12 +37,7 @@ pub(crate) async fn a_wrong_address_is_told_within_the_limit() {
 }
 
 pub(crate) async fn a_missing_topic_is_told_and_not_made(stand: &KafkaStand) {
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     let endpoint = Endpoint::new("never-made");
     let missing = |error: Error| {
         says(
@@ -92,12 +87,7 @@ pub(crate) async fn a_missing_topic_is_told_and_not_made(stand: &KafkaStand) {
 }
 
 pub(crate) async fn a_topic_is_made_on_request_and_told(stand: &KafkaStand) {
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     let settings = Settings::new().with("topology", "create").with("partitions", "3");
     let endpoint = Endpoint::new("made-here").with_settings(settings.clone());
     let declare = session.declare().unwrap();
@@ -123,12 +113,7 @@ pub(crate) async fn a_topic_is_made_on_request_and_told(stand: &KafkaStand) {
 pub(crate) async fn what_the_broker_refuses_is_one_messages_own_fault(stand: &KafkaStand) {
     stand.topic("compacted", 1, None).await.unwrap();
     stand.compact("compacted").await.unwrap();
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     let target = Target::new(Endpoint::new("compacted"), "test");
     let mut sender = session.sender(&target).await.unwrap();
     let batch = [
@@ -208,12 +193,7 @@ pub(crate) async fn a_group_whose_members_are_of_another_kind_is_told(stand: &Ka
 
 pub(crate) async fn a_position_of_another_log_is_no_place_to_begin(stand: &KafkaStand) {
     stand.topic("placed", 1, None).await.unwrap();
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     let source = Source::new(Endpoint::new("placed"), "placed")
         .starting(Start::Position(Position::new("elsewhere/placed/0", 3_u64)));
     let error = session.receiver(&source).await.err().unwrap();

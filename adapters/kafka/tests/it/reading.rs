@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime};
 use dunlin_core::ErrorKind;
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{
-    Delivery, Endpoint, Events, Outgoing, Receiver, Room, Session, Source, Start, Target, Verdict,
+    Delivery, Endpoint, Outgoing, Receiver, Room, Session, Source, Start, Target, Verdict,
 };
-use dunlin_core::settings::Settings;
 
 use crate::stand::KafkaStand;
 
@@ -52,12 +51,7 @@ fn payloads(batch: &[Delivery]) -> Vec<String> {
 
 pub(crate) async fn a_group_begins_where_it_is_told(stand: &KafkaStand) {
     stand.topic("begins", 1, None).await.unwrap();
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     put(&*session, "begins", &["a", "b"]).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     let between = SystemTime::now();
@@ -123,12 +117,7 @@ pub(crate) async fn a_pattern_receives_from_every_topic_that_matches(stand: &Kaf
     for topic in ["eu.orders", "eu.bills", "us.orders"] {
         stand.topic(topic, 1, None).await.unwrap();
     }
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     for topic in ["eu.orders", "eu.bills", "us.orders"] {
         put(&*session, topic, &[topic]).await;
     }
@@ -148,12 +137,7 @@ pub(crate) async fn a_pattern_receives_from_every_topic_that_matches(stand: &Kaf
 
 pub(crate) async fn a_look_takes_nothing_and_may_wait_for_more(stand: &KafkaStand) {
     stand.topic("looked-at", 3, None).await.unwrap();
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     let endpoint = Endpoint::new("looked-at");
     let browse = session.browse().unwrap();
     let mut empty = browse.look(&endpoint, &Start::Earliest, false).await.unwrap();
@@ -170,12 +154,7 @@ pub(crate) async fn a_look_takes_nothing_and_may_wait_for_more(stand: &KafkaStan
 
 pub(crate) async fn a_short_cut_brings_nothing_again(stand: &KafkaStand) {
     stand.topic("hiccup", 1, None).await.unwrap();
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     put(&*session, "hiccup", &["a", "b"]).await;
     let source = Source::new(Endpoint::new("hiccup"), "hiccup");
     let (mut receiver, mut settler) = session.receiver(&source).await.unwrap();

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use dunlin_core::message::Message;
-use dunlin_core::messaging::{Endpoint, Events, Outgoing, Room, Session, Source, Target, Verdict};
-use dunlin_core::settings::Settings;
+use dunlin_core::messaging::{Endpoint, Outgoing, Room, Session, Source, Target, Verdict};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 
@@ -32,12 +31,7 @@ async fn measure(stand: &KafkaStand, what: &str, partitions: usize, keys: usize)
     let (from, to) = (format!("from-{name}"), format!("to-{name}"));
     stand.topic(&from, partitions, None).await.unwrap();
     stand.topic(&to, partitions, None).await.unwrap();
-    let session = stand
-        .open_with(&Settings::new())
-        .unwrap()
-        .connect(Events::ignored())
-        .await
-        .unwrap();
+    let session = stand.session().await;
     let begun = Instant::now();
     fill(&*session, &from, keys).await;
     say(&format!("{what}, send"), begun.elapsed());

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dunlin_conformance::{Access, Act, Hook, RuntimeClock, Stand, Wanted};
 use dunlin_core::clock::Clock;
-use dunlin_core::messaging::{Endpoint, MessagingSystem};
+use dunlin_core::messaging::{Endpoint, Events, MessagingSystem, Session};
 use dunlin_core::registry::Opening;
 use dunlin_core::settings::{Setting, Settings};
 use dunlin_core::{Error, ErrorKind, Result};
@@ -63,6 +63,15 @@ impl KafkaStand {
     /// Opens the system with these settings.
     pub(crate) fn open_with(&self, settings: &Settings) -> Result<Arc<dyn MessagingSystem>> {
         open(&format!("kafka://{}", self.proxy.address()), settings)
+    }
+
+    /// A session with the settings of the stand alone.
+    pub(crate) async fn session(&self) -> Arc<dyn Session> {
+        let system = self.open_with(&Settings::new()).expect("settings that are right");
+        system
+            .connect(Events::ignored())
+            .await
+            .expect("a broker that is there")
     }
 
     fn admin(&self) -> AdminClient<DefaultClientContext> {
