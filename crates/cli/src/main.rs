@@ -6,6 +6,7 @@
 mod blocks;
 mod cli;
 mod command;
+mod desk;
 mod difference;
 mod ending;
 mod engine;

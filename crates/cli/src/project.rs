@@ -9,14 +9,15 @@ use std::sync::Arc;
 use clap::Args;
 use dunlin_core::clock::Clock;
 use dunlin_core::finding::{Finding, Findings, Place};
-use dunlin_core::migration::{LoadOptions, Loaded, Migration, Secrets};
+use dunlin_core::migration::{LoadOptions, Migration, Secrets};
 use dunlin_router::config::Sources;
 use dunlin_router::files::ProjectFiles;
 use dunlin_router::secrets::EnvironmentSecrets;
 use dunlin_router::tokio_clock::TokioClock;
-use dunlin_schemas::Schemas;
 use dunlin_schemas::avro::container::Lines;
+use dunlin_schemas::registry::Registries;
 
+use crate::desk::DeskSchemas;
 use crate::ending::Trouble;
 
 /// Which configuration is read, and what overrides it.
@@ -49,17 +50,50 @@ pub(crate) struct MigrationArgs {
     /// The folder that its files may not leave [default: the nearest one with a dunlin.yaml, else the migration's own]
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
+    /// The configuration that names the schema registries [default: dunlin.yaml of that folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// A migration that was loaded.
+pub(crate) struct Loaded {
+    pub(crate) migration: Migration,
+    /// Warnings, and no errors.
+    pub(crate) warnings: Findings,
+    /// The registries that its schemas may name; none was asked yet.
+    pub(crate) registries: Registries,
+}
+
+/// How a migration is loaded.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Loading<'a> {
+    /// The folder that its files may not leave.
+    pub(crate) root: Option<&'a Path>,
+    /// The configuration that names the registries.
+    pub(crate) config: Option<&'a Path>,
+    /// It is not held against its lock.
+    pub(crate) without_lock: bool,
 }
 
 impl MigrationArgs {
     /// Loads the migration, held against its lock where it has one.
     pub(crate) fn load(&self) -> Result<Loaded, Findings> {
-        load_migration(&self.migration, self.root.as_deref(), true)
+        load_migration(&self.migration, &self.loading())
+    }
+
+    /// How it is loaded.
+    pub(crate) fn loading(&self) -> Loading<'_> {
+        Loading {
+            root: self.root.as_deref(),
+            config: self.config.as_deref(),
+            without_lock: false,
+        }
     }
 }
 
-/// Loads a migration from its file; `lock`: it is held against its lock where it has one.
-pub(crate) fn load_migration(file: &Path, root: Option<&Path>, lock: bool) -> Result<Loaded, Findings> {
+/// Loads a migration from its file.
+pub(crate) fn load_migration(file: &Path, loading: &Loading<'_>) -> Result<Loaded, Findings> {
+    let root = loading.root;
     let (files, name) = ProjectFiles::of_migration(file, root).map_err(|error| {
         let mut findings = Findings::new();
         let place = Place::whole(file.display().to_string());
@@ -70,8 +104,17 @@ pub(crate) fn load_migration(file: &Path, root: Option<&Path>, lock: bool) -> Re
         findings.push(Finding::error(&place, message));
         findings
     })?;
-    let schemas = &Schemas::default();
-    Migration::load(&name, &files, &LoadOptions { lock, schemas })
+    let schemas = DeskSchemas::of(loading.config, files.root());
+    let options = LoadOptions {
+        lock: !loading.without_lock,
+        schemas: &schemas,
+    };
+    let loaded = Migration::load(&name, &files, &options)?;
+    Ok(Loaded {
+        migration: loaded.migration,
+        warnings: loaded.warnings,
+        registries: schemas.into_registries(),
+    })
 }
 
 /// The secrets of this process: `mail-salt` is `DUNLIN_SECRET_MAIL_SALT`.

@@ -44,6 +44,8 @@ use sources::Layers;
 pub struct Config {
     /// The systems by name.
     pub systems: BTreeMap<String, SystemConfig>,
+    /// The schema registries by name.
+    pub registries: BTreeMap<String, RegistryConfig>,
     /// The secrets that transformations name.
     pub secrets: BTreeMap<String, Text>,
     /// The routes by name.
@@ -66,6 +68,29 @@ pub struct SystemConfig {
     /// Settings by the adapter's names.
     #[serde(default)]
     pub settings: BTreeMap<String, Text>,
+}
+
+/// One schema registry.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RegistryConfig {
+    /// Its address.
+    pub url: String,
+    /// The name to log in with.
+    pub user: Option<Text>,
+    /// The password to log in with.
+    pub password: Option<Text>,
+    /// The token to log in with.
+    pub token: Option<Text>,
+    /// The authorities that may vouch for it.
+    pub tls_ca: Option<String>,
+    /// The certificate to show to it.
+    pub tls_certificate: Option<String>,
+    /// Its key.
+    pub tls_key: Option<String>,
+    /// How long one answer is waited for.
+    pub timeout: Pause,
 }
 
 /// One route.
@@ -270,6 +295,7 @@ impl Loaded {
             }
         };
         require(&mut merged, &layers, "systems", &["url"], findings);
+        require(&mut merged, &layers, "registries", &["url"], findings);
         require(&mut merged, &layers, "routes", &["from", "to"], findings);
         let config = match Figment::from(Said(merged.clone())).extract::<Config>() {
             Ok(config) => config,
@@ -342,25 +368,36 @@ impl Provider for Said {
     }
 }
 
-/// The defaults of the routes that are said, and of the objects in them that are said or always there.
+/// The defaults of what has a name of its own: of the registries and the routes.
 fn defaults(said: &[Dict]) -> Dict {
+    let mut all = defaults_of("registries", said);
+    all.extend(defaults_of("routes", said));
+    all
+}
+
+/// The defaults of the members of a group that are said, and of the objects in them that are said or always there.
+fn defaults_of(group: &str, said: &[Dict]) -> Dict {
     let member = |dict: &Dict, name: &str| {
         dict.get(name)
             .and_then(Value::as_dict)
             .cloned()
             .unwrap_or_default()
     };
-    let routes: Vec<Dict> = said.iter().map(|layer| member(layer, "routes")).collect();
-    let names: BTreeSet<&String> = routes.iter().flat_map(Dict::keys).collect();
+    let groups: Vec<Dict> = said.iter().map(|layer| member(layer, group)).collect();
+    let names: BTreeSet<&String> = groups.iter().flat_map(Dict::keys).collect();
     let mut all = Dict::new();
     for name in names {
-        let has = |key: &str| routes.iter().any(|layer| member(layer, name).contains_key(key));
-        let mut route = Dict::new();
+        let has = |key: &str| groups.iter().any(|layer| member(layer, name).contains_key(key));
+        let mut one = Dict::new();
         for key in KEYS {
             let keys::Default::Is(default) = key.default else {
                 continue;
             };
-            let Some(path) = key.path.strip_prefix("routes.*.") else {
+            let Some(path) = key
+                .path
+                .strip_prefix(group)
+                .and_then(|rest| rest.strip_prefix(".*."))
+            else {
                 continue;
             };
             let value = match (key.kind, default.parse::<u64>()) {
@@ -369,14 +406,14 @@ fn defaults(said: &[Dict]) -> Dict {
             };
             match path.split_once('.') {
                 None => {
-                    route.insert(path.to_owned(), value);
+                    one.insert(path.to_owned(), value);
                 }
                 Some((parent, member)) => {
-                    let parent_key = keys::at(&["routes", name, parent]);
+                    let parent_key = keys::at(&[group, name, parent]);
                     let always =
                         parent_key.is_some_and(|key| matches!(key.kind, Kind::Table | Kind::Switches));
                     if always || has(parent) {
-                        let inner = route
+                        let inner = one
                             .entry(parent.to_owned())
                             .or_insert_with(|| Value::from(Dict::new()));
                         if let Value::Dict(_, inner) = inner {
@@ -386,12 +423,12 @@ fn defaults(said: &[Dict]) -> Dict {
                 }
             }
         }
-        all.insert(name.clone(), Value::from(route));
+        all.insert(name.clone(), Value::from(one));
     }
     if all.is_empty() {
         Dict::new()
     } else {
-        Dict::from([("routes".to_owned(), Value::from(all))])
+        Dict::from([(group.to_owned(), Value::from(all))])
     }
 }
 

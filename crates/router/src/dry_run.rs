@@ -14,6 +14,8 @@ use dunlin_core::messaging::{
     Receiver, Resolved, Sender, Session, Settler, Source, Target, Token, Verdict,
 };
 
+use dunlin_schemas::registry::Purpose as RegistryPurpose;
+
 use crate::plan::Plan;
 
 impl Plan {
@@ -24,6 +26,7 @@ impl Plan {
             planned.system = Arc::new(DrySystem(Arc::clone(&planned.system)));
         }
         for route in &mut self.routes {
+            route.registry_purpose = RegistryPurpose::Look;
             route.from.source.group = format!("{}-dry-run", route.from.source.group);
         }
         self

@@ -15,6 +15,7 @@ mod limit;
 pub mod online;
 pub mod plan;
 pub mod progress;
+pub mod registries;
 pub mod report;
 mod retry;
 pub mod route;

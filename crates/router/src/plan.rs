@@ -11,6 +11,7 @@ mod ends;
 mod graph;
 mod guarantee;
 mod migrations;
+mod registries;
 mod rules;
 mod systems;
 
@@ -22,6 +23,7 @@ use dunlin_core::finding::{Findings, Place};
 use dunlin_core::messaging::{MessagingSystem, Resolved, Room, Source, Target};
 use dunlin_core::migration::fused::Engine;
 use dunlin_core::migration::{Limits, Migration};
+use dunlin_schemas::registry::{Purpose as RegistryPurpose, Registries};
 
 use crate::address::AddressTemplate;
 use crate::secrets::RouteSecrets;
@@ -31,6 +33,7 @@ pub use crate::config::{
 };
 pub use condition::Condition;
 pub use guarantee::{Guarantee, Level};
+pub use registries::registries;
 
 /// A configuration that can be run.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Plan {
     pub systems: BTreeMap<String, PlannedSystem>,
     /// The routes in the order of their names.
     pub routes: Vec<RoutePlan>,
+    /// The schema registries.
+    pub registries: Registries,
     /// What the author of the configuration will want to know although it can be run.
     pub warnings: Findings,
 }
@@ -131,6 +136,10 @@ pub struct RoutePlan {
     pub drain: Duration,
     /// The secrets that transformations name.
     pub secrets: Arc<RouteSecrets>,
+    /// The schema registries that its migrations may name.
+    pub registries: Registries,
+    /// Whether schemas are registered that migrations want registered.
+    pub registry_purpose: RegistryPurpose,
     /// What may be said about loss and duplicates, and why not more.
     pub guarantee: Guarantee,
     /// What people are told about this route although nothing is wrong with it: one sentence each.

@@ -25,6 +25,7 @@ mod failing;
 mod in_flight;
 mod intake;
 mod judge;
+mod lookup;
 mod open;
 mod outgoing;
 mod output;
@@ -54,6 +55,7 @@ use failing::Returned;
 use in_flight::{Again, Entry, InFlight, Ticket};
 use intake::Intake;
 use judge::{Judge, Judged};
+use lookup::{Looked, Lookup};
 use output::{Answer, Happened};
 use outputs::Outputs;
 use settling::{Settled, Settling};
@@ -76,6 +78,7 @@ pub(crate) struct Route {
     settling: Settling,
     outputs: Outputs,
     intake: Intake,
+    lookup: Lookup,
     in_flight: InFlight,
     batch: Vec<Delivery>,
     breaker: FailureWatch,
@@ -88,6 +91,7 @@ pub(crate) struct Route {
 enum Woken {
     Output(End, Happened),
     Settled(Settled),
+    Looked(Looked),
     Asked(Asked),
     Told(Told),
     Time,
@@ -110,6 +114,7 @@ impl Route {
             match woken {
                 Woken::Output(end, happened) => self.hear(end, happened),
                 Woken::Settled(settled) => self.release(settled),
+                Woken::Looked(looked) => self.lookup.hear(looked),
                 Woken::Asked(asked) => self.stop(asked),
                 Woken::Told(told) => self.listen(told),
                 Woken::Time => {}
@@ -123,6 +128,7 @@ impl Route {
     /// Begins whatever can begin without waiting.
     fn begin(&mut self) {
         self.outputs.begin();
+        self.go_on_with_held();
         if self.settling.is_due() {
             self.fail_points.reach(FailPoint::BeforeSettle);
             self.settling.begin();
@@ -139,6 +145,7 @@ impl Route {
             biased;
             (end, happened) = self.outputs.next() => Woken::Output(end, happened),
             settled = self.settling.next() => Woken::Settled(settled),
+            looked = self.lookup.next() => Woken::Looked(looked),
             asked = self.shutdown.changed() => Woken::Asked(asked),
             Some(told) = self.events.recv() => Woken::Told(told),
             () = some_time(timer) => Woken::Time,
@@ -158,11 +165,26 @@ impl Route {
             if self.ending.is_some() {
                 // The route was stopped within this batch: the rest is the source's still.
                 self.progress.had_fate(Fate::Left, 1);
+            } else if self.lookup.must_wait(&delivery, &self.migrations.now()) {
+                self.lookup.hold(delivery);
             } else {
                 self.admit(delivery);
             }
         }
         self.batch = batch;
+    }
+
+    /// Takes in the messages that need not wait any longer for a registry, and asks it for what the next one needs.
+    fn go_on_with_held(&mut self) {
+        if !self.lookup.is_holding() || self.is_asked_to_stop() {
+            return;
+        }
+        let choices = self.migrations.now();
+        while let Some(delivery) = self.lookup.release(&choices) {
+            self.admit(delivery);
+        }
+        self.lookup.begin(&choices);
+        self.outputs.begin();
     }
 
     /// Migrates one message and sends it on its way.

@@ -274,6 +274,7 @@ impl RouteError {
     fn is_temporary(&self) -> bool {
         match self {
             Self::Connect { error, .. } | Self::Unusable { error, .. } => error.class() == Class::Temporary,
+            Self::Registry(error) => error.is_temporary(),
             _ => false,
         }
     }

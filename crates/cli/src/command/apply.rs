@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use clap::Args;
 
+use crate::desk::fetch;
 use crate::ending::{Ending, Exit, Trouble};
 use crate::engine::Engine;
 use crate::project::{self, MigrationArgs};
@@ -63,6 +64,7 @@ impl Apply {
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let loaded = self.migration.load()?;
         shell.tell(&loaded.warnings)?;
+        fetch(&loaded.migration, None, &loaded.registries)?;
         let secrets = project::secrets_for(&loaded.migration)?;
         let input = project::Input::open(self.file.as_deref())?;
         let sides = Sides::open(self.report.as_deref(), self.dead_letter.as_deref())?;
@@ -71,7 +73,15 @@ impl Apply {
             (false, true) => Shape::Envelope,
             (false, false) => Shape::Line,
         };
-        let judge = Judge::new(loaded.migration, self.engine.into(), secrets, shape, self.format).telling(
+        let judge = Judge::new(
+            loaded.migration,
+            self.engine.into(),
+            loaded.registries,
+            secrets,
+            shape,
+            self.format,
+        )
+        .telling(
             &input.name,
             self.report.is_some(),
             self.dead_letter.is_some(),

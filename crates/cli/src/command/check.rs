@@ -16,10 +16,11 @@ use dunlin_core::source::{self, Format as TextFormat};
 use dunlin_router::check::{Report, check, warn_of_missing_sources};
 use dunlin_router::config::{DEFAULT_FILE, top_keys};
 use dunlin_router::online::{Online, Standing, online};
+use dunlin_schemas::registry::Purpose;
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, Exit, Trouble};
-use crate::project::{ConfigArgs, clock, load_migration};
+use crate::project::{ConfigArgs, Loading, clock, load_migration};
 use crate::shell::{Format, Shell, Tone};
 use crate::systems::{is_file, registry};
 use crate::wording::counted;
@@ -116,6 +117,14 @@ impl Check {
                         migration.name()
                     )?;
                 }
+                if let Some(awaited) = migration.awaits(None) {
+                    let why = format!(
+                        "the registry `{}` was not asked, so that what it keeps for `{}` is not known; `--online` asks it",
+                        awaited.registry,
+                        migration.name()
+                    );
+                    writeln!(shell.out, "  {:<12} {why}", "note")?;
+                }
             }
         }
         for route in &asked {
@@ -138,7 +147,13 @@ impl Check {
             );
             return Err(Trouble::Usage(message));
         }
-        let loaded = load_migration(file, self.config.root.as_deref(), true);
+        let loaded = load_migration(
+            file,
+            &Loading {
+                root: self.config.root.as_deref(),
+                ..Loading::default()
+            },
+        );
         let (migration, findings) = match loaded {
             Ok(loaded) => (Some(loaded.migration), loaded.warnings),
             Err(findings) => (None, findings),
@@ -180,6 +195,9 @@ fn with_losses(report: &Report) -> Value {
         for (place, migration) in migrations_of(report, &route.name).enumerate() {
             let entry = &mut all["routes"][index]["migrations"][place];
             entry["loss"] = migration.loss().name().into();
+            if let Some(awaited) = migration.awaits(None) {
+                entry["registry_not_asked"] = (*awaited.registry).into();
+            }
         }
     }
     all
@@ -261,6 +279,13 @@ async fn asked(report: &mut Report) -> Vec<Online> {
     let Some(plan) = &report.plan else {
         return Vec::new();
     };
+    for registry in plan.registries.iter() {
+        for looked in registry.look(Purpose::Look, &*clock()).await {
+            if let Err(error) = looked.standing {
+                report.findings.error(&looked.reference.place, error.to_string());
+            }
+        }
+    }
     let asked = online(plan, &clock(), PATIENCE).await;
     for (route, end) in asked
         .iter()

@@ -16,6 +16,7 @@ use dunlin_core::migration::{
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::desk::fetch;
 use crate::difference::{Difference, MemberOrder, differences};
 use crate::ending::{Ending, Exit, Trouble};
 use crate::lines::Lines;
@@ -70,6 +71,7 @@ impl Explain {
         let loaded = self.migration.load()?;
         shell.tell(&loaded.warnings)?;
         let migration = &loaded.migration;
+        fetch(migration, None, &loaded.registries)?;
         let mut message = self.message()?;
         if message.headers.is_empty() {
             message.headers = migration.presumed_headers();
@@ -78,6 +80,7 @@ impl Explain {
             let written = migration.written_to_arrive(text, &message.headers, &Limits::default());
             message.payload = Some(written.map_err(|failure| Trouble::Failed(failure.to_string()))?);
         }
+        fetch(migration, message.payload.as_ref(), &loaded.registries)?;
         let mut watch = Watch {
             document: message.payload.as_ref().and_then(|payload| {
                 let limits = Limits::default();

@@ -8,7 +8,7 @@ use clap::Args;
 use dunlin_core::migration::load::lock::lock_name;
 
 use crate::ending::{Ending, Exit, Trouble};
-use crate::project::{MigrationArgs, load_migration};
+use crate::project::{Loading, MigrationArgs, load_migration};
 use crate::shell::{Format, Shell};
 use crate::wording::counted;
 
@@ -36,8 +36,10 @@ impl Lock {
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let loaded = load_migration(
             &self.migration.migration,
-            self.migration.root.as_deref(),
-            self.write,
+            &Loading {
+                without_lock: !self.write,
+                ..self.migration.loading()
+            },
         )?;
         shell.tell(&loaded.warnings)?;
         let lock = loaded.migration.lock();

@@ -17,8 +17,9 @@ use dunlin_core::migration::Migration;
 use dunlin_core::source::{self, Format as TextFormat};
 use serde_json::{Value, json};
 
+use crate::desk::fetch;
 use crate::ending::{Ending, Exit, Trouble};
-use crate::project::{load_migration, secrets};
+use crate::project::{Loading, load_migration, secrets};
 use crate::shell::{Format, Shell, Tone};
 use crate::wording::counted;
 use case::Problem;
@@ -42,6 +43,9 @@ pub(crate) struct Test {
     /// migration's own]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// The configuration that names the schema registries [default: dunlin.yaml of that folder]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Says which transformations and outcomes no case reaches
     #[arg(long)]
     coverage: bool,
@@ -63,7 +67,7 @@ impl Test {
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let mut findings = Findings::new();
         let fixtures = self.fixtures(shell, &mut findings)?;
-        let migrations = self.migrations(&fixtures, &mut findings);
+        let migrations = self.migrations(&fixtures, &mut findings)?;
         if findings.has_errors() {
             return Err(findings.into());
         }
@@ -155,21 +159,34 @@ impl Test {
     }
 
     /// Loads the migrations of all fixtures, each once.
-    fn migrations(&self, fixtures: &[Fixture], findings: &mut Findings) -> BTreeMap<PathBuf, Migration> {
+    fn migrations(
+        &self,
+        fixtures: &[Fixture],
+        findings: &mut Findings,
+    ) -> std::result::Result<BTreeMap<PathBuf, Migration>, Trouble> {
         let mut migrations = BTreeMap::new();
         for fixture in fixtures {
             if migrations.contains_key(&fixture.migration) {
                 continue;
             }
-            match load_migration(&fixture.migration, self.root.as_deref(), true) {
+            match load_migration(&fixture.migration, &self.loading()) {
                 Ok(loaded) => {
                     findings.append(loaded.warnings);
+                    fetch(&loaded.migration, None, &loaded.registries)?;
                     migrations.insert(fixture.migration.clone(), loaded.migration);
                 }
                 Err(found) => findings.append(found),
             }
         }
-        migrations
+        Ok(migrations)
+    }
+
+    fn loading(&self) -> Loading<'_> {
+        Loading {
+            root: self.root.as_deref(),
+            config: self.config.as_deref(),
+            without_lock: false,
+        }
     }
 
     fn json(

@@ -113,6 +113,7 @@ fn shown_path(path: &str) -> String {
     for segment in path.split('.') {
         match (segment, before) {
             ("*", "migrate") => shown.push_str("[]"),
+            ("*", "registries") => shown.push_str(".REGISTRY"),
             ("*", _) => shown.push_str(&format!(".{}", before.trim_end_matches('s').to_uppercase())),
             _ if shown.is_empty() => shown.push_str(segment),
             _ => shown.push_str(&format!(".{segment}")),

@@ -235,7 +235,7 @@ impl Judge<'_> {
         let plain = text.plain().map(str::to_owned);
         if plain.is_none() {
             let message = "a file cannot be used here: its content is a secret, and can stand in `user`, `password`, \
-                           `settings` and `secrets` only";
+                           `token`, `settings` and `secrets` only";
             self.error(&node.place, message);
         }
         plain

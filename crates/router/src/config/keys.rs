@@ -156,6 +156,67 @@ pub const KEYS: &[Key] = &[
         "One setting.",
     ),
     key(
+        "registries",
+        Kind::Table,
+        Default::None,
+        "The schema registries that migrations name, by names of your own.",
+    ),
+    key(
+        "registries.*",
+        Kind::Table,
+        Default::None,
+        "One registry with the interface of Confluent's schema registry.",
+    ),
+    key(
+        "registries.*.url",
+        Kind::Text,
+        Default::Required,
+        "Its address, with the path of the interface: `https://registry.example:8081`, or for Apicurio one that ends in `/apis/ccompat/v7`.",
+    ),
+    key(
+        "registries.*.user",
+        Kind::Readable,
+        Default::None,
+        "The name to log in with.",
+    ),
+    key(
+        "registries.*.password",
+        Kind::Secret,
+        Default::None,
+        "The password to log in with; read again for each question.",
+    ),
+    key(
+        "registries.*.token",
+        Kind::Secret,
+        Default::None,
+        "The bearer token to log in with, instead of user and password; read again for each question.",
+    ),
+    key(
+        "registries.*.tls_ca",
+        Kind::Text,
+        Default::Described("the authorities of the system"),
+        "A file with the certificates (PEM) of the authorities that may vouch for it.",
+    ),
+    key(
+        "registries.*.tls_certificate",
+        Kind::Text,
+        Default::None,
+        "A file with the certificate (PEM) to show to it.",
+    ),
+    key(
+        "registries.*.tls_key",
+        Kind::Text,
+        Default::None,
+        "A file with the key (PEM) of that certificate.",
+    ),
+    counted(
+        "registries.*.timeout",
+        Kind::Pause,
+        "10s",
+        "time",
+        "How long one answer is waited for; a question is asked up to three times.",
+    ),
+    key(
         "secrets",
         Kind::Table,
         Default::None,
@@ -546,7 +607,7 @@ mod tests {
         let names: Vec<_> = below("routes.*.breaker").map(|(name, _)| name).collect();
         assert_eq!(names, ["row", "share"]);
         let names: Vec<_> = below("").map(|(name, _)| name).collect();
-        assert_eq!(names, ["systems", "secrets", "routes"]);
+        assert_eq!(names, ["systems", "registries", "secrets", "routes"]);
         let names: Vec<_> = below("secrets").map(|(name, _)| name).collect();
         assert_eq!(names, ["*"]);
     }

@@ -9,6 +9,7 @@ use dunlin_core::messaging::Room;
 use dunlin_core::migration::Limits;
 use dunlin_core::registry::Registry;
 use dunlin_schemas::Schemas;
+use dunlin_schemas::registry::Purpose as RegistryPurpose;
 
 use super::ends::Typed;
 use super::migrations::Loading;
@@ -45,6 +46,7 @@ impl Plan {
             secrets.set(name, text.reader(&loaded.folder));
         }
         let folder = loaded.folder.display().to_string();
+        let registries = super::registries(loaded, findings);
         let mut planner = Planner {
             loaded,
             registry,
@@ -54,10 +56,11 @@ impl Plan {
             plan: Self {
                 systems: BTreeMap::new(),
                 routes: Vec::new(),
+                registries: registries.clone(),
                 warnings: Findings::new(),
             },
             loading: Loading::default(),
-            schemas: Schemas::default(),
+            schemas: Schemas::new(registries),
             findings,
         };
         planner.open_systems();
@@ -217,6 +220,8 @@ impl Planner<'_> {
             },
             drain: config.drain.0,
             secrets: Arc::clone(&self.secrets),
+            registries: self.plan.registries.clone(),
+            registry_purpose: RegistryPurpose::Run,
             notes: Vec::new(),
             migrations: Vec::new(),
         };

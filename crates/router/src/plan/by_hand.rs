@@ -11,6 +11,7 @@ use dunlin_core::finding::{Findings, Place};
 use dunlin_core::messaging::{Endpoint, MessagingSystem, Room, Source, Target};
 use dunlin_core::migration::fused::Engine;
 use dunlin_core::migration::{Limits, Migration};
+use dunlin_schemas::registry::{Purpose as RegistryPurpose, Registries};
 
 use super::{
     AddressPlan, AppliedRecord, Breaker, Condition, Dedup, Drops, EmptyPayload, EndPlan, Guarantee,
@@ -30,6 +31,7 @@ impl Plan {
                 .map(|system| (system.name.clone(), system))
                 .collect(),
             routes: routes.into_iter().collect(),
+            registries: Registries::default(),
             warnings: Findings::new(),
         }
     }
@@ -160,6 +162,8 @@ impl RoutePlan {
             },
             drain: Duration::from_secs(30),
             secrets: Arc::default(),
+            registries: Registries::default(),
+            registry_purpose: RegistryPurpose::Run,
             guarantee: Guarantee::between(&from.resolved, &to.resolved),
             notes: Vec::new(),
             to: TargetPlan {

@@ -6,9 +6,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use dunlin_core::message::Message;
 use dunlin_core::migration::fused::{Program, Worker};
-use dunlin_core::migration::{Failure, Input, Migrated, Migration, Options, Outcome, SkipReason};
+use dunlin_core::migration::{
+    Awaited, Failure, Input, Migrated, Migration, Options, Outcome, SkipReason,
+};
 
 use crate::plan::{MigrationChoice, RoutePlan};
 use crate::progress::{Progress, TransformationCounts};
@@ -78,6 +81,13 @@ impl Choices {
                 .map(|plan| Choice::new(plan.clone(), progress))
                 .collect(),
         )
+    }
+
+    /// What a registry must be asked for before a message with this payload can be migrated, whichever it takes.
+    pub(super) fn awaits(&self, payload: &Bytes) -> Option<Awaited> {
+        self.0
+            .iter()
+            .find_map(|choice| choice.migration().awaits(Some(payload)))
     }
 
     /// The first whose condition holds.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use dunlin_core::error::Error;
 
+use dunlin_schemas::registry::RegistryError;
+
 use crate::breaker::Tripped;
 use crate::dead_letter::Fault;
 
@@ -65,6 +67,9 @@ pub enum RouteError {
         #[source]
         error: Error,
     },
+    /// A schema registry does not say what the migrations need.
+    #[error("the schemas of the migrations are not there: {0}")]
+    Registry(#[source] RegistryError),
     /// An end cannot be used as planned.
     #[error("the {end} `{channel}` cannot be used: {error}")]
     Unusable {

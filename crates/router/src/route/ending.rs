@@ -47,6 +47,12 @@ impl Route {
         }
     }
 
+    /// Whether the route ends for another reason than that its source has no more.
+    pub(super) fn is_asked_to_stop(&self) -> bool {
+        let why = self.ending.as_ref().map(|ending| &ending.why);
+        why.is_some_and(|why| !matches!(why, Ok(EndReason::SourceEnded)))
+    }
+
     pub(super) fn is_over(&self) -> bool {
         let Some(ending) = &self.ending else {
             return false;
@@ -54,13 +60,13 @@ impl Route {
         let late = ending
             .deadline
             .is_some_and(|deadline| deadline <= self.clock.now());
-        late || self.in_flight.is_empty()
+        late || (self.in_flight.is_empty() && (!self.lookup.is_holding() || self.is_asked_to_stop()))
     }
 
     /// Closes the ends: the settler before the receiver, so that what was settled is not given back. An abort waits for none.
     pub(super) async fn close(mut self) -> Result<Ended, RouteError> {
         self.tell();
-        let left = self.in_flight.deliveries();
+        let left = self.in_flight.deliveries() + self.lookup.size().0;
         self.progress.had_fate(Fate::Left, left as u64);
         self.progress.hold(0, 0);
         self.outputs.abandon();

@@ -13,6 +13,7 @@ use super::ended::{End, RouteError};
 use super::in_flight::InFlight;
 use super::intake::Intake;
 use super::judge::Judge;
+use super::lookup::Lookup;
 use super::outputs::{Outputs, Senders};
 use super::settling::Settling;
 use super::standing::systems_of;
@@ -20,6 +21,7 @@ use crate::breaker::FailureWatch;
 use crate::fail_points::FailPoints;
 use crate::plan::{EndPlan, RoutePlan};
 use crate::progress::Progress;
+use crate::registries::fetch_for;
 use crate::sessions::Sessions;
 use crate::shutdown::Shutdown;
 
@@ -34,13 +36,26 @@ pub(crate) struct Surroundings {
 }
 
 impl Route {
-    /// Verifies every end, and opens them.
+    /// Fetches the schemas of the migrations, verifies every end, and opens them.
     pub(crate) async fn open(
         plan: Arc<RoutePlan>,
         sessions: &Sessions,
         around: Surroundings,
     ) -> Result<Self, RouteError> {
         let events = sessions.listen(systems_of(&plan));
+        // Nothing is received before the schemas are there.
+        for choice in &plan.migrations {
+            let clock = &*around.clock;
+            fetch_for(
+                &choice.migration,
+                None,
+                &plan.registries,
+                plan.registry_purpose,
+                clock,
+            )
+            .await
+            .map_err(RouteError::Registry)?;
+        }
         let opened = open(&plan, sessions).await?;
         let Surroundings {
             clock,
@@ -60,6 +75,7 @@ impl Route {
             settling: Settling::new(opened.settler, &plan.retry, Arc::clone(&clock)),
             outputs: Outputs::new(opened.senders, &plan, &clock),
             intake: Intake::new(&plan.retry),
+            lookup: Lookup::new(&plan, &clock),
             in_flight: InFlight::new(
                 plan.window,
                 plan.batch,

@@ -8,7 +8,7 @@ use dunlin_core::messaging::{Event, Room};
 
 use super::{End, EndReason, Route, RouteError};
 use crate::plan::RoutePlan;
-use crate::progress::{Count, State};
+use crate::progress::{Count, Fate, State};
 use crate::sessions::Told;
 
 impl Route {
@@ -20,6 +20,7 @@ impl Route {
             .as_ref()
             .is_some_and(|output| output.trouble().is_some());
         let stopped = self.ending.is_some()
+            || self.lookup.is_holding()
             || dead_letter_waits
             || self.outputs.down().is_some()
             || self.settling.down().is_some()
@@ -33,10 +34,17 @@ impl Route {
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let deadline = self.ending.as_ref().and_then(|ending| ending.deadline);
         let intake = self.intake.wake_at(self.clock.now());
-        [deadline, self.outputs.wake_at(), self.settling.wake_at(), intake]
-            .into_iter()
-            .flatten()
-            .min()
+        let lookup = self.lookup.wake_at();
+        [
+            deadline,
+            self.outputs.wake_at(),
+            self.settling.wake_at(),
+            intake,
+            lookup,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     pub(super) fn source_failed(&mut self, error: Error) {
@@ -65,7 +73,11 @@ impl Route {
                     "messages are gone from the source that were never received"
                 );
             }
-            Event::LanesRevoking { .. } => self.in_flight.revoke(Arc::clone(&event)),
+            Event::LanesRevoking { lanes, .. } => {
+                let let_go = self.lookup.let_go(lanes);
+                self.progress.had_fate(Fate::Left, let_go as u64);
+                self.in_flight.revoke(Arc::clone(&event));
+            }
             Event::Reconnected => {
                 self.progress.add(Count::Reconnects, 1);
                 // Who asked to wait is gone with the connection; it asks again if it must.
@@ -92,8 +104,9 @@ impl Route {
 
     /// Says how the route stands.
     pub(super) fn tell(&mut self) {
+        let (held, bytes) = self.lookup.size();
         self.progress
-            .hold(self.in_flight.messages(), self.in_flight.bytes());
+            .hold(self.in_flight.messages() + held, self.in_flight.bytes() + bytes);
         self.progress.add(Count::Resent, self.outputs.take_resent());
         let at = |(end, reason): (End, &str)| format!("{end}: {reason}");
         let source = |reason: &str| at((End::Source, reason));
@@ -101,13 +114,16 @@ impl Route {
             .outputs
             .down()
             .map(at)
-            .or_else(|| self.settling.down().or(self.intake.down()).map(source));
+            .or_else(|| self.settling.down().or(self.intake.down()).map(source))
+            .or_else(|| self.lookup.down());
         let trouble = self
             .outputs
             .trouble()
             .map(at)
             .or_else(|| self.settling.trouble().map(source));
-        let trouble = trouble.or_else(|| self.intake.trouble());
+        let trouble = trouble
+            .or_else(|| self.lookup.trouble())
+            .or_else(|| self.intake.trouble());
         self.progress.stand(match (down, trouble) {
             _ if self.ending.is_some() => State::Draining,
             (Some(reason), _) => State::Down(reason),

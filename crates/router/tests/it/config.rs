@@ -205,7 +205,7 @@ dunlin.yaml:17:7: error: expected a text, found nothing
 dunlin.yaml:18:1: error: unknown key `extra` in the configuration
   18 | extra: *
      | ^^^^^
-     = help: the keys here are `systems`, `secrets`, `routes`
+     = help: the keys here are `systems`, `registries`, `secrets`, `routes`
 "
     );
 }
@@ -379,5 +379,61 @@ proptest! {
         if let Some(loaded) = loaded {
             loaded.shown_as_yaml().unwrap();
         }
+    }
+}
+
+#[test]
+fn a_registry_has_its_login_masked_and_its_defaults_filled_in() {
+    let text = "systems: {}\nregistries:\n  main: { url: 'https://registry.example/api', user: dunlin, password: canary }\n";
+    let loaded = Case::new("dunlin.yaml", text).good();
+    let shown = loaded.shown()["registries"]["main"].clone();
+    assert_eq!(shown["timeout"], "10s");
+    assert_eq!(shown["user"], "dunlin");
+    assert_eq!(shown["password"], "********");
+    assert!(!format!("{loaded:?}").contains("canary"));
+    let missing = Case::new("dunlin.yaml", "registries:\n  main: { tokn: canary }\n").findings();
+    assert!(missing.contains("did you mean `token`"), "{missing}");
+    assert!(missing.contains("expected `url` in `main`"), "{missing}");
+    assert!(!missing.contains("canary"), "{missing}");
+}
+
+#[test]
+fn a_registry_that_cannot_be_asked_as_it_is_written_is_told() {
+    for (settings, expected) in [
+        (
+            "url: 'ftp://registry.example'",
+            "begins with `http://` or `https://`",
+        ),
+        ("url: 'https://me:canary@registry.example'", "without a user"),
+        ("url: 'https://registry.example?a=b'", "without `?` and `#`"),
+        (
+            "url: 'https://registry.example', user: me",
+            "expected a `password` beside `user`",
+        ),
+        (
+            "url: 'https://registry.example', password: canary",
+            "expected a `user` beside `password`",
+        ),
+        (
+            "url: 'https://registry.example', user: me, password: canary, token: canary",
+            "found both",
+        ),
+        (
+            "url: 'http://registry.example', tls_ca: a.pem",
+            "no meaning for an address with `http://`",
+        ),
+        (
+            "url: 'https://registry.example', tls_key: a.pem",
+            "expected `tls_certificate` beside `tls_key`",
+        ),
+        ("url: 'http://registry.example', token: canary", "in the clear"),
+    ] {
+        let case = Case::new("dunlin.yaml", &format!("registries:\n  main: {{ {settings} }}\n"));
+        let mut findings = Findings::new();
+        let loaded = Loaded::read(&case.sources, &mut findings).unwrap();
+        dunlin_router::plan::registries(&loaded, &mut findings);
+        let text = findings.render();
+        assert!(text.contains(expected), "{settings}: {text}");
+        assert!(!text.contains("canary"), "{settings}: {text}");
     }
 }

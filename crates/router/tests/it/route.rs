@@ -8,5 +8,6 @@ mod hostile;
 mod migrating;
 mod order;
 mod overlap;
+mod registry;
 mod stand;
 mod stop;

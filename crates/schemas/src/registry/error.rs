@@ -41,6 +41,19 @@ pub enum Trouble {
 }
 
 impl RegistryError {
+    /// The trouble of a registry that was not asked, or that has answered to no avail.
+    #[must_use]
+    pub fn without_answer(registry: &Arc<str>, detail: &str) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            asked: "what a migration needs".to_owned(),
+            trouble: Trouble::Settings,
+            status: None,
+            code: None,
+            detail: detail.to_owned(),
+        }
+    }
+
     /// What kind of trouble it is.
     #[must_use]
     pub const fn trouble(&self) -> Trouble {

@@ -12,10 +12,12 @@ use dunlin_core::migration::{
     Disposition, Failure, FailureKind, Input, Limits, Migrated, Migration, Options,
 };
 use dunlin_router::secrets::EnvironmentSecrets;
+use dunlin_schemas::registry::Registries;
 use serde_json::{Map, Value};
 
 use super::sides::{Lines, Telling};
 use crate::blocks::Block;
+use crate::desk::fetch;
 use crate::ending::Trouble;
 use crate::pretty::pretty;
 use crate::shell::Format;
@@ -48,6 +50,7 @@ pub(super) struct Judged {
 pub(super) struct Judge {
     program: Arc<Program>,
     engine: Engine,
+    registries: Registries,
     secrets: Arc<EnvironmentSecrets>,
     place: String,
     telling: Telling,
@@ -62,6 +65,7 @@ impl Judge {
     pub(super) fn new(
         migration: Migration,
         engine: Engine,
+        registries: Registries,
         secrets: EnvironmentSecrets,
         shape: Shape,
         format: Format,
@@ -70,6 +74,7 @@ impl Judge {
             telling: Telling::of(&migration),
             program: Arc::new(Program::compile(Arc::new(migration))),
             engine,
+            registries,
             secrets: Arc::new(secrets),
             place: String::new(),
             shape,
@@ -110,9 +115,17 @@ impl Judge {
     /// One document, which stands in this line.
     pub(super) fn document(&self, line: u64, text: Bytes, worker: &mut Worker, judged: &mut Judged) {
         let done = match self.arrived(text) {
-            Ok(original) => match self.migrate(&original.message, worker) {
-                Ok(migrated) => self.pass(line, &original, &migrated, judged),
-                Err(failure) => self.fail(line, &original, &failure, judged),
+            // A registry that says nothing is no fault of the document's.
+            Ok(original) => match fetch(
+                self.program.migration(),
+                original.message.payload.as_ref(),
+                &self.registries,
+            ) {
+                Err(trouble) => Err(trouble),
+                Ok(()) => match self.migrate(&original.message, worker) {
+                    Ok(migrated) => self.pass(line, &original, &migrated, judged),
+                    Err(failure) => self.fail(line, &original, &failure, judged),
+                },
             },
             Err(refused) => self.fail(line, &refused.0, &refused.1, judged),
         };
