@@ -81,11 +81,7 @@ impl Apply {
             shape,
             self.format,
         )
-        .telling(
-            &input.name,
-            self.report.is_some(),
-            self.dead_letter.is_some(),
-        );
+        .telling(&input.name, self.report.is_some(), self.dead_letter.is_some());
         let mut writing = Writing {
             sides,
             failed: false,

@@ -9,9 +9,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use dunlin_core::message::Message;
 use dunlin_core::migration::fused::{Program, Worker};
-use dunlin_core::migration::{
-    Awaited, Failure, Input, Migrated, Migration, Options, Outcome, SkipReason,
-};
+use dunlin_core::migration::{Awaited, Failure, Input, Migrated, Migration, Options, Outcome, SkipReason};
 
 use crate::plan::{MigrationChoice, RoutePlan};
 use crate::progress::{Progress, TransformationCounts};
