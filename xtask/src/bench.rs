@@ -1,4 +1,10 @@
-//! Runs the benchmarks: builds both sides in release mode, lets them take turns, and counts instructions where valgrind is there.
+//! Runs the benchmarks: builds what takes part in release mode, and writes what was measured to `docs/benchmarks`.
+
+mod apply;
+mod engine;
+pub(crate) mod instructions;
+mod page;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -16,10 +22,25 @@ pub(crate) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// The engine beside `serde_json::Value` doing the same, in one run.
+    /// The engine beside document object models doing the same, in one run.
     Engine,
     /// Judging real webhooks with their JSON Schema beside the crate that judges, doing it alone, in one run.
     Schemas,
+    /// Instructions per byte of input, held against the committed figures.
+    Instructions {
+        /// Commits what is counted instead.
+        #[arg(long)]
+        write: bool,
+    },
+    /// `dunlin apply` as a whole process beside `jq -c` doing the same.
+    Apply {
+        /// Messages in the file.
+        #[arg(long, default_value_t = 300_000)]
+        messages: usize,
+        /// Turns of each contestant; the median counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// Routes over real servers beside a bare loop of the same client libraries, taking turns in one run.
     Routes {
         /// Messages of each measurement.
@@ -34,18 +55,23 @@ enum What {
     },
 }
 
-/// The documents and messages for which instructions are counted.
-const COUNTED: [(&str, usize); 3] = [("flat", 300), ("nested", 100), ("large", 20)];
-const OPERATIONS: &str = "20";
-
 /// Runs a benchmark and prints its table.
 ///
 /// # Errors
 /// When one side does not build, or does something else than the reference interpreter.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     match options.what {
-        What::Engine => engine()?,
+        What::Engine => engine::run()?,
         What::Schemas => schemas()?,
+        What::Instructions { write } => {
+            let program = programs()?.bench;
+            if write {
+                instructions::write(&program)?;
+            } else if !instructions::gate(&program, &mut |reason| println!("left out: {reason}"))? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        What::Apply { messages, rounds } => apply::run(messages, rounds)?,
         What::Routes {
             messages,
             rounds,
@@ -53,6 +79,24 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         } => routes(messages, rounds, without.is_none())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The programs that take part, of the release build.
+struct Programs {
+    bench: PathBuf,
+    dunlin: PathBuf,
+}
+
+/// Builds them with one set of features, the one that the tests build, so that nothing is built twice.
+fn programs() -> Result<Programs> {
+    let target = workspace::target_folder()?;
+    let mut build = workspace::cargo();
+    build.args(["build", "--release", "--bin", "dunlin", "--bin", "dunlin-bench"]);
+    succeed(&mut build, "the benchmark did not build")?;
+    Ok(Programs {
+        bench: release(&target, "dunlin-bench"),
+        dunlin: release(&target, "dunlin"),
+    })
 }
 
 fn schemas() -> Result<()> {
@@ -63,34 +107,6 @@ fn schemas() -> Result<()> {
     let mut measure = Command::new(release(&target, "dunlin-bench-schemas"));
     measure.current_dir(workspace::root());
     succeed(&mut measure, "the benchmark failed")
-}
-
-fn engine() -> Result<()> {
-    let target = workspace::target_folder()?;
-    let mut build = workspace::cargo();
-    build.args(["build", "--release", "--package", "dunlin-bench"]);
-    succeed(&mut build, "the benchmark did not build")?;
-    let program = release(&target, "dunlin-bench");
-
-    let rival_target = target.join("rival");
-    let mut build = workspace::cargo();
-    build.args([
-        "build",
-        "--release",
-        "--locked",
-        "--manifest-path",
-        "bench/rival/Cargo.toml",
-        "--target-dir",
-    ]);
-    build.arg(&rival_target);
-    succeed(&mut build, "the rival did not build")?;
-    let rival = release(&rival_target, "rival");
-
-    succeed(
-        Command::new(&program).arg("compare").arg(&rival),
-        "the comparison failed",
-    )?;
-    instructions(&program)
 }
 
 fn routes(messages: usize, rounds: usize, kafka: bool) -> Result<()> {
@@ -113,7 +129,8 @@ fn routes(messages: usize, rounds: usize, kafka: bool) -> Result<()> {
     Ok(())
 }
 
-fn release(target: &Path, name: &str) -> PathBuf {
+/// Where a program of the release build is.
+pub(crate) fn release(target: &Path, name: &str) -> PathBuf {
     target
         .join("release")
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
@@ -125,55 +142,12 @@ fn succeed(command: &mut Command, otherwise: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// Instructions for each byte of input, from N and 3N messages, so that starting up cancels out.
-fn instructions(program: &Path) -> Result<()> {
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("skipped: instructions per byte, because valgrind is not installed");
-        return Ok(());
-    }
-    println!("instructions per byte of input, {OPERATIONS} operations (callgrind)");
-    for (document, messages) in COUNTED {
-        let (few, few_bytes) = count(program, document, messages)?;
-        let (many, many_bytes) = count(program, document, 3 * messages)?;
-        let tenths = (many - few) * 10 / (many_bytes - few_bytes).max(1);
-        println!("  {document:<8} {:>6}.{}", tenths / 10, tenths % 10);
-    }
-    Ok(())
-}
-
-/// Instructions of one run, and the bytes that it took in.
-fn count(program: &Path, document: &str, messages: usize) -> Result<(u64, u64)> {
-    let scratch = tempfile::tempdir().context("no scratch folder could be made")?;
-    let out = scratch.path().join("callgrind.out");
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet"])
-        .arg(format!("--callgrind-out-file={}", out.display()))
-        .arg(program)
-        .args(["spin", document, OPERATIONS, &messages.to_string()])
+/// The output of a program that must succeed.
+fn output(command: &mut Command, otherwise: &'static str) -> Result<String> {
+    let output = command
+        .stderr(std::process::Stdio::inherit())
         .output()
-        .context("valgrind could not be started")?;
-    ensure!(
-        output.status.success(),
-        "valgrind failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let bytes = String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .context("the benchmark printed no bytes")?;
-    let text = std::fs::read_to_string(&out).context("callgrind wrote nothing")?;
-    let totals = text.lines().find_map(|line| {
-        line.strip_prefix("totals: ")
-            .or_else(|| line.strip_prefix("summary: "))
-    });
-    let totals = totals.context("callgrind told no totals")?;
-    Ok((
-        totals
-            .split_whitespace()
-            .next()
-            .unwrap_or_default()
-            .parse()
-            .context("callgrind told no number")?,
-        bytes,
-    ))
+        .context(otherwise)?;
+    ensure!(output.status.success(), "{otherwise} ({})", output.status);
+    String::from_utf8(output.stdout).context(otherwise)
 }

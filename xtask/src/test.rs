@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use dunlin_servers::{Found, Kind};
 
+use crate::bench::{self, instructions};
 use crate::totals::Totals;
 use crate::{servers, workspace};
 
@@ -40,11 +41,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         .join("release")
         .join(format!("dunlin{}", std::env::consts::EXE_SUFFIX));
     let mut build = workspace::cargo();
-    build.args(["build", "--release", "--bin", "dunlin"]);
+    build.args(["build", "--release", "--bin", "dunlin", "--bin", "dunlin-bench"]);
     let features = features(options, &mut totals);
     build.args(&features);
     step(
-        "the release binary, for tests that kill and time",
+        "the release binaries, for tests that kill, time and count",
         with_left_out(build, options),
         &release,
         &mut totals,
@@ -65,6 +66,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         &mut totals,
     )?;
 
+    count_instructions(options, &target, &mut totals)?;
+
     for reason in &totals.left_out {
         println!("skipped: {reason}");
     }
@@ -75,6 +78,29 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Holds the instructions of the engine against the committed figures. It is one test, named like its step.
+fn count_instructions(options: &Options, target: &Path, totals: &mut Totals) -> Result<()> {
+    const NAME: &str = "instructions_per_byte_are_not_above_the_committed_ones";
+    if options
+        .filter
+        .as_deref()
+        .is_some_and(|filter| !NAME.contains(filter))
+    {
+        return Ok(());
+    }
+    println!("== instructions of the engine");
+    let holds = instructions::gate(&bench::release(target, "dunlin-bench"), &mut |reason| {
+        totals.left_out.push(reason);
+    })?;
+    println!("test {NAME} ... {}", if holds { "ok" } else { "FAILED" });
+    *(if holds {
+        &mut totals.passed
+    } else {
+        &mut totals.failed
+    }) += 1;
+    Ok(())
 }
 
 /// Makes sure that every server can be had that the tests will start, before minutes are spent on building.

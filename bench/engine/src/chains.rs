@@ -1,4 +1,4 @@
-//! The chains that are measured: one, five and twenty operations, each a prefix of the next.
+//! The chains that are measured: one, five and twenty operations, each a prefix of the next, and twenty with conditions.
 
 /// The chain for flat documents.
 const FLAT: [&str; 20] = [
@@ -48,13 +48,57 @@ const ORDER: [&str; 20] = [
     r#"{"add":"customer.segment","value":"retail"}"#,
 ];
 
-/// The first `count` operations of the chain for orders, or for flat documents.
-pub(crate) fn chain(is_order: bool, count: usize) -> &'static [&'static str] {
-    let all: &'static [&'static str; 20] = if is_order { &ORDER } else { &FLAT };
-    &all[..count]
+/// A chain for orders in which three operations depend on a condition and two compute a text.
+const GUARDED: [&str; 20] = [
+    r#"{"rename":"lines[*].qty","to":"quantity"}"#,
+    r#"{"remove":"debug"}"#,
+    r#"{"add":"rush","value":true,"when":"payload.channel == 'web'"}"#,
+    r#"{"cast":"lines[*].quantity","to":"integer"}"#,
+    r#"{"move":"customer.email","to":"email"}"#,
+    r#"{"remove":"meta","when":"payload.payment.method == 'card'"}"#,
+    r#"{"rename":"number","to":"order_number","when":"payload.status == 'P'"}"#,
+    r#"{"compute":"label","as":"payload.customer.name + ' / ' + payload.address.city"}"#,
+    r#"{"compute":"payment.text","as":"payload.payment.amount + ' ' + payload.payment.currency"}"#,
+    r#"{"translate":"status","values":[["N","new"],["P","paid"],["S","sent"]]}"#,
+    r#"{"rename":"address.zip","to":"postcode"}"#,
+    r#"{"remove":"lines[*].internal"}"#,
+    r#"{"add":"lines[*].unit","value":"pcs"}"#,
+    r#"{"translate":"lines[*].kind","values":[["g","goods"],["s","service"]]}"#,
+    r#"{"cast":"payment.amount","to":"number"}"#,
+    r#"{"move":"lines[*].text","to":"lines[*].description"}"#,
+    r#"{"add":"address.country","value":"AT"}"#,
+    r#"{"rename":"customer.name","to":"full_name"}"#,
+    r#"{"remove":"customer.vip"}"#,
+    r#"{"add":"customer.segment","value":"retail"}"#,
+];
+
+/// What a chain is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chain {
+    /// Flat documents.
+    Flat,
+    /// Orders.
+    Order,
+    /// Orders, with conditions.
+    Guarded,
 }
 
-/// The chain as a transformation file.
-pub(crate) fn file(operations: &[&str]) -> String {
-    format!("{{\"transformations\":[{}]}}", operations.join(","))
+impl Chain {
+    /// The first `count` operations.
+    fn operations(self, count: usize) -> &'static [&'static str] {
+        let all: &'static [&'static str; 20] = match self {
+            Self::Flat => &FLAT,
+            Self::Order => &ORDER,
+            Self::Guarded => &GUARDED,
+        };
+        &all[..count]
+    }
+
+    /// The first `count` operations as a transformation file.
+    pub(crate) fn file(self, count: usize) -> String {
+        format!(
+            "{{\"transformations\":[{}]}}",
+            self.operations(count).join(",")
+        )
+    }
 }

@@ -1,6 +1,8 @@
-//! The documents that are measured: seeded, 64 distinct ones of each kind.
+//! The documents that are measured: seeded, distinct ones of each kind.
 
 use std::fmt::Write as _;
+
+use crate::chains::Chain;
 
 /// One kind of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,18 +17,24 @@ pub(crate) enum Kind {
     Optional,
     /// Flat, with 32 random mixes of optional members.
     Mixed,
+    /// Flat, with 32 optional members between the others, each on half of the messages.
+    Scattered,
     /// Nested, printed over many lines.
     Pretty,
+    /// About 1 MiB: an order with 1,700 line items.
+    Huge,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Flat,
         Self::Nested,
         Self::Large,
         Self::Optional,
         Self::Mixed,
+        Self::Scattered,
         Self::Pretty,
+        Self::Huge,
     ];
 
     /// The name in tables.
@@ -37,19 +45,43 @@ impl Kind {
             Self::Large => "large",
             Self::Optional => "optional",
             Self::Mixed => "mixed",
+            Self::Scattered => "scattered",
             Self::Pretty => "pretty",
+            Self::Huge => "huge",
         }
     }
 
-    /// Whether the chain of order documents is for it.
-    pub(crate) const fn is_order(self) -> bool {
-        matches!(self, Self::Nested | Self::Large | Self::Pretty)
+    /// What it is, for people.
+    pub(crate) const fn description(self) -> &'static str {
+        match self {
+            Self::Flat => "15 members, text that is not ASCII, a number of 32 digits, a small nested object",
+            Self::Nested => "an order with 8 line items, address, payment, an integer beyond 64 bits",
+            Self::Large => "26 items with long escaped text, 50 entries that no operation touches",
+            Self::Optional => "flat, with one optional member on half of the messages",
+            Self::Mixed => "flat, with 32 random mixes of 5 optional members",
+            Self::Scattered => {
+                "flat, with 32 optional members between the others, each on half of the messages"
+            }
+            Self::Pretty => "nested, each token on a line of its own",
+            Self::Huge => "an order with 1,700 line items",
+        }
     }
 
-    /// The 64 documents.
+    /// The chain that is for it.
+    pub(crate) const fn chain(self) -> Chain {
+        match self {
+            Self::Flat | Self::Optional | Self::Mixed | Self::Scattered => Chain::Flat,
+            Self::Nested | Self::Large | Self::Pretty | Self::Huge => Chain::Order,
+        }
+    }
+
+    /// The documents: 64 that differ, or 8 where they are huge.
     pub(crate) fn documents(self) -> Vec<String> {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        (0..64).map(|number| self.document(number, &mut random)).collect()
+        let count = if self == Self::Huge { 8 } else { 64 };
+        (0..count)
+            .map(|number| self.document(number, &mut random))
+            .collect()
     }
 
     fn document(self, number: u64, random: &mut Random) -> String {
@@ -59,7 +91,9 @@ impl Kind {
             Self::Mixed => flat(number, random, random.clone().below(32)),
             Self::Nested => order(number, random, 8, 0, 12),
             Self::Large => order(number, random, 26, 50, 280),
+            Self::Scattered => scattered(number, random),
             Self::Pretty => pretty(&order(number, random, 8, 0, 12)),
+            Self::Huge => order(number, random, 1_700, 50, 280),
         }
     }
 }
@@ -126,6 +160,29 @@ fn flat(number: u64, random: &mut Random, optional: u64) -> String {
         }
     }
     text.push_str(r#","legacy":"x","source":"web"}"#);
+    text
+}
+
+/// A flat document with optional members wherever a member ends on the top level.
+fn scattered(number: u64, random: &mut Random) -> String {
+    let plain = flat(number, random, 0);
+    let mut text = String::new();
+    let mut bit = 0;
+    for part in plain.split_inclusive(",\"") {
+        match part.strip_suffix(",\"") {
+            Some(member) if !member.contains('[') && bit < 32 => {
+                text.push_str(member);
+                for _ in 0..3 {
+                    if bit < 32 && random.below(2) == 0 {
+                        let _ = write!(text, r#","extra{bit}":"{}""#, random.digits(8));
+                    }
+                    bit += 1;
+                }
+                text.push_str(",\"");
+            }
+            _ => text.push_str(part),
+        }
+    }
     text
 }
 

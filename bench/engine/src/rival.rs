@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 
 /// The process. Dropping it ends it: its standard input closes.
 #[derive(Debug)]
@@ -33,23 +34,28 @@ impl Rival {
     }
 
     /// Gives it a chain and documents, with the output that is expected for each. It checks its own output against them.
-    pub(crate) fn prepare(&mut self, chain: &str, documents: &[String], expected: &[Vec<u8>]) -> Result<()> {
+    pub(crate) fn prepare(
+        &mut self,
+        chain: &str,
+        documents: impl ExactSizeIterator<Item = String>,
+        expected: &[Bytes],
+    ) -> Result<()> {
         self.say(&format!("prepare {}", documents.len()))?;
         self.say(chain)?;
-        for (document, expected) in documents.iter().zip(expected) {
-            // The protocol is one line each; white space between tokens is sent as it is but for line feeds.
-            self.say(&serde_json::to_string(document)?)?;
+        for (document, expected) in documents.zip(expected) {
+            // The protocol is one line each; line feeds in a document are escaped.
+            self.say(&serde_json::to_string(&document)?)?;
             self.say(std::str::from_utf8(expected)?)?;
         }
         match self.answer()?.as_str() {
             "ready" => Ok(()),
-            other => bail!("the rival does something else than the reference interpreter: {other}"),
+            other => bail!("a rival does something else than the reference interpreter: {other}"),
         }
     }
 
-    /// One batch of this many messages; the CPU time of its thread.
-    pub(crate) fn run(&mut self, messages: usize) -> Result<Duration> {
-        self.say(&format!("run {messages}"))?;
+    /// One batch of this many messages by one of them; the CPU time of its thread.
+    pub(crate) fn run(&mut self, name: &str, messages: usize) -> Result<Duration> {
+        self.say(&format!("run {name} {messages}"))?;
         Ok(Duration::from_nanos(
             self.answer()?.parse().context("the rival answered no time")?,
         ))

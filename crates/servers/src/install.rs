@@ -8,6 +8,7 @@ mod kafka;
 mod nats;
 mod path;
 mod protobuf;
+mod tool;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::{address, cache};
 pub use avro::{apache_avro, fastavro};
 use container::Container;
 pub use protobuf::{ProtobufConformance, protobuf_conformance};
+pub use tool::{Ready, Tool};
 
 /// Where a server comes from.
 #[derive(Debug, Clone)]

@@ -6,13 +6,13 @@
 //! `DUNLIN_PAIRS` try others and more.
 //! What can happen to each operation stands in a table, and each of its cells must have happened often enough.
 
-mod chance;
+pub(crate) mod chance;
 mod checks;
 mod documents;
 mod operations;
-mod pair;
+pub(crate) mod pair;
 mod places;
-mod shrink;
+pub(crate) mod shrink;
 mod table;
 mod touched;
 
@@ -170,7 +170,7 @@ fn quietly<T>(judge: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// The pair of a seed. Each transformation is sampled from the message as those before it have left it.
-fn generate(seed: u64) -> Result<Pair, String> {
+pub(crate) fn generate(seed: u64) -> Result<Pair, String> {
     let chance = &mut Chance::new(seed);
     let message = documents::message(chance);
     let spaced = chance.percent(30);

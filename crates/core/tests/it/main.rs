@@ -1,5 +1,6 @@
 //! The integration tests of the crate, in one binary.
 
+mod engines;
 mod golden;
 mod laws;
 mod load;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::tool::Tool;
 use super::{Program, cached, introduction, path, run};
 use crate::cache;
 use crate::kind::Kind;
@@ -95,18 +96,31 @@ pub(super) fn rabbitmq() -> Result<Program> {
     })
 }
 
+/// A tool, and the variables that it needs to find its parts where they were unpacked.
+pub(super) fn tool(tool: Tool) -> Result<(Program, Vec<(&'static str, OsString)>)> {
+    let (name, program) = match tool {
+        Tool::Valgrind => ("valgrind-debian13", "usr/bin/valgrind.bin"),
+        Tool::Jq => ("jq-debian13", "usr/bin/jq"),
+    };
+    let root = unpacked(name, &[tool.name()], |_| Ok(()))?;
+    let variables = match tool {
+        // What watches a program is a static one, and needs no loader.
+        Tool::Valgrind => vec![("VALGRIND_LIB", root.join("usr/libexec/valgrind").into())],
+        Tool::Jq => Vec::new(),
+    };
+    let program = Program {
+        origin: format!("installed, {}", cached(&root)),
+        words: loaded(&root, program)?,
+        root: None,
+        path: None,
+        container: None,
+    };
+    Ok((program, variables))
+}
+
 fn through_loader(kind: Kind, name: &str, packages: &[&str], program: &str) -> Result<Program> {
     let root = unpacked(name, packages, |_| Ok(()))?;
-    let libraries = root.join("usr/lib").join(triplet()?);
-    let loader = loader(&root)?;
-    let words: Vec<OsString> = vec![
-        loader.into(),
-        "--argv0".into(),
-        program.into(),
-        "--library-path".into(),
-        libraries.into(),
-        root.join(program).into(),
-    ];
+    let words = loaded(&root, program)?;
     let said = introduction(kind, Command::new(&words[0]).args(&words[1..]))?;
     Ok(Program {
         origin: format!("installed, {} ({said})", cached(&root)),
@@ -126,6 +140,19 @@ pub(super) fn loader_of_cpp() -> Result<Vec<OsString>> {
         loader(&root)?.into(),
         "--library-path".into(),
         libraries.into(),
+    ])
+}
+
+/// The words that run a program with the loader and the libraries that were unpacked with it.
+fn loaded(root: &Path, program: &str) -> Result<Vec<OsString>> {
+    let libraries = root.join("usr/lib").join(triplet()?);
+    Ok(vec![
+        loader(root)?.into(),
+        "--argv0".into(),
+        program.into(),
+        "--library-path".into(),
+        libraries.into(),
+        root.join(program).into(),
     ])
 }
 

@@ -9,7 +9,7 @@ use super::chance::Chance;
 
 /// A transformation as its fields, each with its JSON text. The first one is the operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry(pub(super) Vec<(String, String)>);
+pub(crate) struct Entry(pub(crate) Vec<(String, String)>);
 
 impl Entry {
     pub(super) fn new(operation: &str, operand: impl Into<String>) -> Self {
@@ -54,7 +54,7 @@ impl Entry {
         Self(self.0.iter().filter(|(name, _)| name != field).cloned().collect())
     }
 
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let fields: Vec<_> = self
             .0
             .iter()
@@ -66,7 +66,7 @@ impl Entry {
 
 /// A message without its payload's white space.
 #[derive(Clone)]
-pub(super) struct Message {
+pub(crate) struct Message {
     pub(super) document: Option<Value>,
     pub(super) headers: Vec<(String, Vec<u8>)>,
     pub(super) key: Option<Vec<u8>>,
@@ -85,7 +85,7 @@ impl Message {
         }
     }
 
-    pub(super) fn input(&self, spaced: bool) -> Input {
+    pub(crate) fn input(&self, spaced: bool) -> Input {
         let payload = self.document.as_ref().map(|document| {
             if spaced {
                 spread(document)
@@ -124,11 +124,11 @@ type Spelled<'a> = (Option<String>, &'a [(String, Vec<u8>)], Option<&'a [u8]>);
 
 /// What the laws are about.
 #[derive(Clone)]
-pub(super) struct Pair {
-    pub(super) message: Message,
+pub(crate) struct Pair {
+    pub(crate) message: Message,
     /// The payload has white space between its tokens.
-    pub(super) spaced: bool,
-    pub(super) chain: Vec<Entry>,
+    pub(crate) spaced: bool,
+    pub(crate) chain: Vec<Entry>,
     /// Where the chain is cut in two.
     pub(super) cut: usize,
 }
@@ -153,7 +153,7 @@ impl std::fmt::Display for Pair {
 }
 
 /// Loads a chain; the rendered findings where it is refused.
-pub(super) fn load(entries: &[String]) -> Result<Migration, String> {
+pub(crate) fn load(entries: &[String]) -> Result<Migration, String> {
     load_text(
         "laws.json",
         &format!(

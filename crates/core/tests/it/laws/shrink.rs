@@ -5,7 +5,7 @@ use dunlin_core::migration::document::Value;
 use super::pair::{Entry, Pair};
 
 /// Takes away what can be taken away, one thing at a time, as long as the law stays broken.
-pub(super) fn smallest(mut pair: Pair, breaks: &dyn Fn(&Pair) -> bool) -> Pair {
+pub(crate) fn smallest(mut pair: Pair, breaks: &dyn Fn(&Pair) -> bool) -> Pair {
     for _ in 0..60 {
         let Some(smaller) = smaller(&pair).into_iter().find(|pair| breaks(pair)) else {
             break;
