@@ -14,6 +14,7 @@
 mod bench;
 mod conformance;
 mod docs;
+mod fuzz;
 mod links;
 mod mutants;
 mod orders;
@@ -47,6 +48,8 @@ enum Task {
     Mutants(mutants::Options),
     /// Measures speed, as ratios in one run.
     Bench(bench::Options),
+    /// Tries the engines against each other for as long as one likes.
+    Fuzz(fuzz::Options),
     /// Builds the book and checks every link in it and in the pages at the root.
     Docs(docs::Options),
     /// Writes the orders of the quick start, the same bytes each time.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Servers(options) => servers::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Bench(options) => bench::run(&options),
         Task::Mutants(options) => mutants::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Docs(options) => docs::run(&options).map(|()| ExitCode::SUCCESS),
         Task::QuickstartData(options) => quickstart_data::run(&options).map(|()| ExitCode::SUCCESS),
     };

@@ -1,5 +1,6 @@
 //! What is measured: documents with a chain.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -7,7 +8,6 @@ use bytes::Bytes;
 use dunlin_core::message::Headers;
 use dunlin_core::migration::load::MemoryResolver;
 use dunlin_core::migration::{LoadOptions, Migration};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::chains::Chain;
@@ -18,8 +18,10 @@ pub(crate) const LENGTHS: [usize; 3] = [1, 5, 20];
 
 /// The name of the case whose chain has conditions.
 pub(crate) const GUARDED: &str = "guarded";
-/// The name of the case with documents and a chain out of life.
+/// The name of the case with real messages and twenty operations that the rivals know.
 pub(crate) const WEBHOOKS: &str = "webhooks";
+/// The name of the case with real messages and a migration that is not written for a benchmark.
+pub(crate) const MIGRATION: &str = "migration";
 
 /// Documents with a chain.
 pub(crate) struct Case {
@@ -68,18 +70,28 @@ impl Case {
         })
     }
 
-    /// Real messages with the migration of the example `config/webhooks`.
-    pub(crate) fn webhooks(config: &Path, data: &Path) -> Result<Self> {
-        let migration = load("webhooks.yaml", &texts(config, "", MemoryResolver::new())?)?;
-        let text = std::fs::read_to_string(data)
-            .with_context(|| format!("{} cannot be read", data.display()))?;
-        let messages = text.lines().map(message).collect::<Result<Vec<_>>>()?;
+    /// Real messages with twenty operations.
+    pub(crate) fn webhooks(data: &Path) -> Result<Self> {
+        let chain = Chain::Webhooks.file(20);
+        let resolver = MemoryResolver::new().with("chain.json", chain.clone());
         Ok(Self {
             name: WEBHOOKS,
+            operations: 20,
+            migration: load("chain.json", &resolver)?,
+            chain,
+            messages: messages(data)?,
+        })
+    }
+
+    /// Real messages with the migration of the example `config/webhooks`.
+    pub(crate) fn migration(config: &Path, data: &Path) -> Result<Self> {
+        let migration = load("webhooks.yaml", &texts(config, "", MemoryResolver::new())?)?;
+        Ok(Self {
+            name: MIGRATION,
             operations: migration.length(),
-            chain: r#"{"migration":"webhooks"}"#.to_owned(),
+            chain: String::new(),
             migration,
-            messages,
+            messages: messages(data)?,
         })
     }
 
@@ -100,6 +112,11 @@ fn load(name: &str, resolver: &MemoryResolver) -> Result<Migration> {
     }
 }
 
+fn messages(data: &Path) -> Result<Vec<(Bytes, Headers)>> {
+    let text = std::fs::read_to_string(data).with_context(|| format!("{} cannot be read", data.display()))?;
+    text.lines().map(message).collect()
+}
+
 /// The files of a folder, and of those in it.
 fn texts(folder: &Path, prefix: &str, mut resolver: MemoryResolver) -> Result<MemoryResolver> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
@@ -112,7 +129,7 @@ fn texts(folder: &Path, prefix: &str, mut resolver: MemoryResolver) -> Result<Me
         } else {
             let text = std::fs::read_to_string(&path)
                 .with_context(|| format!("{} cannot be read", path.display()))?;
-            resolver.with(&*name, text)
+            resolver.with(&name, text)
         };
     }
     Ok(resolver)
@@ -120,19 +137,14 @@ fn texts(folder: &Path, prefix: &str, mut resolver: MemoryResolver) -> Result<Me
 
 /// A line of `{"headers":…,"payload":…}`.
 fn message(line: &str) -> Result<(Bytes, Headers)> {
-    #[derive(serde::Deserialize)]
-    struct Line<'a> {
-        headers: serde_json::Map<String, Value>,
-        #[serde(borrow)]
-        payload: &'a RawValue,
-    }
-    let line: Line<'_> = serde_json::from_str(line).context("the messages are not as expected")?;
+    let wrong = "the messages are not as expected";
+    let line: BTreeMap<String, Box<RawValue>> = serde_json::from_str(line).context(wrong)?;
+    let payload = line.get("payload").context(wrong)?;
+    let names: BTreeMap<String, String> =
+        serde_json::from_str(line.get("headers").context(wrong)?.get()).context(wrong)?;
     let mut headers = Headers::new();
-    for (name, value) in &line.headers {
-        headers.append(
-            name.as_str(),
-            value.as_str().unwrap_or_default().as_bytes().to_vec(),
-        );
+    for (name, value) in names {
+        headers.append(name, value.into_bytes());
     }
-    Ok((Bytes::copy_from_slice(line.payload.get().as_bytes()), headers))
+    Ok((Bytes::copy_from_slice(payload.get().as_bytes()), headers))
 }

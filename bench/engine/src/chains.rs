@@ -72,6 +72,30 @@ const GUARDED: [&str; 20] = [
     r#"{"add":"customer.segment","value":"retail"}"#,
 ];
 
+/// A chain for webhooks of a code host. Not every type of event has what an operation names.
+const WEBHOOKS: [&str; 20] = [
+    r#"{"rename":"repository.full_name","to":"slug"}"#,
+    r#"{"remove":"repository.node_id"}"#,
+    r#"{"cast":"sender.id","to":"string"}"#,
+    r#"{"cast":"repository.id","to":"string"}"#,
+    r#"{"move":"repository.owner.login","to":"account"}"#,
+    r#"{"add":"schema","value":2}"#,
+    r#"{"rename":"commits[*].id","to":"sha"}"#,
+    r#"{"remove":"commits[*].distinct"}"#,
+    r#"{"translate":"action","values":[["opened","created"],["edited","changed"],["removed","deleted"]]}"#,
+    r#"{"rename":"action","to":"verb"}"#,
+    r#"{"add":"verb","value":"happened"}"#,
+    r#"{"remove":"organization"}"#,
+    r#"{"rename":"sender.login","to":"name"}"#,
+    r#"{"remove":"sender.gravatar_id"}"#,
+    r#"{"move":"pull_request.head.ref","to":"branch"}"#,
+    r#"{"cast":"issue.number","to":"string"}"#,
+    r#"{"remove":"pull_request._links"}"#,
+    r#"{"cast":"installation.id","to":"string"}"#,
+    r#"{"rename":"repository.private","to":"hidden"}"#,
+    r#"{"add":"audit","value":{"version":2}}"#,
+];
+
 /// What a chain is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chain {
@@ -81,6 +105,8 @@ pub(crate) enum Chain {
     Order,
     /// Orders, with conditions.
     Guarded,
+    /// Webhooks of a code host.
+    Webhooks,
 }
 
 impl Chain {
@@ -90,6 +116,7 @@ impl Chain {
             Self::Flat => &FLAT,
             Self::Order => &ORDER,
             Self::Guarded => &GUARDED,
+            Self::Webhooks => &WEBHOOKS,
         };
         &all[..count]
     }

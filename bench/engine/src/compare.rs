@@ -47,11 +47,10 @@ impl Row {
 /// Measures a case, after everybody has shown to do the same.
 pub(crate) fn measure(case: &Case, rival: &mut Rival, rivals: &[Contestant]) -> Result<Row> {
     let expected = ours::expected(case)?;
-    let documents = case
-        .messages
-        .iter()
-        .map(|(document, headers)| ours::sent(document, headers));
-    rival.prepare(&case.chain, documents, &expected)?;
+    if !rivals.is_empty() {
+        let documents = case.messages.iter().map(|(document, _)| document.as_ref());
+        rival.prepare(&case.chain, documents, &expected)?;
+    }
 
     let mut ours = Ours::of(case)?;
     let own: Vec<Contestant> = ours.contestants();

@@ -21,7 +21,7 @@ pub(crate) enum Kind {
     Scattered,
     /// Nested, printed over many lines.
     Pretty,
-    /// About 1 MiB: an order with 1,700 line items.
+    /// About 1 MiB: an order with 2,560 line items.
     Huge,
 }
 
@@ -63,7 +63,7 @@ impl Kind {
                 "flat, with 32 optional members between the others, each on half of the messages"
             }
             Self::Pretty => "nested, each token on a line of its own",
-            Self::Huge => "an order with 1,700 line items",
+            Self::Huge => "an order with 2,560 line items",
         }
     }
 
@@ -93,7 +93,7 @@ impl Kind {
             Self::Large => order(number, random, 26, 50, 280),
             Self::Scattered => scattered(number, random),
             Self::Pretty => pretty(&order(number, random, 8, 0, 12)),
-            Self::Huge => order(number, random, 1_700, 50, 280),
+            Self::Huge => order(number, random, 2_560, 50, 280),
         }
     }
 }

@@ -110,10 +110,8 @@ fn compare(program: &Path, instructions: &Path, [config, data]: [PathBuf; 2]) ->
         }
     }
     row(&Case::guarded()?, &Contestant::RIVALS)?;
-    row(
-        &Case::webhooks(&config, &data)?,
-        &[Contestant::Ignored, Contestant::Value],
-    )?;
+    row(&Case::webhooks(&data)?, &Contestant::RIVALS)?;
+    row(&Case::migration(&config, &data)?, &[])?;
     let rivals = rival.describe()?;
     print!("{}", page::page(&rows, &instructions, &rivals, ours::vectors()));
     Ok(())

@@ -37,15 +37,6 @@ fn options() -> Options<'static> {
     }
 }
 
-/// A document as the rivals get it: behind the type of the event and a line feed, where it has one.
-pub(crate) fn sent(document: &Bytes, headers: &Headers) -> String {
-    let document = String::from_utf8_lossy(document);
-    match headers.get("x-github-event") {
-        Some(event) => format!("{}\n{document}", String::from_utf8_lossy(event)),
-        None => document.into_owned(),
-    }
-}
-
 /// What leaves, by the reference interpreter.
 pub(crate) fn expected(case: &Case) -> Result<Vec<Bytes>> {
     case.messages

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cases::{GUARDED, WEBHOOKS};
+use crate::cases::{GUARDED, MIGRATION, WEBHOOKS};
 use crate::compare::{RUNS, Row};
 use crate::contestant::Contestant;
 use crate::documents::Kind;
@@ -37,7 +37,8 @@ pub(crate) fn page(rows: &[Row], instructions: &Instructions, rivals: &str, path
     }
     text.push_str(&format!(
         "- **{GUARDED}**: nested, with a chain of which three operations have a condition and two compute a text\n\
-         - **{WEBHOOKS}**: real messages of many types, with the migration in `config/webhooks`\n"
+         - **{WEBHOOKS}**: real messages of many types, with twenty operations\n\
+         - **{MIGRATION}**: the same messages with the migration in `config/webhooks`, which nobody wrote for a benchmark\n"
     ));
     text
 }

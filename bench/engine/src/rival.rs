@@ -34,17 +34,17 @@ impl Rival {
     }
 
     /// Gives it a chain and documents, with the output that is expected for each. It checks its own output against them.
-    pub(crate) fn prepare(
+    pub(crate) fn prepare<'a>(
         &mut self,
         chain: &str,
-        documents: impl ExactSizeIterator<Item = String>,
+        documents: impl ExactSizeIterator<Item = &'a [u8]>,
         expected: &[Bytes],
     ) -> Result<()> {
         self.say(&format!("prepare {}", documents.len()))?;
         self.say(chain)?;
         for (document, expected) in documents.zip(expected) {
             // The protocol is one line each; line feeds in a document are escaped.
-            self.say(&serde_json::to_string(&document)?)?;
+            self.say(&serde_json::to_string(std::str::from_utf8(document)?)?)?;
             self.say(std::str::from_utf8(expected)?)?;
         }
         match self.answer()?.as_str() {

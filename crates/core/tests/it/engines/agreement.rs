@@ -15,7 +15,7 @@ use dunlin_core::migration::{
 
 /// The only secret that there is.
 #[derive(Debug)]
-pub struct OneSecret;
+pub(crate) struct OneSecret;
 
 impl Secrets for OneSecret {
     fn secret(&self, name: &str) -> Option<Bytes> {
@@ -25,7 +25,7 @@ impl Secrets for OneSecret {
 
 /// Who took a message to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
+pub(crate) enum Path {
     /// The fused pass.
     Fused,
     /// The interpreter, after the fused pass had begun.
@@ -36,7 +36,7 @@ pub enum Path {
 
 /// A chain in both engines. Like a route it goes on to learn from message to message.
 #[derive(Debug)]
-pub struct Both {
+pub(crate) struct Both {
     migration: Arc<Migration>,
     worker: Worker,
     /// What left last, and a copy of it: later messages must not change it.
@@ -45,7 +45,7 @@ pub struct Both {
 
 impl Both {
     /// A migration in both engines.
-    pub fn of(migration: Migration) -> Self {
+    pub(crate) fn of(migration: Migration) -> Self {
         let migration = Arc::new(migration);
         let program = Arc::new(Program::compile(Arc::clone(&migration)));
         Self {
@@ -59,23 +59,18 @@ impl Both {
     ///
     /// # Errors
     /// The findings, where it does not load.
-    pub fn load(text: &str) -> Result<Self, String> {
+    pub(crate) fn load(text: &str) -> Result<Self, String> {
         let resolver = MemoryResolver::new().with("chain.json", text);
         Migration::load("chain.json", &resolver, &LoadOptions::default())
             .map(|loaded| Self::of(loaded.migration))
             .map_err(|findings| findings.render())
     }
 
-    /// Whether the chain is fused as a whole.
-    pub fn is_fused(&self) -> bool {
-        self.worker.program().is_fused()
-    }
-
     /// Takes a message through both.
     ///
     /// # Errors
     /// How they differ.
-    pub fn agree(&mut self, input: &Input) -> Result<Path, String> {
+    pub(crate) fn agree(&mut self, input: &Input) -> Result<Path, String> {
         let options = Options {
             secrets: &OneSecret,
             ..Options::default()
@@ -160,7 +155,7 @@ impl Both {
 ///
 /// # Panics
 /// When the engines differ.
-pub fn document(bytes: &[u8], chains: &mut [Both]) {
+pub(crate) fn document(bytes: &[u8], chains: &mut [Both]) {
     let Some((&first, document)) = bytes.split_first() else {
         return;
     };
@@ -182,7 +177,7 @@ pub fn document(bytes: &[u8], chains: &mut [Both]) {
 ///
 /// # Panics
 /// When the engines differ.
-pub fn chain(bytes: &[u8]) {
+pub(crate) fn chain(bytes: &[u8]) {
     let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
     let (Some(chain), Some(document)) = (parts.next(), parts.next()) else {
         return;
@@ -275,6 +270,6 @@ fn compact(document: &[u8]) -> Result<String, FailureKind> {
 }
 
 /// Bytes as they can be printed.
-pub fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
