@@ -32,10 +32,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
             .as_secs()
             .wrapping_mul(1_000_000),
     };
-    println!("seeds from {first}; one of them again: DUNLIN_SEED=<seed> cargo test -p dunlin-core every_pair");
+    println!(
+        "seeds from {first}; one of them again: DUNLIN_SEED=<seed> cargo test -p dunlin-core every_pair"
+    );
     let status = workspace::cargo()
         .args(["test", "--package", "dunlin-core", "--test", "it", "--"])
-        .args(["engines::both_engines_come_to_the_same_for_every_pair", "--nocapture"])
+        .args([
+            "engines::both_engines_come_to_the_same_for_every_pair",
+            "--nocapture",
+        ])
         .env("DUNLIN_MINUTES", options.minutes.to_string())
         .env("DUNLIN_FIRST", first.to_string())
         .env_remove("DUNLIN_SEED")

@@ -119,7 +119,8 @@ fn messages(data: &Path) -> Result<Vec<(Bytes, Headers)>> {
 
 /// The files of a folder, and of those in it.
 fn texts(folder: &Path, prefix: &str, mut resolver: MemoryResolver) -> Result<MemoryResolver> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
     for entry in entries {
         let entry = entry.context("a folder cannot be listed")?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());

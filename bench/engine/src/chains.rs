@@ -123,9 +123,6 @@ impl Chain {
 
     /// The first `count` operations as a transformation file.
     pub(crate) fn file(self, count: usize) -> String {
-        format!(
-            "{{\"transformations\":[{}]}}",
-            self.operations(count).join(",")
-        )
+        format!("{{\"transformations\":[{}]}}", self.operations(count).join(","))
     }
 }

@@ -25,7 +25,8 @@ type Figure = (&'static str, f64);
 
 /// The table of goals.
 pub(crate) fn table(rows: &[Row], instructions: &Instructions) -> String {
-    let mut text = String::from("| goal, 20 operations | tier | bound | measured | |\n|---|---|--:|---|---|\n");
+    let mut text =
+        String::from("| goal, 20 operations | tier | bound | measured | |\n|---|---|--:|---|---|\n");
     let mut line = |goal: &str, bounds: [Bound; 2], figures: &dyn Fn(Contestant) -> Vec<Figure>| {
         for (tier, bound) in TIERS.into_iter().zip(bounds) {
             let figures = figures(tier);
@@ -62,11 +63,7 @@ pub(crate) fn table(rows: &[Row], instructions: &Instructions) -> String {
     line(
         "time of 20 operations in parts of that of 1",
         [Bound::AtMost(1.2), Bound::AtMost(1.03)],
-        &|tier| {
-            documents(&|row| {
-                Some(row.time(tier)? / find(rows, row.name, 1)?.time(tier)?)
-            })
-        },
+        &|tier| documents(&|row| Some(row.time(tier)? / find(rows, row.name, 1)?.time(tier)?)),
     );
     line(
         "instructions per byte of input",

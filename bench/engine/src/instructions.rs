@@ -13,7 +13,11 @@ impl Instructions {
     pub(crate) fn read(text: &str) -> Result<Self> {
         let figures = text.lines().map(|line| {
             let mut words = line.split_whitespace();
-            let mut word = || words.next().context("expected a contestant, a document and a figure");
+            let mut word = || {
+                words
+                    .next()
+                    .context("expected a contestant, a document and a figure")
+            };
             let (contestant, document) = (word()?.to_owned(), word()?.to_owned());
             Ok((contestant, document, word()?.parse()?))
         });

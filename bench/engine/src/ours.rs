@@ -82,7 +82,12 @@ impl Ours {
         let mut all = Contestant::OURS.to_vec();
         if !self.program.is_fused() {
             // They would be the interpreter under other names.
-            all.retain(|one| matches!(one, Contestant::Whole | Contestant::Validate | Contestant::Interpreter));
+            all.retain(|one| {
+                matches!(
+                    one,
+                    Contestant::Whole | Contestant::Validate | Contestant::Interpreter
+                )
+            });
         }
         all
     }

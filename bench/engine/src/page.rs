@@ -140,7 +140,11 @@ fn others(rows: &[Row]) -> String {
     }
     let reasons: BTreeSet<String> = rows
         .iter()
-        .flat_map(|row| row.unfused.iter().map(move |why| format!("- {}: {why}\n", row.name)))
+        .flat_map(|row| {
+            row.unfused
+                .iter()
+                .map(move |why| format!("- {}: {why}\n", row.name))
+        })
         .collect();
     if !reasons.is_empty() {
         text.push_str("\nChains that are not fused as a whole:\n\n");

@@ -58,7 +58,10 @@ fn step<C>(entry: &Value, constant: &impl Fn(&Value) -> C) -> Step<C> {
     } else if let Some(path) = at("remove") {
         Action::Remove { path }
     } else if let Some(path) = at("add") {
-        Action::Add { path, value: constant(&entry["value"]) }
+        Action::Add {
+            path,
+            value: constant(&entry["value"]),
+        }
     } else if let Some(path) = at("cast") {
         let to = match entry["to"].as_str() {
             Some("number") => Type::Number,
@@ -69,17 +72,34 @@ fn step<C>(entry: &Value, constant: &impl Fn(&Value) -> C) -> Step<C> {
         Action::Cast { path, to }
     } else if let Some(path) = at("translate") {
         let pairs = entry["values"].as_array().expect("a list").iter();
-        Action::Translate { path, values: pairs.map(|pair| (constant(&pair[0]), constant(&pair[1]))).collect() }
+        Action::Translate {
+            path,
+            values: pairs
+                .map(|pair| (constant(&pair[0]), constant(&pair[1])))
+                .collect(),
+        }
     } else if let Some(from) = at("move") {
-        Action::Move { path: from, to: path(&text("to")) }
+        Action::Move {
+            path: from,
+            to: path(&text("to")),
+        }
     } else if let Some(path) = at("compute") {
-        Action::Compute { path, terms: text("as").split(" + ").map(term).collect() }
+        Action::Compute {
+            path,
+            terms: text("as").split(" + ").map(term).collect(),
+        }
     } else {
         panic!("an operation that is not known: {entry}");
     };
     let when = entry.get("when").map(|when| {
-        let (member, text) = when.as_str().and_then(|when| when.split_once(" == ")).expect("a condition");
-        When { path: names(member), text: text.trim_matches('\'').to_owned() }
+        let (member, text) = when
+            .as_str()
+            .and_then(|when| when.split_once(" == "))
+            .expect("a condition");
+        When {
+            path: names(member),
+            text: text.trim_matches('\'').to_owned(),
+        }
     });
     Step { when, action }
 }

@@ -104,7 +104,9 @@ fn at_parent<D: Dom>(value: &mut D, path: &'static [Segment], change: &mut impl 
         }
         [Segment::Elements, rest @ ..] => {
             if let Some(elements) = value.elements() {
-                elements.iter_mut().for_each(|element| at_parent(element, rest, change));
+                elements
+                    .iter_mut()
+                    .for_each(|element| at_parent(element, rest, change));
             }
         }
         [] => {}
@@ -112,7 +114,10 @@ fn at_parent<D: Dom>(value: &mut D, path: &'static [Segment], change: &mut impl 
 }
 
 fn relocate<D: Dom>(value: &mut D, from: &'static [Segment], to: &'static [Segment]) {
-    let shared = from.iter().rposition(|segment| *segment == Segment::Elements).map_or(0, |at| at + 1);
+    let shared = from
+        .iter()
+        .rposition(|segment| *segment == Segment::Elements)
+        .map_or(0, |at| at + 1);
     let (prefix, from) = from.split_at(shared);
     at_elements(value, prefix, &mut |element| {
         let mut taken = None;
@@ -138,7 +143,9 @@ fn at_elements<D: Dom>(value: &mut D, prefix: &[Segment], change: &mut impl FnMu
         }
         [Segment::Elements, rest @ ..] => {
             if let Some(elements) = value.elements() {
-                elements.iter_mut().for_each(|element| at_elements(element, rest, change));
+                elements
+                    .iter_mut()
+                    .for_each(|element| at_elements(element, rest, change));
             }
         }
     }
@@ -172,7 +179,9 @@ pub fn difference(one: &Value, other: &Value) -> Option<String> {
                 return Some("the number of elements".to_owned());
             }
             let mut pairs = one.iter().zip(other).enumerate();
-            pairs.find_map(|(index, (one, other))| difference(one, other).map(|place| format!("{index}.{place}")))
+            pairs.find_map(|(index, (one, other))| {
+                difference(one, other).map(|place| format!("{index}.{place}"))
+            })
         }
         (Value::Number(one), Value::Number(other)) => {
             let (left, right) = (one.as_f64()?, other.as_f64()?);

@@ -110,13 +110,19 @@ fn prepare(count: usize, lines: &mut impl Iterator<Item = String>) -> Result<Pre
     }
     match wrong {
         Some(wrong) => Err(wrong),
-        None => Ok(Prepared { contestants, documents }),
+        None => Ok(Prepared {
+            contestants,
+            documents,
+        }),
     }
 }
 
 /// What was built, and which features of serde_json are live, told from what it does.
 fn describe() -> String {
-    let ordered = serde_json::from_str::<Value>(r#"{"b":0,"a":0}"#).expect("JSON").to_string() == r#"{"b":0,"a":0}"#;
+    let ordered = serde_json::from_str::<Value>(r#"{"b":0,"a":0}"#)
+        .expect("JSON")
+        .to_string()
+        == r#"{"b":0,"a":0}"#;
     let exact = serde_json::from_str::<Value>("1.10").expect("JSON").to_string() == "1.10";
     let mut live = vec!["default"];
     if ordered {

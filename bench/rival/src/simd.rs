@@ -23,9 +23,16 @@ impl Simd {
     pub fn new(file: &Value) -> Self {
         let constant = |value: &Value| {
             let mut text = value.to_string().into_bytes();
-            simd_json::to_borrowed_value(&mut text).expect("JSON").into_static()
+            simd_json::to_borrowed_value(&mut text)
+                .expect("JSON")
+                .into_static()
         };
-        Self { chain: chain::read(file, &constant), input: Vec::new(), output: Vec::new(), buffers: Buffers::default() }
+        Self {
+            chain: chain::read(file, &constant),
+            input: Vec::new(),
+            output: Vec::new(),
+            buffers: Buffers::default(),
+        }
     }
 
     fn with<T>(&mut self, document: &str, then: impl FnOnce(&BorrowedValue<'_>, &mut Vec<u8>) -> T) -> T {
@@ -58,11 +65,15 @@ fn plain(value: &BorrowedValue<'_>) -> Value {
         BorrowedValue::Static(StaticNode::Bool(value)) => Value::Bool(*value),
         BorrowedValue::Static(StaticNode::I64(number)) => Value::from(*number),
         BorrowedValue::Static(StaticNode::U64(number)) => Value::from(*number),
-        BorrowedValue::Static(StaticNode::F64(number)) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+        BorrowedValue::Static(StaticNode::F64(number)) => {
+            Number::from_f64(*number).map_or(Value::Null, Value::Number)
+        }
         BorrowedValue::String(text) => Value::String(text.to_string()),
         BorrowedValue::Array(elements) => Value::Array(elements.iter().map(plain).collect()),
         BorrowedValue::Object(members) => {
-            let members = members.iter().map(|(name, value)| (name.to_string(), plain(value)));
+            let members = members
+                .iter()
+                .map(|(name, value)| (name.to_string(), plain(value)));
             Value::Object(members.collect::<Map<_, _>>())
         }
     }

@@ -17,7 +17,10 @@ pub struct Sonic {
 impl Sonic {
     pub fn new(file: &Plain) -> Self {
         let constant = |value: &Plain| sonic_rs::from_str(&value.to_string()).expect("JSON");
-        Self { chain: chain::read(file, &constant), output: Vec::new() }
+        Self {
+            chain: chain::read(file, &constant),
+            output: Vec::new(),
+        }
     }
 
     fn read(&self, document: &str) -> Value {
@@ -79,7 +82,8 @@ impl Dom for Value {
     }
 
     fn number_as_text(&self) -> Option<String> {
-        self.as_number().map(|_| sonic_rs::to_string(self).expect("a number prints"))
+        self.as_number()
+            .map(|_| sonic_rs::to_string(self).expect("a number prints"))
     }
 
     fn text(text: String) -> Self {

@@ -33,8 +33,9 @@ mod shared;
 
 pub use cache::folder as cache_folder;
 pub use certificates::{Authority, Identity, Purpose};
-pub use install::{Ready, Tool, 
-    Found, LEFT_OUT, ProtobufConformance, apache_avro, ensure, fastavro, left_out, protobuf_conformance,
+pub use install::{
+    Found, LEFT_OUT, ProtobufConformance, Ready, Tool, apache_avro, ensure, fastavro, left_out,
+    protobuf_conformance,
 };
 pub use kind::Kind;
 pub use nats::keys::Credentials;

@@ -28,16 +28,24 @@ pub(super) fn run(messages: usize, rounds: usize) -> Result<()> {
          Processor time is that of all threads. Before anything was timed, {COMPARED} outputs of both were held against each other: \
          they differ in the order of members, and in the digits of long numbers, which `dunlin` keeps and jq rounds.\n\n\
          jq: {}.\n",
-        jq.describe().rsplit_once('(').map_or("", |(_, version)| version.trim_end_matches(')'))
+        jq.describe()
+            .rsplit_once('(')
+            .map_or("", |(_, version)| version.trim_end_matches(')'))
     );
     for (document, filter) in CASES {
         let scratch = tempfile::tempdir().context("no scratch folder could be made")?;
-        let (chain, file) = (scratch.path().join("chain.json"), scratch.path().join("in.ndjson"));
+        let (chain, file) = (
+            scratch.path().join("chain.json"),
+            scratch.path().join("in.ndjson"),
+        );
         write_files(&programs, document, COMPARED, &chain, &file)?;
         let mut theirs = jq.command();
         theirs.args(["-c", filter]).arg(&file);
         compare(
-            &output(&mut apply(&programs, &chain, &file, None), "`dunlin apply` failed")?,
+            &output(
+                &mut apply(&programs, &chain, &file, None),
+                "`dunlin apply` failed",
+            )?,
             &output(&mut theirs, "jq failed")?,
         )?;
         let bytes = write_files(&programs, document, messages, &chain, &file)?;
@@ -146,7 +154,11 @@ fn table(document: &str, bytes: u64, names: [&str; 3], taken: &[Vec<Taken>; 3]) 
             figures.sort_by(f64::total_cmp);
             figures[figures.len() / 2]
         };
-        let memory = taken.iter().map(|taken| taken.memory >> 20).max().unwrap_or_default();
+        let memory = taken
+            .iter()
+            .map(|taken| taken.memory >> 20)
+            .max()
+            .unwrap_or_default();
         (
             median(&|taken| taken.wall.as_secs_f64()),
             median(&|taken| taken.processor.as_secs_f64()),

@@ -74,7 +74,10 @@ pub(super) fn write(program: &Path) -> Result<()> {
 pub(crate) fn gate(program: &Path, leave_out: &mut dyn FnMut(String)) -> Result<bool> {
     let valgrind = Tool::Valgrind.ready()?;
     let path = path_under(&valgrind, program)?;
-    println!("callgrind: {}; the engine takes the path `{path}` under it", valgrind.describe());
+    println!(
+        "callgrind: {}; the engine takes the path `{path}` under it",
+        valgrind.describe()
+    );
     let figures = committed()?;
     let mut holds = true;
     for (contestant, document, messages) in GATED {
@@ -87,7 +90,9 @@ pub(crate) fn gate(program: &Path, leave_out: &mut dyn FnMut(String)) -> Result<
         let figure = per_byte(&valgrind, program, contestant, document, messages)?;
         let verdict = if figure <= most * SLACK { "ok" } else { "FAILED" };
         holds &= figure <= most * SLACK;
-        println!("instructions per byte, {contestant}, {document}: {figure:.2}, committed {most:.2} ... {verdict}");
+        println!(
+            "instructions per byte, {contestant}, {document}: {figure:.2}, committed {most:.2} ... {verdict}"
+        );
     }
     Ok(holds)
 }
@@ -102,9 +107,9 @@ fn committed() -> Result<BTreeMap<String, f64>> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
-            let (key, figure) = line
-                .rsplit_once(' ')
-                .with_context(|| format!("expected a figure in bench/engine/instructions.txt, found `{line}`"))?;
+            let (key, figure) = line.rsplit_once(' ').with_context(|| {
+                format!("expected a figure in bench/engine/instructions.txt, found `{line}`")
+            })?;
             Ok((key.to_owned(), figure.parse()?))
         })
         .collect()
@@ -128,7 +133,13 @@ fn path_under(valgrind: &Ready, program: &Path) -> Result<String> {
 }
 
 /// Instructions for each byte of input, from N and 3N messages.
-fn per_byte(valgrind: &Ready, program: &Path, contestant: &str, document: &str, messages: usize) -> Result<f64> {
+fn per_byte(
+    valgrind: &Ready,
+    program: &Path,
+    contestant: &str,
+    document: &str,
+    messages: usize,
+) -> Result<f64> {
     let (few, few_bytes) = count(valgrind.command(), program, contestant, document, messages)?;
     let (many, many_bytes) = count(valgrind.command(), program, contestant, document, 3 * messages)?;
     ensure!(

@@ -57,7 +57,9 @@ pub(super) fn run(command: &mut Command) -> Result<(ExitStatus, Taken)> {
 fn processor(fields: &str) -> Result<Duration> {
     let mut ticks = 0;
     for field in fields.split_whitespace().skip(11).take(2) {
-        ticks += field.parse::<u32>().context("a process tells no processor time")?;
+        ticks += field
+            .parse::<u32>()
+            .context("a process tells no processor time")?;
     }
     Ok(Duration::from_secs(1) * ticks / TICKS_PER_SECOND)
 }

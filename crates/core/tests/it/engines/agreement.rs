@@ -114,7 +114,9 @@ impl Both {
         if is_document(payload, &limits) == parsed.is_ok() {
             Ok(())
         } else {
-            Err(format!("the parser says {parsed:?}, the pass that only checks something else"))
+            Err(format!(
+                "the parser says {parsed:?}, the pass that only checks something else"
+            ))
         }
     }
 
@@ -224,7 +226,12 @@ fn difference(
         &expected.disposition,
         &found.disposition,
     );
-    differ("beginnings", expected.from != found.from, &expected.from, &found.from);
+    differ(
+        "beginnings",
+        expected.from != found.from,
+        &expected.from,
+        &found.from,
+    );
     differ(
         "validations",
         expected.validations != found.validations,

@@ -22,7 +22,7 @@ pub(super) fn document(chance: &mut Chance) -> String {
     // A document out of the ordinary is handed over, so most are ordinary.
     let odd = chance.percent(12);
     let mut text = String::new();
-    object(chance, 3, spaced, odd, &mut text);
+    object(chance, 2, spaced, odd, &mut text);
     text
 }
 
@@ -70,11 +70,24 @@ fn object(chance: &mut Chance, depth: usize, spaced: bool, odd: bool, out: &mut 
             out.push_str(chance.pick(&["1", "0", "-7", "12.50", "1E3", "123456789012345678901234567890"]));
         } else if TEXTS.contains(name) {
             out.push_str(chance.pick(&[
-                "\"\"", "\"x\"", "\"12\"", "\"1.5\"", "\"new\"", "\"a \\\"quoted\\\" text that is longer than a vector, é\"",
-                "\"\\u00e9\\n\"", "\"+5\"",
+                "\"\"",
+                "\"x\"",
+                "\"12\"",
+                "\"1.5\"",
+                "\"new\"",
+                "\"a \\\"quoted\\\" text that is longer than a vector, é\"",
+                "\"\\u00e9\\n\"",
+                "\"+5\"",
             ]));
         } else {
-            out.push_str(chance.pick(&["null", "false", "[1,[2,{\"s1\":3}]]", "\"u\"", "{\"s1\":{\"n1\":[]}}", "-0.0e1"]));
+            out.push_str(chance.pick(&[
+                "null",
+                "false",
+                "[1,[2,{\"s1\":3}]]",
+                "\"u\"",
+                "{\"s1\":{\"n1\":[]}}",
+                "-0.0e1",
+            ]));
         }
     }
     gap(out);
@@ -83,7 +96,7 @@ fn object(chance: &mut Chance, depth: usize, spaced: bool, odd: bool, out: &mut 
 
 fn list(chance: &mut Chance, depth: usize, spaced: bool, odd: bool, out: &mut String) {
     out.push('[');
-    for index in 0..chance.below(5) {
+    for index in 0..chance.below(4) {
         if index > 0 {
             out.push_str(if spaced { " ,\t" } else { "," });
         }
@@ -134,12 +147,19 @@ fn operation(chance: &mut Chance) -> String {
     let mut text = match chance.below(13) {
         0 | 1 => {
             let to = chance.pick(&FRESH);
-            format!("{{\"rename\":\"{}\",\"to\":\"{to}\"{conflict}", join(&parent, any))
+            format!(
+                "{{\"rename\":\"{}\",\"to\":\"{to}\"{conflict}",
+                join(&parent, any)
+            )
         }
         2 => format!("{{\"remove\":\"{}\"", join(&parent, any)),
         3 => {
             let value = chance.pick(&["1", "\"x\"", "null", "{\"s1\":\"x\",\"o1\":{}}", "[{\"n1\":1}]"]);
-            let replace = if chance.percent(30) { ",\"if_present\":\"replace\"" } else { "" };
+            let replace = if chance.percent(30) {
+                ",\"if_present\":\"replace\""
+            } else {
+                ""
+            };
             let name = chance.pick(&FRESH);
             format!("{{\"add\":\"{parent}{name}\",\"value\":{value}{replace}")
         }
@@ -151,12 +171,26 @@ fn operation(chance: &mut Chance) -> String {
             // Into the same object, or a nearer one: a value never leaves its element.
             let operation = if chance.percent(70) { "move" } else { "copy" };
             let until = parent.rfind("[*].").map_or(0, |at| at + 4);
-            let near = if chance.percent(50) { &parent[..until] } else { parent.as_str() };
-            let inner = if chance.percent(30) { format!("{}.", chance.pick(&OBJECTS)) } else { String::new() };
+            let near = if chance.percent(50) {
+                &parent[..until]
+            } else {
+                parent.as_str()
+            };
+            let inner = if chance.percent(30) {
+                format!("{}.", chance.pick(&OBJECTS))
+            } else {
+                String::new()
+            };
             let to = chance.pick(&FRESH);
-            format!("{{\"{operation}\":\"{}\",\"to\":\"{near}{inner}{to}\"{conflict}", join(&parent, any))
+            format!(
+                "{{\"{operation}\":\"{}\",\"to\":\"{near}{inner}{to}\"{conflict}",
+                join(&parent, any)
+            )
         }
-        7 => format!("{{\"cast\":\"{}\",\"to\":\"string\"", join(&parent, chance.pick(&NUMBERS))),
+        7 => format!(
+            "{{\"cast\":\"{}\",\"to\":\"string\"",
+            join(&parent, chance.pick(&NUMBERS))
+        ),
         8 => format!(
             "{{\"cast\":\"{}\",\"to\":\"{}\",\"on_error\":\"keep\"",
             join(&parent, chance.pick(&TEXTS)),

@@ -13,8 +13,8 @@ pub(in super::super) struct Hole {
     from: usize,
     present: Bits,
     has_members: bool,
-    /// What belongs there, among the values that were changed.
-    text: (usize, usize),
+    /// What belongs there, among the values that were changed. Nothing is known before the scope ends in which it stands.
+    text: Option<(usize, usize)>,
 }
 
 impl<'a> Pass<'a> {
@@ -56,7 +56,7 @@ impl<'a> Pass<'a> {
                         from: index,
                         present,
                         has_members,
-                        text: (0, 0),
+                        text: None,
                     });
                     return Ok(());
                 }
@@ -164,13 +164,17 @@ impl<'a> Pass<'a> {
         (from, scratch.side.len())
     }
 
-    /// Decides about the holes from one of them on; all slots of theirs are settled.
+    /// Decides about the holes from one of them on; all slots of theirs are settled. What was decided at the end of an inner
+    /// scope stays: the slots hold other values by now.
     pub(super) fn fill(&mut self, from: usize) -> Result<(), Handed> {
         for index in from..self.scratch.holes.len() {
             let hole = self.scratch.holes[index];
+            if hole.text.is_some() {
+                continue;
+            }
             let length = self.scratch.out.len();
             self.append(hole.node, hole.from, hole.present, hole.has_members, None)?;
-            self.scratch.holes[index].text = self.set_aside(length);
+            self.scratch.holes[index].text = Some(self.set_aside(length));
         }
         Ok(())
     }
@@ -219,7 +223,9 @@ fn gather(out: &[u8], side: &[u8], holes: &[Hole], gathered: &mut Buffer) {
     let mut from = 0;
     for hole in holes {
         gathered.put(&out[from..hole.at]);
-        gathered.put(&side[hole.text.0..hole.text.1]);
+        if let Some((start, end)) = hole.text {
+            gathered.put(&side[start..end]);
+        }
         from = hole.at;
     }
     gathered.put(&out[from..]);
