@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    apply, check, completions, explain, init, invert, lock, look, man, new, run, schema, systems, test,
+    apply, check, compat, completions, explain, init, invert, lock, look, man, new, run, schema, systems,
+    test,
 };
 use crate::ending::Ending;
 use crate::logs;
@@ -47,6 +48,7 @@ pub(crate) struct Cli {
 enum Command {
     Run(run::Run),
     Check(check::Check),
+    Compat(compat::Compat),
     Apply(apply::Apply),
     Test(test::Test),
     Explain(explain::Explain),
@@ -92,6 +94,7 @@ impl Command {
         match self {
             Self::Run(command) => command.format,
             Self::Check(command) => command.format,
+            Self::Compat(command) => command.format,
             Self::Apply(command) => command.format,
             Self::Test(command) => command.format,
             Self::Explain(command) => command.format,
@@ -112,6 +115,7 @@ impl Command {
         match self {
             Self::Run(command) => command.run(shell),
             Self::Check(command) => command.run(shell),
+            Self::Compat(command) => command.run(shell),
             Self::Apply(command) => command.run(shell),
             Self::Test(command) => command.run(shell),
             Self::Explain(command) => command.run(shell),

@@ -24,6 +24,7 @@ mod op;
 mod outcome;
 pub mod path;
 mod place;
+mod proof;
 mod record;
 mod schema;
 pub mod shape;
@@ -44,6 +45,7 @@ pub use limits::Limits;
 pub use load::{Check, Status, Validation};
 pub use op::Loss;
 pub use outcome::{Change, Outcome, SkipReason};
+pub use proof::{Followed, FollowedStep, Proof, ProvedSegment, ProvedStep};
 pub use record::{Entry, MOST_ENTRIES, NotARecord, RECORD_HEADER, Record};
 pub use schema::{
     Awaited, Codec, Framing, NoSchemas, Recognised, RegistryReference, RegistryVersion, Schema,

@@ -2,6 +2,8 @@
 //!
 //! It touches no message and, with `--online` alone, the network.
 
+mod proof;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
   dunlin check                              checks dunlin.yaml and the migrations of its routes
   dunlin check config/orders.toml --resolved
   dunlin check migrations/orders.yaml       checks one migration, or one file of transformations
+  dunlin check migrations/orders.yaml --print-schema > order-v3.json
   dunlin check --format json | jq '.findings[].message'")]
 pub(crate) struct Check {
     /// The configuration, or a migration [default: dunlin.yaml]
@@ -50,6 +53,9 @@ pub(crate) struct Check {
     /// Asks the systems what is there, what is missing and how much each route would read; takes and makes nothing
     #[arg(long)]
     online: bool,
+    /// Prints the schema of what a migration produces, in the language of its last schema, and nothing else
+    #[arg(long)]
+    print_schema: bool,
     /// Ends with 0 where there are warnings and no errors
     #[arg(long)]
     allow_warnings: bool,
@@ -63,6 +69,11 @@ impl Check {
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let findings = match &self.file {
             Some(file) if is_migration(file) => self.migration(file, shell)?,
+            _ if self.print_schema => {
+                let message =
+                    "`--print-schema` prints what a migration produces; name the migration".to_owned();
+                return Err(Trouble::Usage(message));
+            }
             _ => self.configuration(shell)?,
         };
         let found = findings.has_errors() || (findings.warnings() > 0 && !self.allow_warnings);
@@ -154,12 +165,28 @@ impl Check {
                 ..Loading::default()
             },
         );
-        let (migration, findings) = match loaded {
+        let (migration, mut findings) = match loaded {
             Ok(loaded) => (Some(loaded.migration), loaded.warnings),
             Err(findings) => (None, findings),
         };
+        let mut proof = migration.as_ref().and_then(Migration::prove);
+        if let Some(proof) = &mut proof {
+            findings.append(std::mem::take(&mut proof.findings));
+        }
+        if self.print_schema {
+            let rendered = shell.rendered(&findings);
+            shell.err.write_all(rendered.as_bytes())?;
+            if let Some(migration) = &migration {
+                let text = proof::schema(migration, proof.as_ref())?;
+                writeln!(shell.out, "{}", text.trim_end())?;
+            }
+            return Ok(findings);
+        }
         if shell.is_json() {
-            let migration = migration.as_ref().map(migration_to_json);
+            let mut migration = migration.as_ref().map(migration_to_json);
+            if let (Some(migration), Some(proof)) = (&mut migration, &proof) {
+                migration["proof"] = proof::to_json(proof);
+            }
             shell.json(&json!({"findings": findings.to_json(), "migration": migration}))?;
             return Ok(findings);
         }
@@ -170,6 +197,9 @@ impl Check {
             writeln!(shell.out, "{}: {}", migration.chain_id(), loss_line(migration))?;
             for reason in unfused(migration) {
                 writeln!(shell.out, "interpreted, not fused: {reason}")?;
+            }
+            if let Some(proof) = &proof {
+                proof::show(proof, shell)?;
             }
             what = counted(migration.length(), "transformation");
         }

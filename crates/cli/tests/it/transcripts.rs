@@ -125,6 +125,7 @@ macro_rules! transcripts {
 transcripts! {
     apply_migrates_and_tells_what_fails: "apply",
     check_tells_what_is_wrong_and_what_is_promised: "check",
+    compat_compares_schemas: "compat",
     completions_and_manual_pages_are_printed: "completions-man",
     explain_shows_each_step: "explain",
     the_help_shows_examples: "help",
@@ -133,6 +134,7 @@ transcripts! {
     lock_holds_a_chain: "lock",
     logs_go_to_standard_error: "logs",
     peek_and_tail_show_envelopes: "look",
+    check_proves_a_chain_against_its_schemas: "proof",
     run_moves_messages_and_sums_up: "run",
     schema_is_printed: "schema",
     systems_are_listed: "systems",

@@ -40,6 +40,7 @@ impl Making<'_> {
                 name: version.name.clone(),
                 at,
                 schema,
+                place: version.place.clone(),
             });
         }
         let versions = Versions {

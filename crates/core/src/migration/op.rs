@@ -27,6 +27,7 @@ mod move_;
 mod multiply;
 mod nest;
 mod pick;
+mod prove;
 pub(crate) mod raw;
 mod redact;
 mod remove;

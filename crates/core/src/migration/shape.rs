@@ -9,6 +9,7 @@ mod fit;
 #[cfg(test)]
 mod tests;
 mod unite;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -144,6 +145,16 @@ impl Shape {
         None
     }
 
+    /// The same shape without members that are never there, which are known beside others only. It is for people: it
+    /// may admit more.
+    #[must_use]
+    pub fn without_impossible(&self) -> Self {
+        Self {
+            root: self.root.without_impossible(),
+            definitions: Arc::clone(&self.definitions),
+        }
+    }
+
     /// A shape that needs no definitions.
     #[must_use]
     pub fn of(root: Node) -> Self {
@@ -196,6 +207,18 @@ impl Kinds {
         }
     }
 
+    /// Takes a kind away.
+    pub fn forget(&mut self, kind: Kind) {
+        match kind {
+            Kind::Null => self.null = false,
+            Kind::Boolean => self.boolean = false,
+            Kind::Number => self.number = None,
+            Kind::String => self.string = None,
+            Kind::Array => self.array = None,
+            Kind::Object => self.object = None,
+        }
+    }
+
     /// Whether there can be no such value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -230,6 +253,66 @@ impl ObjectShape {
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&MemberShape> {
         self.members.iter().find(|member| member.name == name)
+    }
+
+    /// Whether a member of this name is always there, and its value; `None` where it never is.
+    #[must_use]
+    pub fn look(&self, name: &str) -> Option<(bool, Node)> {
+        let found = match self.member(name) {
+            Some(member) => (member.required, member.value.clone()),
+            None => (false, self.others.clone()?),
+        };
+        (!found.1.is_impossible()).then_some(found)
+    }
+
+    /// Says of a member whether it is always there, and its value. A new one stands at the end.
+    pub fn put(&mut self, name: &str, required: bool, value: Node) {
+        match self.members.iter_mut().find(|member| member.name == name) {
+            Some(member) => {
+                member.required = required;
+                member.value = value;
+            }
+            None => self.members.push(MemberShape {
+                name: name.to_owned(),
+                required,
+                value,
+            }),
+        }
+    }
+
+    /// Says that there is no member of this name.
+    pub fn erase(&mut self, name: &str) {
+        self.members.retain(|member| member.name != name);
+        if self.others.is_some() {
+            // A member that can have no value is never there, though others are.
+            self.put(name, false, Node::default());
+        }
+    }
+}
+
+impl Node {
+    fn without_impossible(&self) -> Self {
+        let Self::Kinds(kinds) = self else {
+            return self.clone();
+        };
+        let mut kinds = kinds.clone();
+        if let Some(array) = &mut kinds.array {
+            array.element = array.element.without_impossible();
+        }
+        if let Some(object) = &mut kinds.object {
+            object.members.retain(|member| !member.value.is_impossible());
+            for member in &mut object.members {
+                member.value = member.value.without_impossible();
+            }
+            object.others = object.others.as_ref().map(Self::without_impossible);
+        }
+        Self::Kinds(kinds)
+    }
+
+    /// Whether there can be no such value, as far as is seen without following references.
+    #[must_use]
+    pub fn is_impossible(&self) -> bool {
+        matches!(self, Self::Kinds(kinds) if kinds.is_empty())
     }
 }
 
@@ -285,6 +368,23 @@ impl ShapePath {
     #[must_use]
     pub fn elements(&self) -> Self {
         Self(format!("{}[*]", self.0))
+    }
+
+    /// How many places lead to it, at the most.
+    pub(crate) fn depth(&self) -> usize {
+        self.0.matches(['.', '[']).count()
+    }
+
+    /// Whether one of the two places is the other, or lies inside of it.
+    pub(crate) fn touches(&self, other: &Self) -> bool {
+        let (outer, inner) = if self.0.len() <= other.0.len() {
+            (&self.0, &other.0)
+        } else {
+            (&other.0, &self.0)
+        };
+        inner
+            .strip_prefix(outer.as_str())
+            .is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
     }
 
     /// The text; empty for the whole document.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::finding::Place;
 use crate::message::Headers;
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
@@ -23,6 +24,8 @@ pub struct Version {
     pub at: usize,
     /// Its schema.
     pub schema: Arc<dyn Schema>,
+    /// Where the migration file names it.
+    pub place: Place,
 }
 
 /// One way to tell the version of a message.

@@ -114,6 +114,10 @@ impl Planner<'_> {
         ) {
             Ok(loaded) => {
                 self.findings.append(loaded.warnings);
+                // A chain that does not fit its schemas never starts.
+                if let Some(proof) = loaded.migration.prove() {
+                    self.findings.append(proof.findings);
+                }
                 Some(Arc::new(loaded.migration))
             }
             Err(findings) => {

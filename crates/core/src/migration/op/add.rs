@@ -5,10 +5,14 @@ use crate::migration::context::{Context, Effect, OnError, Tally};
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
+use crate::migration::op::join::last_name;
 use crate::migration::op::{Inverse, Op, Remove, constant_for};
 use crate::migration::outcome::Change;
+use crate::migration::path::Name;
 use crate::migration::path::{Ends, Path, Takes};
 use crate::migration::place::Parents;
+use crate::migration::proof::{After, Prover, Way};
+use crate::migration::shape::Node;
 
 /// Adds a member with a constant value, and the objects that lead to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,6 +170,60 @@ impl Add {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let Some(way) =
+            (self.path.segments()).and_then(|segments| Way::of(segments, self.parents, !prover.inside))
+        else {
+            return prover.places(&self.path, node, &mut |_, node, _| After::stays(node));
+        };
+        let Some(name) = last_name(&self.path).map(Name::as_str) else {
+            return After::stays(node);
+        };
+        let base = prover.base().clone();
+        let made = Node::of(&self.value);
+        After::stays(prover.aim(node, way, &base, &mut |prover, mut object, at| {
+            let place = at.member(name);
+            prover.met.push(place.clone());
+            let Some((required, there)) = object.look(name) else {
+                object.put(name, true, made.clone());
+                return Some(object);
+            };
+            let kept = match self.if_present {
+                IfPresent::Keep => there,
+                IfPresent::Replace => Node::default(),
+                IfPresent::ReplaceNull => {
+                    let mut kinds = prover.see(&there).kinds;
+                    let null = std::mem::take(&mut kinds.null);
+                    if null {
+                        prover.unite(&kinds.into(), &made)
+                    } else {
+                        kinds.into()
+                    }
+                }
+                IfPresent::Fail if required => {
+                    prover.remark(
+                        &place,
+                        true,
+                        format!("fails at {place}: a member of this name is there"),
+                    );
+                    return None;
+                }
+                IfPresent::Fail => {
+                    let sentence = format!("fails where there is a {place} already");
+                    prover.remark(&place, true, sentence);
+                    Node::default()
+                }
+            };
+            let value = match (self.if_present, required) {
+                (IfPresent::Keep | IfPresent::ReplaceNull, true) => kept,
+                _ => prover.unite(&kept, &made),
+            };
+            object.put(name, true, value);
+            Some(object)
+        }))
     }
 
     /// Removing the member undoes it. Objects that were made on the way stay.

@@ -1,5 +1,7 @@
 //! What `move` and `copy` share: a value is carried from one place to another inside of the same element.
 
+mod prove;
+
 use std::collections::HashSet;
 
 use crate::finding::Finding;

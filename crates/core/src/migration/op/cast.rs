@@ -12,6 +12,8 @@ use crate::migration::op::convert::{decimal, format, number, put, read, word, wr
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
+use crate::migration::proof::{After, Converted, Prover, Seen};
+use crate::migration::shape::{Node, NumberShape, StringShape};
 
 /// Turns scalars into another kind. An array or an object has none.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,6 +158,70 @@ impl Cast {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let converted = self.convert_kinds(&seen);
+            prover.settle(&seen, converted, "a value that can be cast", self.on_error, at)
+        })
+    }
+
+    fn convert_kinds(&self, seen: &Seen) -> Converted {
+        let mut converted = Converted::leaving_null(seen);
+        let unfit = &mut converted.unfit;
+        let (string, number) = (unfit.string.take(), unfit.number.take());
+        let boolean = unfit.boolean && matches!(self.to, Kind::String | Kind::Boolean);
+        unfit.boolean &= !boolean;
+        let made = &mut converted.made;
+        match self.to {
+            Kind::String => {
+                let flags = boolean.then(|| ["true", "false"].map(str::to_owned).to_vec());
+                let numbers = number.as_ref().map(|_| StringShape::default());
+                made.string = match (string, numbers, flags) {
+                    (None, None, None) => None,
+                    (None, None, values) => Some(StringShape { values, format: None }),
+                    (Some(string), None, None) => Some(string),
+                    _ => Some(StringShape::default()),
+                };
+            }
+            Kind::Integer | Kind::Number => {
+                let integer = self.to == Kind::Integer || self.scale == Some(0);
+                let range = number
+                    .as_ref()
+                    .filter(|_| string.is_none())
+                    .and_then(|number| number.range);
+                let whole = number.as_ref().is_none_or(|number| number.integer) && string.is_none();
+                if string.is_some() || number.is_some() {
+                    made.number = Some(NumberShape {
+                        integer: integer || whole,
+                        range,
+                    });
+                }
+                if let Some(string) = string {
+                    converted.doubt = Some("a string need not be a number");
+                    converted.doubtful.string = Some(string);
+                }
+                if let Some(number) = number {
+                    // Rounding may be refused, and a number may need more digits than are written.
+                    if !number.integer && integer && self.round == Round::Fail {
+                        converted.doubt = converted.doubt.or(Some("a number may have a fraction"));
+                    }
+                    converted.doubtful.number = Some(number);
+                }
+            }
+            Kind::Boolean => {
+                made.boolean = boolean || string.is_some() || number.is_some();
+                if string.is_some() || number.is_some() {
+                    converted.doubt = Some("only `true`, `false`, 1 and 0 stand for booleans");
+                }
+                converted.doubtful.string = string;
+                converted.doubtful.number = number;
+            }
+        }
+        converted
     }
 
     /// Casting back, which is lossless between strings and numbers as long as the text is kept.

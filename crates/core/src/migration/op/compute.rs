@@ -9,9 +9,13 @@ use crate::migration::failure::Failure;
 use crate::migration::load::fields::Fields;
 use crate::migration::op::Inverse;
 use crate::migration::op::convert::put;
+use crate::migration::op::join::last_name;
 use crate::migration::outcome::Change;
+use crate::migration::path::Name;
 use crate::migration::path::{Path, Segment, Takes};
 use crate::migration::place::{Occurrences, Parents};
+use crate::migration::proof::{After, Prover, Way};
+use crate::migration::shape::Node;
 
 /// Sets members, or replaces elements, by the value of an expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,6 +181,31 @@ impl Compute {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let base = prover.base().clone();
+        if self.path.is_document() {
+            prover.undecide(
+                &base,
+                "the result of an expression is known only when a message is there",
+            );
+        }
+        let way = (self.path.segments()).and_then(|segments| Way::of(segments, self.parents, !prover.inside));
+        let (Some(way), Some(name)) = (way, last_name(&self.path).map(Name::as_str)) else {
+            return prover.places(&self.path, node, &mut |_, _, _| After::stays(Node::Anything));
+        };
+        After::stays(prover.aim(node, way, &base, &mut |prover, mut object, at| {
+            prover.met.push(at.member(name));
+            let there = object.look(name);
+            let value = match there {
+                Some((true, there)) if !self.replace => there,
+                Some(_) | None => Node::Anything,
+            };
+            object.put(name, true, value);
+            Some(object)
+        }))
     }
 
     /// What stood there before is not kept.

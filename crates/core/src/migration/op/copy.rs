@@ -9,6 +9,8 @@ use crate::migration::op::{Inverse, Op, Remove};
 use crate::migration::outcome::Change;
 use crate::migration::path::Path;
 use crate::migration::place::Parents;
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::Node;
 
 /// Copies values, spelled as they are.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +45,11 @@ impl Copy {
     /// From where to where.
     pub(crate) const fn carried(&self) -> (&Path, &Path, Parents) {
         (&self.0.from, &self.0.to, self.0.parents)
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        self.0.prove(prover, node, carry::Source::Stays)
     }
 
     /// Removing the copy. Objects that were made on the way stay.

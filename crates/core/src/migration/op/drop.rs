@@ -7,6 +7,8 @@ use crate::migration::failure::Failure;
 use crate::migration::load::fields::{Fields, Scope};
 use crate::migration::op::Inverse;
 use crate::migration::outcome::{Change, Outcome, SkipReason};
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::Node;
 
 /// Ends the way of the message: it is acknowledged and not forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,13 @@ impl Drop {
         clippy::unused_self,
         reason = "every operation answers this question in the same form"
     )]
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let base = prover.base().clone();
+        prover.met.push(base);
+        After::stays(node)
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("a message that was dropped is gone")
     }

@@ -2,6 +2,7 @@
 
 use crate::migration::canonical::{self, Canonical};
 use crate::migration::context::{Context, Effect, Tally};
+use crate::migration::document::Kind;
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::{Fields, Scope};
@@ -9,6 +10,8 @@ use crate::migration::op::{Inverse, Loss, Op, Step};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
 use crate::migration::place::{Location, Occurrences};
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::{Node, ShapePath};
 
 /// Performs operations inside of containers. Paths in them begin at the element.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +98,42 @@ impl Each {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let start = prover.met.len();
+        let mut found = false;
+        let after = prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut left = prover.mismatch(at, &seen, &[Kind::Array, Kind::Object], "an array or an object");
+            let before = prover.met.len();
+            let run = &mut |prover: &mut Prover, node: Node, at: &ShapePath| self.run(prover, node, at);
+            left.array = (seen.kinds.array).and_then(|array| prover.elements(array, at, run));
+            left.object =
+                (seen.kinds.object).and_then(|object| prover.members(object, &|_| true, true, at, run));
+            found |= prover.met.len() > before;
+            After::of(left)
+        });
+        if !found {
+            // A container in which no entry finds a place is none itself.
+            prover.met.truncate(start);
+        }
+        after
+    }
+
+    fn run(&self, prover: &mut Prover, node: Node, at: &ShapePath) -> After {
+        prover.within(at.clone(), |prover| {
+            let mut all = After::stays(node);
+            for step in &self.steps {
+                let after = step.prove(prover, std::mem::take(&mut all.value));
+                all = After {
+                    value: after.value,
+                    gone: all.gone || after.gone,
+                };
+            }
+            all
+        })
     }
 
     /// The inverses of the entries, in reverse order.

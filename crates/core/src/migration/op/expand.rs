@@ -1,6 +1,9 @@
 //! `expand`: members with joined names as nested objects. Its way back is `flatten`.
 
+use crate::migration::proof::{After, Converted, Prover, object_node};
+use crate::migration::shape::{self, ObjectShape, ShapePath};
 use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnConflict, OnError};
@@ -112,6 +115,34 @@ impl Expand {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: shape::Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            converted.made.object = match converted.unfit.object.take() {
+                Some(object) => Some(self.expanded(prover, object, at)),
+                None => None,
+            };
+            prover.settle(&seen, converted, "an object", OnError::Fail, at)
+        })
+    }
+
+    fn expanded(&self, prover: &mut Prover, object: ObjectShape, at: &ShapePath) -> ObjectShape {
+        if object.others.is_some() {
+            prover.undecide(
+                at,
+                "which members are expanded is known only when a message is there",
+            );
+            return ObjectShape::open();
+        }
+        let members = object.members.into_iter().map(|member| {
+            let pieces = member.name.split(&self.delimiter).map(str::to_owned).collect();
+            (pieces, member.required, member.value)
+        });
+        expanded_shape(members.collect())
     }
 
     /// Flattening gives the names back where no value was an object before.
@@ -314,6 +345,34 @@ fn insert(
     }
     branch.push(last, Node::Leaf(value));
     Ok(0)
+}
+
+/// The object of members whose names are in pieces. Of what meets something else nothing is known any more.
+fn expanded_shape(members: Vec<(VecDeque<String>, bool, shape::Node)>) -> ObjectShape {
+    let mut object = ObjectShape {
+        members: Vec::new(),
+        others: None,
+    };
+    let mut groups: BTreeMap<String, Vec<(VecDeque<String>, bool, shape::Node)>> = BTreeMap::new();
+    for (mut pieces, required, value) in members {
+        let Some(first) = pieces.pop_front() else { continue };
+        if pieces.is_empty() {
+            object.put(&first, required, value);
+        } else {
+            groups.entry(first).or_default().push((pieces, required, value));
+        }
+    }
+    for (name, group) in groups {
+        let there = object.look(&name);
+        let required = group.iter().any(|(_, required, _)| *required);
+        let always = required || there.as_ref().is_some_and(|(required, _)| *required);
+        let value = match there {
+            Some(_) => shape::Node::Anything,
+            None => object_node(expanded_shape(group)),
+        };
+        object.put(&name, always, value);
+    }
+    object
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::migration::op::expand::{self, Expand};
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
+use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::shape::{Node, ObjectShape, ShapePath};
 
 /// Flattens objects, at all levels. Arrays and empty objects stay values.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +102,100 @@ impl Flatten {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            converted.made.object = match converted.unfit.object.take() {
+                Some(object) => self.flat(prover, &object, at),
+                None => None,
+            };
+            prover.settle(&seen, converted, "an object", OnError::Fail, at)
+        })
+    }
+
+    /// `None`: every object fails.
+    fn flat(&self, prover: &mut Prover, object: &ObjectShape, at: &ShapePath) -> Option<ObjectShape> {
+        let mut flat = ObjectShape {
+            members: Vec::new(),
+            others: None,
+        };
+        let mut moved = Vec::new();
+        let mut closed = object.others.is_none();
+        for member in &object.members {
+            closed &= self.unroll_shape(
+                prover,
+                &member.name,
+                member.required,
+                &member.value,
+                0,
+                &mut moved,
+            );
+        }
+        if !closed {
+            prover.undecide(
+                at,
+                "which members are flattened is known only when a message is there",
+            );
+            return Some(ObjectShape::open());
+        }
+        // What is not moved is there before anything that is.
+        moved.sort_by_key(|(_, _, _, depth)| *depth > 0);
+        for (name, required, value, _) in moved {
+            if !prover.meet(&mut flat, &name, (required, value), self.on_conflict, at) {
+                return None;
+            }
+        }
+        Some(flat)
+    }
+
+    /// Takes note of what a member becomes; `false` where it cannot be known.
+    fn unroll_shape(
+        &self,
+        prover: &Prover,
+        name: &str,
+        required: bool,
+        value: &Node,
+        depth: usize,
+        moved: &mut Vec<(String, bool, Node, usize)>,
+    ) -> bool {
+        const DEEPEST: usize = 32;
+        const MOST: usize = 10_000;
+        if value.is_impossible() {
+            return true;
+        }
+        let seen = prover.see(value);
+        if seen.open || depth > DEEPEST || moved.len() > MOST {
+            return false;
+        }
+        let mut rest = seen.kinds;
+        let Some(inner) = rest.object.take() else {
+            moved.push((name.to_owned(), required, value.clone(), depth));
+            return true;
+        };
+        if inner.others.is_some() {
+            return false;
+        }
+        let only = rest.is_empty();
+        let empty = !inner.members.iter().any(|member| member.required);
+        if empty {
+            rest.object = Some(ObjectShape {
+                members: Vec::new(),
+                others: None,
+            });
+        }
+        if !rest.is_empty() {
+            let always = required && only && inner.members.is_empty();
+            moved.push((name.to_owned(), always, rest.into(), depth));
+        }
+        inner.members.iter().all(|member| {
+            let joined = format!("{name}{}{}", self.delimiter, member.name);
+            let required = required && only && member.required;
+            self.unroll_shape(prover, &joined, required, &member.value, depth + 1, moved)
+        })
     }
 
     /// Expanding gives the objects back where no name held the delimiter.

@@ -1,5 +1,7 @@
 //! `from_entries`: an array of entries as an object. Its way back is `to_entries`.
 
+use crate::migration::proof::{After, Converted, Prover, object_node};
+use crate::migration::shape::{ArrayShape, Kinds, Node, ObjectShape, ShapePath};
 use std::collections::HashMap;
 
 use crate::migration::canonical::Canonical;
@@ -150,6 +152,62 @@ impl FromEntries {
         Self {
             path: map(&self.path),
             ..self.clone()
+        }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            converted.made.object = match converted.unfit.array.take() {
+                Some(array) => self.object(prover, &array, at),
+                None => None,
+            };
+            prover.settle(&seen, converted, "an array", OnError::Fail, at)
+        })
+    }
+
+    /// `None`: every array fails.
+    fn object(&self, prover: &mut Prover, array: &ArrayShape, at: &ShapePath) -> Option<ObjectShape> {
+        let empty = ObjectShape {
+            members: Vec::new(),
+            others: None,
+        };
+        if array.most == Some(0) || array.element.is_impossible() {
+            return Some(empty);
+        }
+        let element = prover.see(&array.element);
+        let place = at.elements();
+        let fit = Kinds {
+            object: element.kinds.object.clone(),
+            ..Kinds::default()
+        };
+        prover.refuse(&place, &element, &element.kinds.without(&fit), "an object");
+        let value = element.kinds.object.and_then(|mut entry| {
+            let (_, key) = entry.look(self.entry.key.as_str())?;
+            prover.see(&key).kinds.string?;
+            match &self.entry.value {
+                Some(name) => entry.look(name.as_str()).map(|(_, value)| value),
+                None => {
+                    entry.erase(self.entry.key.as_str());
+                    Some(object_node(entry))
+                }
+            }
+        });
+        match value {
+            Some(_) if array.least > 0 || array.most != Some(0) => Some(ObjectShape {
+                others: value,
+                ..empty
+            }),
+            Some(_) | None => {
+                let sentence = format!(
+                    "fails at {place}: no element is an entry with `{}`",
+                    self.entry.key
+                );
+                prover.remark(&place, true, sentence);
+                (array.least == 0).then_some(empty)
+            }
         }
     }
 

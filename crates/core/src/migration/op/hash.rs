@@ -1,5 +1,7 @@
 //! `hash`: a digest in the place of a value.
 
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::{Kinds, Node, StringShape};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -116,6 +118,16 @@ impl Hash {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |_, _, _| {
+            After::of(Kinds {
+                string: Some(StringShape::default()),
+                ..Kinds::default()
+            })
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

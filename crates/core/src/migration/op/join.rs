@@ -1,16 +1,20 @@
 //! `join`: several texts as one, from an array in place or from siblings. Its way back is `split`.
 
 use crate::migration::canonical::Canonical;
+use crate::migration::context::OnConflict;
 use crate::migration::context::{Context, Effect, OnError, Tally};
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::convert::wrong_kind;
 use crate::migration::op::split::Split;
+use crate::migration::op::split::text_node;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Ends, Name, Path, Segment, Takes};
 use crate::migration::place::{Location, Occurrences};
+use crate::migration::proof::{After, Converted, Prover, Seen};
+use crate::migration::shape::{Kinds, Node, ObjectShape, ShapePath, StringShape};
 
 /// Joins texts with a separator.
 #[derive(Debug, Clone, PartialEq)]
@@ -234,6 +238,104 @@ impl Join {
             },
         };
         Self { what, ..self.clone() }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let (paths, into) = match &self.what {
+            What::Siblings { paths, into } => (paths, into),
+            What::Array(path) => {
+                return prover.places(path, node, &mut |prover, node, at| {
+                    let seen = prover.see(&node);
+                    let mut converted = Converted::leaving_null(&seen);
+                    let array = converted.unfit.array.take();
+                    let unfit = array.as_ref().map(|array| {
+                        let element = prover.see(&array.element);
+                        let unfit = Kinds {
+                            array: element.kinds.array.clone(),
+                            object: element.kinds.object.clone(),
+                            ..Kinds::default()
+                        };
+                        prover.refuse(&at.elements(), &element, &unfit, "a scalar");
+                        array.least > 0 && element.kinds.without(&unfit).is_empty()
+                    });
+                    if unfit == Some(false) {
+                        converted.made.string = Some(StringShape::default());
+                        // With a `null` among its elements an array is left as it is.
+                        converted.made.array = array.filter(|_| self.missing == Missing::Absent);
+                    }
+                    prover.settle(&seen, converted, "an array", OnError::Fail, at)
+                });
+            }
+        };
+        let Some(first) = paths.first() else {
+            return After::stays(node);
+        };
+        let names: Vec<&str> = paths.iter().filter_map(last_name).map(Name::as_str).collect();
+        prover.objects(first, node, &mut |prover, object, _, at| {
+            self.prove_members(prover, object, &names, into.as_str(), at)
+        })
+    }
+
+    fn prove_members(
+        &self,
+        prover: &mut Prover,
+        object: ObjectShape,
+        names: &[&str],
+        into: &str,
+        at: &ShapePath,
+    ) -> Option<ObjectShape> {
+        let found: Vec<Option<(bool, Seen)>> = names
+            .iter()
+            .map(|name| {
+                object
+                    .look(name)
+                    .map(|(required, value)| (required, prover.see(&value)))
+            })
+            .collect();
+        let scalar = |found: &Option<(bool, Seen)>| {
+            found.as_ref().is_some_and(|(_, seen)| {
+                seen.kinds.boolean || seen.kinds.number.is_some() || seen.kinds.string.is_some()
+            })
+        };
+        for (name, found) in names.iter().zip(&found) {
+            if let Some((_, seen)) = found {
+                let unfit = Kinds {
+                    array: seen.kinds.array.clone(),
+                    object: seen.kinds.object.clone(),
+                    ..Kinds::default()
+                };
+                prover.refuse(&at.member(name), seen, &unfit, "a scalar");
+            }
+        }
+        let joins = match self.missing {
+            Missing::Absent => found.iter().all(scalar),
+            Missing::Skip => found.iter().any(scalar),
+        };
+        let always = |found: &Option<(bool, Seen)>| {
+            found
+                .as_ref()
+                .is_some_and(|(required, seen)| *required && !seen.kinds.null)
+        };
+        let leaves = match self.missing {
+            Missing::Absent => !found.iter().all(always),
+            Missing::Skip => !found.iter().any(always),
+        };
+        let mut all = Vec::new();
+        if leaves {
+            all.push(object.clone());
+        }
+        if joins {
+            names.iter().for_each(|name| prover.met.push(at.member(name)));
+            prover.met.push(at.member(into));
+            let mut joined = object;
+            names.iter().for_each(|name| joined.erase(name));
+            if prover.meet(&mut joined, into, (true, text_node()), OnConflict::Fail, at) {
+                joined.put(into, true, text_node());
+                all.push(joined);
+            }
+        }
+        prover.one_of(all)
     }
 
     /// Splitting gives the parts back where the separator cannot occur in them, which nobody knows beforehand.

@@ -8,6 +8,8 @@ use crate::migration::load::fields::Fields;
 use crate::migration::op::{Inverse, constant_for};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::Node;
 
 /// Replaces every value that the path leads to by a constant. `null` counts as a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +58,12 @@ impl Modify {
         clippy::unused_self,
         reason = "every operation answers this question in the same form"
     )]
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let made = Node::of(&self.value);
+        prover.places(&self.path, node, &mut |_, _, _| After::stays(made.clone()))
+    }
+
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("the values that stood there before are gone")
     }

@@ -10,6 +10,8 @@ use crate::migration::outcome::Change;
 use crate::migration::path::Path;
 use crate::migration::path::{Ends, Segment, Takes};
 use crate::migration::place::Parents;
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::Node;
 
 /// Moves values, each inside of the element that it stands in.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +53,11 @@ impl Move {
     /// From where to where.
     pub(crate) const fn carried(&self) -> (&Path, &Path, Parents) {
         (&self.0.from, &self.0.to, self.0.parents)
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        self.0.prove(prover, node, carry::Source::Goes)
     }
 
     /// Moving back. Objects that were made on the way stay.

@@ -1,6 +1,7 @@
 //! `nest`: sibling members as an object of their own. Its way back is `unnest`.
 
 use crate::migration::canonical::Canonical;
+use crate::migration::context::OnConflict;
 use crate::migration::context::{Context, Effect, Tally};
 use crate::migration::document::{Member, Value};
 use crate::migration::failure::{Failure, FailureKind};
@@ -11,6 +12,8 @@ use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Ends, Name, Path, Takes};
 use crate::migration::place::{Location, Occurrences};
+use crate::migration::proof::{After, Prover, object_node};
+use crate::migration::shape::{Node, ObjectShape, ShapePath};
 
 /// Moves sibling members into a new object at the end of their object.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +162,78 @@ impl Nest {
             paths: self.paths.iter().map(map).collect(),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let Some(first) = self.paths.first() else {
+            return After::stays(node);
+        };
+        let names: Vec<&str> = self
+            .paths
+            .iter()
+            .filter_map(last_name)
+            .map(Name::as_str)
+            .collect();
+        prover.objects(first, node, &mut |prover, object, _, at| {
+            self.nest_shape(prover, object, &names, at)
+        })
+    }
+
+    fn nest_shape(
+        &self,
+        prover: &mut Prover,
+        object: ObjectShape,
+        names: &[&str],
+        at: &ShapePath,
+    ) -> Option<ObjectShape> {
+        let into = self.into.as_str();
+        let mut nested = ObjectShape {
+            members: Vec::new(),
+            others: None,
+        };
+        let mut outer = object.clone();
+        for name in names {
+            if let Some((required, value)) = object.look(name) {
+                nested.put(name, required, value);
+                prover.met.push(at.member(name));
+            }
+            outer.erase(name);
+        }
+        if nested.members.is_empty() {
+            return Some(object);
+        }
+        prover.met.push(at.member(into));
+        let always = nested.members.iter().any(|member| member.required);
+        let mut all = Vec::new();
+        if !always {
+            all.push(outer.clone());
+        }
+        let place = at.member(into);
+        if self.merge
+            && let Some((required, there)) = outer.look(into)
+        {
+            let merged = prover.merged(&there, &object_node(nested.clone()), &place);
+            let value = if required {
+                merged
+            } else {
+                prover.unite(&merged, &object_node(nested))
+            };
+            if !value.is_impossible() {
+                outer.put(into, true, value);
+                all.push(outer);
+            }
+        } else if prover.meet(
+            &mut outer,
+            into,
+            (true, object_node(nested.clone())),
+            OnConflict::Fail,
+            at,
+        ) {
+            outer.put(into, true, object_node(nested));
+            all.push(outer);
+        }
+        prover.one_of(all)
     }
 
     /// Unnesting the object gives the members back.

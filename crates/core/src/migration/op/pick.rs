@@ -2,6 +2,7 @@
 
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnError};
+use crate::migration::document::Text;
 use crate::migration::document::Value;
 use crate::migration::failure::Failure;
 use crate::migration::load::fields::Fields;
@@ -9,6 +10,8 @@ use crate::migration::op::Inverse;
 use crate::migration::op::convert::wrong_kind;
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Pattern, Takes};
+use crate::migration::proof::{After, Converted, Prover, named};
+use crate::migration::shape::{Node, ObjectShape};
 
 /// Keeps the members that are named or matched; none is made.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +60,36 @@ impl Pick {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            converted.made.object = converted.unfit.object.take().map(|object| self.picked(object));
+            prover.settle(&seen, converted, "an object", OnError::Fail, at)
+        })
+    }
+
+    fn picked(&self, mut object: ObjectShape) -> ObjectShape {
+        let fits = |name: &str| {
+            self.members
+                .iter()
+                .any(|pattern| pattern.fits(&Text::from_str(name)))
+        };
+        for pattern in &self.members {
+            if let Pattern::Name(name) = pattern {
+                object = named(object, name.as_str());
+            }
+        }
+        object.members.retain(|member| fits(&member.name));
+        let globs = self
+            .members
+            .iter()
+            .any(|pattern| matches!(pattern, Pattern::Glob(_)));
+        object.others.take_if(|_| !globs);
+        object
     }
 
     /// The other members are gone.

@@ -9,6 +9,8 @@ use crate::migration::op::Inverse;
 use crate::migration::op::convert::{put, read, wrong_kind};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
+use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::shape::{Node, StringShape};
 
 /// Replaces each character of a string but the last few; a number or a boolean becomes `null`.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +93,18 @@ impl Redact {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            converted.made.string = converted.unfit.string.take().map(|_| StringShape::default());
+            converted.made.null |= converted.unfit.number.take().is_some();
+            converted.made.null |= std::mem::take(&mut converted.unfit.boolean);
+            prover.settle(&seen, converted, "a scalar", OnError::Fail, at)
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

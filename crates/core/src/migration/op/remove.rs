@@ -10,6 +10,8 @@ use crate::migration::op::{Add, Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Ends, Path, Takes};
 use crate::migration::place::Parents;
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::Node;
 
 /// Removes every member or element that the path leads to.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +48,11 @@ impl Remove {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |_, _, _| After::removed())
     }
 
     /// Adding `restore` gives the shape back. An element cannot be added, nor a name that is only a pattern.

@@ -2,6 +2,7 @@
 
 mod case;
 mod header;
+mod prove;
 
 use std::collections::HashMap;
 

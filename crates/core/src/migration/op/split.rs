@@ -1,6 +1,7 @@
 //! `split`: the parts of a string, as an array in its place or as siblings. Its way back is `join`.
 
 use crate::migration::canonical::Canonical;
+use crate::migration::context::OnConflict;
 use crate::migration::context::{Context, Effect, OnError, Tally};
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
@@ -9,8 +10,11 @@ use crate::migration::op::convert::{format, read, wrong_kind};
 use crate::migration::op::join::Join;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
+use crate::migration::path::Segment;
 use crate::migration::path::{Ends, Name, Path, Takes};
 use crate::migration::place::Occurrences;
+use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::shape::{ArrayShape, Kinds, Node, ObjectShape, StringShape};
 
 /// Splits strings at a separator.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,6 +186,78 @@ impl Split {
         }
     }
 
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        if !self.into.is_empty() {
+            return self.prove_siblings(prover, node);
+        }
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            if let Some(string) = converted.unfit.string.take() {
+                converted.made.array = Some(ArrayShape {
+                    element: text_node(),
+                    least: 1,
+                    most: None,
+                });
+                converted.doubtful.string = Some(string);
+            }
+            prover.settle(&seen, converted, "a string", self.on_error, at)
+        })
+    }
+
+    /// Into members beside the source, which are judged together with it.
+    fn prove_siblings(&self, prover: &mut Prover, node: Node) -> After {
+        prover.objects(&self.path, node, &mut |prover, object, last, at| {
+            let (Segment::Name(source) | Segment::Token(source)) = last else {
+                prover.met.push(at.others());
+                prover.undecide(at, "which member is split is known only when a message is there");
+                return Some(ObjectShape::open());
+            };
+            let source = source.as_str();
+            let (required, value) = match object.look(source) {
+                Some(found) => found,
+                None => return Some(object),
+            };
+            let place = at.member(source);
+            prover.met.push(place.clone());
+            let seen = prover.see(&value);
+            let mut converted = Converted::leaving_null(&seen);
+            let string = converted.unfit.string.take();
+            converted.doubtful.string.clone_from(&string);
+            if self.into.len() > 1 {
+                converted.doubt = Some("a text may have fewer parts than there are names");
+            }
+            let settled = prover.settle(&seen, converted, "a string", self.on_error, &place);
+            let mut all: Vec<ObjectShape> = Vec::new();
+            let mut without = object.clone();
+            without.erase(source);
+            if !required || settled.gone {
+                all.push(without.clone());
+            }
+            if !settled.value.is_impossible() {
+                let mut kept = object.clone();
+                kept.put(source, true, settled.value);
+                all.push(kept);
+            }
+            if string.is_some() {
+                let mut parts = Some(without);
+                for name in &self.into {
+                    let name = name.as_str();
+                    parts = parts.filter(|parts| {
+                        let mut parts = parts.clone();
+                        prover.meet(&mut parts, name, (true, text_node()), OnConflict::Fail, at)
+                    });
+                    if let Some(parts) = &mut parts {
+                        parts.put(name, true, text_node());
+                    }
+                }
+                all.extend(parts);
+            }
+            prover.one_of(all)
+        })
+    }
+
     /// Joining the parts gives the string back, unless they were trimmed.
     pub(super) fn inverse(&self) -> Inverse {
         let join = match self.into.as_slice() {
@@ -208,6 +284,15 @@ impl Split {
             "the value comes back at the end of its object, not in its place",
         )
     }
+}
+
+/// The shape of any string.
+pub(super) fn text_node() -> Node {
+    Kinds {
+        string: Some(StringShape::default()),
+        ..Kinds::default()
+    }
+    .into()
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ mod form;
 #[cfg(test)]
 mod tests;
 
+use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::shape::Node;
 use jiff::tz::TimeZone;
 
 use crate::migration::canonical::Canonical;
@@ -107,6 +109,34 @@ impl Time {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            let number = self
+                .from
+                .reads_numbers()
+                .then(|| converted.unfit.number.take())
+                .flatten();
+            let string = converted.unfit.string.take();
+            let expected = if self.from.reads_numbers() {
+                "a number, or a string that is one"
+            } else {
+                "a string"
+            };
+            if number.is_some() || string.is_some() {
+                self.to.put_shape(&mut converted.made);
+                if string.is_some() {
+                    converted.doubt = Some("a text need not be a point in time");
+                }
+            }
+            converted.doubtful.number = number;
+            converted.doubtful.string = string;
+            prover.settle(&seen, converted, expected, self.on_error, at)
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

@@ -11,6 +11,8 @@ use crate::migration::op::from_entries::FromEntries;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
+use crate::migration::proof::{After, Converted, Prover, object_node};
+use crate::migration::shape::{ArrayShape, Kinds, Node, ObjectShape, ShapePath, StringShape};
 
 /// Turns objects into arrays of entries, in member order.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,71 @@ impl ToEntries {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            converted.made.array = match converted.unfit.object.take() {
+                Some(object) => self.entries(prover, object, at),
+                None => None,
+            };
+            prover.settle(&seen, converted, "an object", OnError::Fail, at)
+        })
+    }
+
+    /// `None`: every object fails.
+    fn entries(&self, prover: &mut Prover, object: ObjectShape, at: &ShapePath) -> Option<ArrayShape> {
+        let there = object
+            .members
+            .iter()
+            .filter(|member| !member.value.is_impossible());
+        let least = there.clone().filter(|member| member.required).count();
+        let names: Vec<String> = there.clone().map(|member| member.name.clone()).collect();
+        let values = there
+            .map(|member| member.value.clone())
+            .chain(object.others.clone());
+        let value = values.fold(Node::default(), |all, value| prover.unite(&all, &value));
+        let closed = object.others.is_none();
+        let most = closed.then_some(names.len());
+        let key = Kinds {
+            string: Some(StringShape {
+                values: closed.then_some(names),
+                format: None,
+            }),
+            ..Kinds::default()
+        };
+        let mut entry = ObjectShape {
+            members: Vec::new(),
+            others: None,
+        };
+        match &self.entry.value {
+            Some(name) => {
+                entry.put(self.entry.key.as_str(), true, key.into());
+                entry.put(name.as_str(), true, value);
+            }
+            None => {
+                let seen = prover.see(&value);
+                let fit = Kinds {
+                    object: seen.kinds.object.clone(),
+                    ..Kinds::default()
+                };
+                prover.refuse(at, &seen, &seen.kinds.without(&fit), "members that are objects");
+                if let Some(inner) = seen.kinds.object {
+                    entry = inner;
+                    entry.put(self.entry.key.as_str(), true, key.into());
+                } else if least > 0 {
+                    return None;
+                }
+            }
+        }
+        Some(ArrayShape {
+            element: object_node(entry),
+            least,
+            most,
+        })
     }
 
     /// The object comes back with its members in their order.

@@ -2,6 +2,8 @@
 
 mod raw;
 
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::{self, StringShape};
 use std::collections::{HashMap, HashSet};
 
 use crate::migration::canonical::{self, Canonical};
@@ -129,6 +131,59 @@ impl Translate {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: shape::Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut left = seen.kinds.clone();
+            let mut made = shape::Node::default();
+            for (from, image) in &self.values {
+                let possible = match from {
+                    Scalar::Null => std::mem::take(&mut left.null),
+                    Scalar::Bool(_) => left.boolean,
+                    Scalar::Number(_) => left.number.is_some(),
+                    Scalar::String(text) => match &mut left.string {
+                        Some(StringShape {
+                            values: Some(values), ..
+                        }) => {
+                            let before = values.len();
+                            values.retain(|value| !text.is(value));
+                            values.len() < before
+                        }
+                        string => string.is_some(),
+                    },
+                };
+                if possible {
+                    made = prover.unite(&made, &shape::Node::of(image));
+                }
+            }
+            (left.string).take_if(|string| string.values.as_ref().is_some_and(Vec::is_empty));
+            let both =
+                [true, false].map(|flag| self.values.iter().any(|(from, _)| *from == Scalar::Bool(flag)));
+            left.boolean &= both != [true, true];
+            if left.is_empty() {
+                return After::stays(made);
+            }
+            let rest = match &self.otherwise {
+                Otherwise::Keep => left.into(),
+                Otherwise::Fail => {
+                    let sentence = format!("may fail at {at}: a value need not be in the table");
+                    prover.remark(at, false, sentence);
+                    shape::Node::default()
+                }
+                Otherwise::Null => shape::Node::of(&Value::Null),
+                Otherwise::Remove => {
+                    return After {
+                        value: made,
+                        gone: true,
+                    };
+                }
+                Otherwise::Value(value) => shape::Node::of(value),
+            };
+            After::stays(prover.unite(&made, &rest))
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

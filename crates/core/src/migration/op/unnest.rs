@@ -2,14 +2,19 @@
 
 use crate::migration::canonical::Canonical;
 use crate::migration::context::{Context, Effect, OnConflict, Tally};
+use crate::migration::document::Kind;
 use crate::migration::document::{Member, Text, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::Inverse;
+use crate::migration::op::Loss;
 use crate::migration::op::crowd::{Arrival, settle};
 use crate::migration::outcome::Change;
+use crate::migration::path::Segment;
 use crate::migration::path::{Ends, Path, Takes};
 use crate::migration::place::{Location, Occurrences};
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::{Node, ObjectShape, ShapePath};
 
 /// Replaces object members by their own members.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,6 +159,83 @@ impl Unnest {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.objects(&self.path, node, &mut |prover, object, last, at| {
+            let (Segment::Name(name) | Segment::Token(name)) = last else {
+                prover.met.push(at.others());
+                prover.undecide(
+                    at,
+                    "which members are unnested is known only when a message is there",
+                );
+                return Some(ObjectShape::open());
+            };
+            let name = name.as_str();
+            let Some((required, value)) = object.look(name) else {
+                return Some(object);
+            };
+            let place = at.member(name);
+            prover.met.push(place.clone());
+            let seen = prover.see(&value);
+            let left = prover.mismatch(&place, &seen, &[Kind::Object], "an object");
+            let mut all = Vec::new();
+            let mut without = object.clone();
+            without.erase(name);
+            if !required {
+                all.push(without.clone());
+            }
+            if !left.is_empty() {
+                let mut kept = object.clone();
+                kept.put(name, true, left.into());
+                all.push(kept);
+            }
+            if let Some(inner) = seen.kinds.object {
+                all.extend(self.spread_shape(prover, without, inner, at));
+            }
+            prover.one_of(all)
+        })
+    }
+
+    /// The members of an object among their new siblings. `None`: the message fails.
+    fn spread_shape(
+        &self,
+        prover: &mut Prover,
+        mut outer: ObjectShape,
+        inner: ObjectShape,
+        at: &ShapePath,
+    ) -> Option<ObjectShape> {
+        for member in inner
+            .members
+            .iter()
+            .filter(|member| !member.value.is_impossible())
+        {
+            let name = format!("{}{}", self.prefix, member.name);
+            prover.met.push(at.member(&name));
+            let arriving = (member.required, member.value.clone());
+            if !prover.meet(&mut outer, &name, arriving, self.on_conflict, at) {
+                return None;
+            }
+        }
+        match inner.others {
+            None => {
+                const KNOWN: &str = "nested again, by the names that the schema knows";
+                prover.loss = Some(Loss::Restorable(KNOWN));
+            }
+            Some(others) => {
+                prover.undecide(at, "which members come out is known only when a message is there");
+                // A member that comes out may have any name.
+                for member in &mut outer.members {
+                    member.value = prover.unite(&member.value, &others);
+                }
+                outer.others = Some(match &outer.others {
+                    Some(own) => prover.unite(own, &others),
+                    None => others,
+                });
+            }
+        }
+        Some(outer)
     }
 
     /// Which members came out, only a schema could tell.

@@ -9,6 +9,8 @@ use crate::migration::op::wrap::Wrap;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Name, Path, Takes};
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::{ArrayShape, Node};
 
 /// Unwraps values.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +109,65 @@ impl Unwrap {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        let whole = self.path.is_whole() && !prover.inside;
+        prover.places(&self.path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut rest = seen.kinds;
+            match &self.out_of {
+                OutOf::Array(take) => {
+                    let Some(array) = rest.array.take() else {
+                        return After::stays(node);
+                    };
+                    let only = *take == Take::Only;
+                    if only && (array.least != 1 || array.most != Some(1)) && !seen.open {
+                        let sentence = format!("fails at {at} where an array has not exactly one element");
+                        prover.remark(at, true, sentence);
+                    }
+                    let none = array.most == Some(0) || array.element.is_impossible();
+                    let element = match (only, array.least) {
+                        _ if none => Node::default(),
+                        (true, 2..) => Node::default(),
+                        _ => array.element.clone(),
+                    };
+                    let empty = !only && array.least == 0;
+                    if empty && whole {
+                        rest.array = Some(ArrayShape {
+                            least: 0,
+                            most: Some(0),
+                            ..array
+                        });
+                    }
+                    After {
+                        value: prover.unite(&rest.into(), &element),
+                        gone: empty && !whole,
+                    }
+                }
+                OutOf::Object { name, drop_rest } => {
+                    let Some(mut object) = rest.object.take() else {
+                        return After::stays(node);
+                    };
+                    let Some((required, value)) = object.look(name.as_str()) else {
+                        return After::stays(node);
+                    };
+                    let others =
+                        (object.members.iter()).any(|member| member.required && member.name != name.as_str());
+                    if !required {
+                        object.erase(name.as_str());
+                        rest.object = Some(object);
+                    }
+                    if others && !drop_rest {
+                        let sentence = format!("fails at {at}: there are members beside `{name}`");
+                        prover.remark(at, true, sentence);
+                        return After::of(rest);
+                    }
+                    After::stays(prover.unite(&rest.into(), &value))
+                }
+            }
+        })
     }
 
     /// Wrapping again.

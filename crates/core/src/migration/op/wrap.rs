@@ -9,6 +9,8 @@ use crate::migration::op::unwrap::Unwrap;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Name, Path, Takes};
+use crate::migration::proof::{After, Prover};
+use crate::migration::shape::{ArrayShape, Kinds, Node, ObjectShape};
 
 /// Wraps values, `null` included.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +72,43 @@ impl Wrap {
             path: map(&self.path),
             ..self.clone()
         }
+    }
+
+    /// What it makes of a shape.
+    pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
+        prover.places(&self.path, node, &mut |prover, node, _| {
+            let seen = prover.see(&node);
+            let mut made = Kinds::default();
+            let Some(name) = self.within.as_ref().map(Name::as_str) else {
+                let mut rest = seen.kinds;
+                made.array = rest.array.take();
+                if rest.is_empty() {
+                    return After::of(made);
+                }
+                let wrapped = Kinds {
+                    array: Some(ArrayShape {
+                        element: rest.into(),
+                        least: 1,
+                        most: Some(1),
+                    }),
+                    ..Kinds::default()
+                };
+                return After::stays(prover.unite(&made.into(), &wrapped.into()));
+            };
+            // An object that has the member alone is wrapped already.
+            let inner = seen.kinds.object.as_ref().and_then(|object| object.look(name));
+            let value = match inner {
+                Some((_, inner)) => prover.unite(&node, &inner),
+                None => node,
+            };
+            let mut object = ObjectShape {
+                members: Vec::new(),
+                others: None,
+            };
+            object.put(name, true, value);
+            made.object = Some(object);
+            After::of(made)
+        })
     }
 
     /// Taking the value out again.

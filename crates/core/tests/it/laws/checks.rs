@@ -3,6 +3,7 @@
 mod failures;
 mod fused;
 mod halves;
+mod proved;
 mod twice;
 mod undone;
 
@@ -123,6 +124,7 @@ pub(super) fn check(pair: &Pair, seed: u64, hits: &mut Hits) -> Law {
     undone::inverses(pair, &migration, &once)?;
     twice::twice(pair, &once)?;
     fused::same(pair, &migration)?;
+    proved::proved(pair, &migration, &once, &mut chance)?;
     Ok(())
 }
 

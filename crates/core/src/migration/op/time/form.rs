@@ -9,6 +9,7 @@ use crate::migration::decimal::{Decimal, Round};
 use crate::migration::document::{Number, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::op::convert::{decimal, format, number, read, wrong_kind};
+use crate::migration::shape::{Kinds, NumberShape, StringShape, TextFormat};
 
 /// How a point in time is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,27 @@ impl Form {
             kind,
             text: text.to_owned(),
         })
+    }
+
+    /// Whether it reads numbers, and strings that are one; else it reads strings only.
+    pub(super) const fn reads_numbers(&self) -> bool {
+        matches!(self.kind, Kind::Unix { .. })
+    }
+
+    /// Says what it writes.
+    pub(super) fn put_shape(&self, kinds: &mut Kinds) {
+        match self.kind {
+            Kind::Unix { .. } => {
+                kinds.number = Some(NumberShape {
+                    integer: true,
+                    range: None,
+                });
+            }
+            Kind::Rfc3339 | Kind::Pattern => {
+                let format = (self.kind == Kind::Rfc3339).then_some(TextFormat::DateTime);
+                kinds.string = Some(StringShape { values: None, format });
+            }
+        }
     }
 
     /// As it was typed.
