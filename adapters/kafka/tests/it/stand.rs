@@ -1,7 +1,7 @@
 //! A broker behind a proxy, and what a test does to both.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -209,8 +209,33 @@ async fn make(admin: &AdminClient<DefaultClientContext>, topic: &NewTopic<'_>) -
     for result in made.map_err(|error| failed(&error))? {
         result.map_err(|(name, code)| failed(&format!("{name}: {code}")))?;
     }
+    // The controller answers before the broker itself knows the topic, on a busy machine by seconds.
+    let deadline = Instant::now() + SOON;
+    while !is_known(admin, topic.name)? {
+        if Instant::now() > deadline {
+            return Err(failed(&format!(
+                "{}: made, and not known within {SOON:?}",
+                topic.name
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     Ok(())
 }
+
+/// Whether the broker knows a topic, with a leader for each partition.
+fn is_known(admin: &AdminClient<DefaultClientContext>, name: &str) -> Result<bool> {
+    let known = admin.inner().fetch_metadata(Some(name), SOON);
+    let known = known.map_err(|error| failed(&error))?;
+    Ok(known.topics().iter().any(|topic| {
+        topic.error().is_none()
+            && !topic.partitions().is_empty()
+            && topic.partitions().iter().all(|partition| partition.leader() >= 0)
+    }))
+}
+
+/// How long the broker may take to know a topic.
+const SOON: Duration = Duration::from_secs(30);
 
 /// Opens a system at this address.
 pub(crate) fn open(url: &str, settings: &Settings) -> Result<Arc<dyn MessagingSystem>> {
