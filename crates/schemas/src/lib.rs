@@ -52,7 +52,7 @@ impl SchemaCompiler for Schemas {
                 Some(cache) => {
                     // A file that cannot be read is told by its language.
                     let bytes = reference.file.as_ref().and_then(|file| files.read(file).ok());
-                    let text = bytes.and_then(|bytes| String::from_utf8(bytes.into()).ok());
+                    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
                     cache.expect(reference, text);
                     Some(cache)
                 }

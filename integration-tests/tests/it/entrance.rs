@@ -58,7 +58,7 @@ fn a_wrong_password_is_told_with_the_setting_and_without_the_password() -> Resul
             let server = match kind {
                 // It has a user anyway.
                 Kind::RabbitMq => None,
-                Kind::Nats | Kind::Kafka | Kind::Redis | Kind::Mosquitto => {
+                Kind::Nats | Kind::Kafka | Kind::Redis | Kind::Mosquitto | Kind::Registry => {
                     Some(Server::start(kind, Options::new().login(Login::password("ana", "right"))).await?)
                 }
             };

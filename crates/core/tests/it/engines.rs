@@ -4,6 +4,11 @@
 //! and each chain gets further documents that are damaged. `DUNLIN_PAIRS` tries another number, `DUNLIN_MINUTES` goes on for so long, `DUNLIN_FIRST` begins elsewhere, and
 //! `DUNLIN_SEED=<seed>` tries the pairs of one seed again.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the counts are what a reader of the log wants to see"
+)]
+
 mod agreement;
 mod damage;
 mod mild;

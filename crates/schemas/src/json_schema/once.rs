@@ -25,7 +25,7 @@ fn repeats(document: &Value) -> bool {
     while let Some(value) = pending.pop() {
         match value {
             Value::Array(elements) => {
-                pending.extend(elements.iter().filter(|element| element.is_container()))
+                pending.extend(elements.iter().filter(|element| element.is_container()));
             }
             Value::Object(members) => {
                 if slots.may_repeat(members) && surely_repeats(members) {

@@ -112,7 +112,7 @@ fn everything(number: usize) -> String {
     let text = "é\\n\\\"\u{1f426}".repeat(number % 7);
     format!(
         r#"{{"nothing":null,"truth":{truth},"int":-{count},"long":{long},"float":0.1,"double":-1.5e-7,"bytes":"ÿ\u0000A","text":"{text}","fixed":"ÿ~","kind":"B","list":["ab","cd"],"map":{{"a b":{long},"":1}},"either":{either},"decimal":-{count}.125,"small":-{count},"date":"2026-11-22","time":"13:45:{second:02}.250","finer":"13:45:30.250001","at":"1969-12-31T23:59:{second:02}.999Z","nanos":"2026-11-22T13:45:30.250000001Z","local":"2026-11-22T13:45:30.250001","id":"0188ed9c-7f0b-7c5e-b3b1-0123456789ab","period":{{"months":1,"days":{number},"milliseconds":4294967295}}}}"#,
-        truth = number % 2 == 0,
+        truth = number.is_multiple_of(2),
         count = number + 1,
     )
 }

@@ -1,7 +1,7 @@
 //! The schema languages against what others wrote.
 
 // Helpers of tests are not inside a `#[test]`, where unwrapping is allowed: a panic is how a test fails.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod avro;
 mod protobuf_conformance;

@@ -122,10 +122,11 @@ impl Expand {
         prover.places(&self.path, node, &mut |prover, node, at| {
             let seen = prover.see(&node);
             let mut converted = Converted::leaving_null(&seen);
-            converted.made.object = match converted.unfit.object.take() {
-                Some(object) => Some(self.expanded(prover, object, at)),
-                None => None,
-            };
+            converted.made.object = converted
+                .unfit
+                .object
+                .take()
+                .map(|object| self.expanded(prover, object, at));
             prover.settle(&seen, converted, "an object", OnError::Fail, at)
         })
     }

@@ -53,17 +53,17 @@ impl Modify {
         }
     }
 
-    /// Nothing undoes it.
-    #[expect(
-        clippy::unused_self,
-        reason = "every operation answers this question in the same form"
-    )]
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
         let made = Node::of(&self.value);
         prover.places(&self.path, node, &mut |_, _, _| After::stays(made.clone()))
     }
 
+    /// Nothing undoes it.
+    #[expect(
+        clippy::unused_self,
+        reason = "every operation answers this question in the same form"
+    )]
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("the values that stood there before are gone")
     }

@@ -236,7 +236,7 @@ impl Split {
                 all.push(without.clone());
             }
             if !settled.value.is_impossible() {
-                let mut kept = object.clone();
+                let mut kept = object;
                 kept.put(source, true, settled.value);
                 all.push(kept);
             }

@@ -109,7 +109,7 @@ impl ToEntries {
             let seen = prover.see(&node);
             let mut converted = Converted::leaving_null(&seen);
             converted.made.array = match converted.unfit.object.take() {
-                Some(object) => self.entries(prover, object, at),
+                Some(object) => self.entries(prover, &object, at),
                 None => None,
             };
             prover.settle(&seen, converted, "an object", OnError::Fail, at)
@@ -117,7 +117,7 @@ impl ToEntries {
     }
 
     /// `None`: every object fails.
-    fn entries(&self, prover: &mut Prover, object: ObjectShape, at: &ShapePath) -> Option<ArrayShape> {
+    fn entries(&self, prover: &mut Prover, object: &ObjectShape, at: &ShapePath) -> Option<ArrayShape> {
         let there = object
             .members
             .iter()

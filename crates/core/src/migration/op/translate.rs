@@ -137,7 +137,7 @@ impl Translate {
     pub(super) fn prove(&self, prover: &mut Prover, node: shape::Node) -> After {
         prover.places(&self.path, node, &mut |prover, node, at| {
             let seen = prover.see(&node);
-            let mut left = seen.kinds.clone();
+            let mut left = seen.kinds;
             let mut made = shape::Node::default();
             for (from, image) in &self.values {
                 let possible = match from {

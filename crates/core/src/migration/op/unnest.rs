@@ -187,7 +187,7 @@ impl Unnest {
                 all.push(without.clone());
             }
             if !left.is_empty() {
-                let mut kept = object.clone();
+                let mut kept = object;
                 kept.put(name, true, left.into());
                 all.push(kept);
             }

@@ -239,7 +239,7 @@ impl Prover {
         };
         if path.is_deep() {
             return match segments.get(1) {
-                Some(last) => self.search(node, last, &base, &mut Vec::new(), act),
+                Some(last) => self.search(&node, last, &base, &mut Vec::new(), act),
                 None => After::stays(node),
             };
         }
@@ -437,13 +437,13 @@ impl Prover {
     /// Acts on the members of a name at any depth.
     fn search(
         &mut self,
-        node: Node,
+        node: &Node,
         last: &Segment,
         at: &ShapePath,
         within: &mut Vec<Arc<str>>,
         act: &mut Act<'_>,
     ) -> After {
-        let Some(mut seen) = self.enter(&node, at, within) else {
+        let Some(mut seen) = self.enter(node, at, within) else {
             let _ = act(self, Node::Anything, at);
             return After::stays(Node::Anything);
         };
@@ -456,7 +456,7 @@ impl Prover {
             };
         }
         let depth = within.len();
-        if let Node::Reference(name) = &node {
+        if let Node::Reference(name) = node {
             within.push(Arc::clone(name));
         }
         let fits = |name: &Text| match last {
@@ -478,7 +478,7 @@ impl Prover {
                     let after = act(self, member.value.clone(), &place);
                     self.entered(member.value, after, last, &place, within, act)
                 } else {
-                    self.search(member.value, last, &place, within, act)
+                    self.search(&member.value, last, &place, within, act)
                 };
                 if !settle_member(&mut object, &member.name, member.required, after) {
                     return None;
@@ -486,7 +486,7 @@ impl Prover {
             }
             if let Some(others) = object.others.take() {
                 let place = at.others();
-                let mut value = self.search(others.clone(), last, &place, within, act).value;
+                let mut value = self.search(&others, last, &place, within, act).value;
                 if matches!(last, Segment::Glob(_)) {
                     let after = act(self, others.clone(), &place);
                     let entered = self.entered(others, after, last, &place, within, act);
@@ -498,7 +498,7 @@ impl Prover {
         });
         seen.kinds.array = seen.kinds.array.and_then(|array| {
             self.elements(array, at, &mut |prover, element, at| {
-                prover.search(element, last, at, within, act)
+                prover.search(&element, last, at, within, act)
             })
         });
         within.truncate(depth);
@@ -530,7 +530,7 @@ impl Prover {
         } else {
             kept.into()
         };
-        let entered = self.search(node, last, at, within, act);
+        let entered = self.search(&node, last, at, within, act);
         After {
             value: self.unite(&after.value, &entered.value),
             gone: after.gone,

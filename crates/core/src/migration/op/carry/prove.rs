@@ -45,7 +45,7 @@ impl Carry {
                     return After::stays(node);
                 };
                 prover.walk(node, shared, &base, &mut |prover, element, at| {
-                    After::stays(self.carry_shape(prover, element, rest, way, source, at))
+                    After::stays(self.carry_shape(prover, &element, rest, way, source, at))
                 })
             }
         }
@@ -55,14 +55,14 @@ impl Carry {
     fn carry_shape(
         &self,
         prover: &mut Prover,
-        element: Node,
+        element: &Node,
         from: &[Segment],
         way: Way<'_>,
         source: Source,
         at: &ShapePath,
     ) -> Node {
-        let without = prover.absent(&element, from, at);
-        let Some((present, value)) = prover.present(&element, from) else {
+        let without = prover.absent(element, from, at);
+        let Some((present, value)) = prover.present(element, from) else {
             // Nothing is there to be carried.
             return without;
         };
@@ -92,7 +92,7 @@ impl Carry {
         };
         if prover.may_leave_alone() || from.iter().chain(way.segments).any(by_number) {
             // It may be left alone; and two numbers may mean one element.
-            after = prover.unite(&after, &element);
+            after = prover.unite(&after, element);
         }
         prover.unite(&without, &after)
     }
