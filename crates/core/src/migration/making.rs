@@ -1,5 +1,8 @@
 //! The last step of loading: schemas are compiled, and each gets its place in the chain.
 
+#[cfg(test)]
+mod tests;
+
 use crate::finding::{Finding, Findings, did_you_mean};
 use crate::migration::LoadOptions;
 use crate::migration::load::{Draft, Resolver, VersionDraft};

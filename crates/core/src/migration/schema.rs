@@ -5,6 +5,9 @@
 //! [`Shape`]. Nothing here waits: what only a registry knows is fetched by whoever runs the engine, before the message
 //! is migrated (see [`Schema::awaits`]).
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use std::fmt;
 use std::sync::Arc;
 

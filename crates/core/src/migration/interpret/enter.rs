@@ -1,5 +1,8 @@
 //! How a payload becomes a document and a document a payload: the version of a message, and its schemas on both ends.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 
 use super::arrive::Arrival;

@@ -430,3 +430,4 @@ fn what_cannot_be_read_is_one_finding_for_each_file() {
 
 mod lock;
 mod random;
+mod schemas;
