@@ -238,6 +238,10 @@ impl Shape {
     /// Leaves an operation to the interpreter, on each value that the first `depth` segments of its path lead to; or on a
     /// larger one, where the path is not one of plain names before.
     fn island(&mut self, mark: Marks, step: &Step, path: &Path, depth: usize) -> Result<(), Reason> {
+        // An expression may read the whole message, of which an island knows nothing.
+        if evaluates(&step.op) {
+            return Err(Reason::new("its expression is evaluated by the interpreter"));
+        }
         let segments = path.segments().ok_or_else(beside)?;
         let (ways, whole) = ways(segments)?;
         let depth = if whole { depth } else { depth.min(ways.len()) };
@@ -254,6 +258,15 @@ impl Shape {
     /// The value that is the document.
     const fn root(&self) -> usize {
         0
+    }
+}
+
+/// Whether an operation, or one inside of it, has an expression.
+fn evaluates(op: &Op) -> bool {
+    match op {
+        Op::Compute(_) => true,
+        Op::Each(each) => each.steps.iter().any(|step| evaluates(&step.op)),
+        _ => false,
     }
 }
 
