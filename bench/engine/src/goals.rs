@@ -107,7 +107,7 @@ pub(crate) fn table(rows: &[Row], instructions: &Instructions) -> String {
         },
     );
     line(
-        "real messages and their migration, times as fast as `serde_json::Value`",
+        "real messages and twenty operations, times as fast as `serde_json::Value`",
         [Bound::AtLeast(8.0), Bound::Told],
         &|tier| {
             let row = rows.iter().find(|row| row.name == WEBHOOKS);
