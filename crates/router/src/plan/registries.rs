@@ -51,7 +51,7 @@ fn settings(
         }
     };
     if let Some(url) = &url
-        && url.scheme() == "http"
+        && !RegistrySettings::is_secure(url)
     {
         for (key, is_there) in [
             ("tls_ca", config.tls_ca.is_some()),

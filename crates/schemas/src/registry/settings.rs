@@ -56,6 +56,12 @@ impl fmt::Debug for Login {
 }
 
 impl RegistrySettings {
+    /// Whether what goes to this address is encrypted, and files for TLS have a meaning.
+    #[must_use]
+    pub fn is_secure(url: &Url) -> bool {
+        url.scheme() == "https"
+    }
+
     /// Reads an address.
     ///
     /// # Errors

@@ -93,7 +93,7 @@ fn versions_have_names_places_and_ways_to_be_told() {
 #[test]
 fn what_is_wrong_with_a_reference_is_told() {
     for (schemas, expected) in [
-        ("schemas:\n  from: {format: avro}\n", "expected the field `file`"),
+        ("schemas:\n  from: {format: avro}\n", "a schema needs `file`"),
         (
             "schemas:\n  from: {format: protobuf, file: a, framing: single-object}\n",
             "the framing `single-object` is Avro's own",
