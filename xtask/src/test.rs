@@ -52,19 +52,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     )?;
 
     let mut tests = workspace::cargo();
-    tests.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]);
+    // Not `--all-targets`: with it, cargo builds the examples as tests of themselves, and the program that a test drives
+    // would be missing. This way the examples in the documentation are tested as well.
+    tests.args(["test", "--workspace", "--no-fail-fast"]);
     tests.args(&features).args(left_out_packages(options));
     step("tests", with_filter(tests, options), &release, &mut totals)?;
-
-    let mut examples = workspace::cargo();
-    examples.args(["test", "--workspace", "--doc", "--no-fail-fast"]);
-    examples.args(&features).args(left_out_packages(options));
-    step(
-        "examples in the documentation",
-        with_filter(examples, options),
-        &release,
-        &mut totals,
-    )?;
 
     count_instructions(options, &target, &mut totals)?;
 
