@@ -208,29 +208,11 @@ impl Shape {
                 "whether the message is dropped is judged by the interpreter",
             )),
             Op::Compute(_) => Err(Reason::new("its expression is evaluated by the interpreter")),
-            Op::Modify(_)
-            | Op::Unnest(_)
-            | Op::Flatten(_)
-            | Op::Expand(_)
-            | Op::Wrap(_)
-            | Op::Unwrap(_)
-            | Op::ToEntries(_)
-            | Op::FromEntries(_)
-            | Op::Each(_)
-            | Op::Cast(_)
-            | Op::Translate(_)
-            | Op::Split(_)
-            | Op::Join(_)
-            | Op::Multiply(_)
-            | Op::Time(_)
-            | Op::Text(_)
-            | Op::Hash(_)
-            | Op::Redact(_)
-            | Op::Encode(_)
-            | Op::Decode(_) => {
+            // The others work on values; `container_depth` must say of each how far what it does reaches.
+            op => {
                 let path = only_path(&step.op)?;
                 let length = path.segments().ok_or_else(beside)?.len();
-                self.island(mark, step, &path, container_depth(&step.op, length))
+                self.island(mark, step, &path, container_depth(op, length))
             }
         }
     }
