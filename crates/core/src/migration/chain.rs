@@ -113,7 +113,7 @@ impl Transformation {
 
     /// The header or the key that it writes to, if it does; with a target that has neither, that is lost.
     #[must_use]
-    pub fn beside_payload(&self) -> Option<&Path> {
+    pub fn beside_payload(&self) -> Option<Path> {
         self.op().beside_payload()
     }
 

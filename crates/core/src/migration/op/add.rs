@@ -5,8 +5,9 @@ use crate::migration::context::{Context, Effect, OnError, Tally};
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
+use crate::migration::op::constant::constant_for;
 use crate::migration::op::join::last_name;
-use crate::migration::op::{Inverse, Op, Remove, constant_for};
+use crate::migration::op::{Inverse, Op, Remove};
 use crate::migration::outcome::Change;
 use crate::migration::path::Name;
 use crate::migration::path::{Ends, Path, Takes};
@@ -164,12 +165,9 @@ impl Add {
         }
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

@@ -84,13 +84,9 @@ impl Carry {
         out.choice("parents", &Parents::CHOICES, self.parents, Parents::Missing);
     }
 
-    /// The same elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            from: map(&self.from),
-            to: map(&self.to),
-            ..self.clone()
-        }
+    /// From where to where.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.from, &mut self.to]
     }
 
     /// The way back.

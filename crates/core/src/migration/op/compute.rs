@@ -50,12 +50,6 @@ impl Compute {
         })
     }
 
-    /// Writes the operands for the digest.
-    /// Where it works.
-    pub(super) const fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("compute", &self.path);
         out.text("as", self.expression.text());
@@ -175,12 +169,9 @@ impl Compute {
         self.expression.evaluate(&scope).map_err(Failure::from)
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

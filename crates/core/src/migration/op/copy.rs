@@ -23,11 +23,6 @@ impl Copy {
     }
 
     /// Writes the operands for the digest.
-    /// Where the value goes.
-    pub(super) const fn target(&self) -> &Path {
-        &self.0.to
-    }
-
     pub(super) fn canonical(&self, out: &mut Canonical) {
         self.0.canonical("copy", out);
     }
@@ -37,9 +32,9 @@ impl Copy {
         self.0.apply(context, carry::Source::Stays)
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self(self.0.elsewhere(map))
+    /// From where to where.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        self.0.paths()
     }
 
     /// From where to where.

@@ -7,6 +7,7 @@ use crate::migration::failure::Failure;
 use crate::migration::load::fields::{Fields, Scope};
 use crate::migration::op::Inverse;
 use crate::migration::outcome::{Change, Outcome, SkipReason};
+use crate::migration::path::Path;
 use crate::migration::proof::{After, Prover};
 use crate::migration::shape::Node;
 
@@ -41,7 +42,6 @@ impl Drop {
     }
 
     /// Drops the message, unless `where` says otherwise. A message without payload can be dropped, too.
-    #[expect(clippy::unused_self, reason = "every operation is applied in the same form")]
     pub(super) fn apply(&self, context: &mut Context<'_>) -> Result<Change, Failure> {
         let outcome = if context.judge(&[], Here::Location(&[]))? {
             Outcome::Dropped
@@ -51,11 +51,11 @@ impl Drop {
         Ok(Change::of(outcome))
     }
 
-    /// Nothing undoes it.
-    #[expect(
-        clippy::unused_self,
-        reason = "every operation answers this question in the same form"
-    )]
+    /// It works on no place.
+    pub(super) const fn paths(&mut self) -> Vec<&mut Path> {
+        Vec::new()
+    }
+
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
         let base = prover.base().clone();
@@ -63,6 +63,7 @@ impl Drop {
         After::stays(node)
     }
 
+    /// Nothing undoes it.
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::lossy("a message that was dropped is gone")
     }

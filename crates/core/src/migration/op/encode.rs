@@ -78,12 +78,9 @@ impl Encode {
         Ok(put(value, Value::string(&text)))
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

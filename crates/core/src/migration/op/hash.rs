@@ -61,11 +61,6 @@ impl Hash {
         })
     }
 
-    /// Where it works.
-    pub(super) const fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("hash", &self.path);
         if let Some(key) = &self.key {
@@ -112,12 +107,9 @@ impl Hash {
         self.key.as_deref()
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

@@ -228,16 +228,12 @@ impl Join {
         matches!(self.what, What::Siblings { .. })
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        let what = match &self.what {
-            What::Array(path) => What::Array(map(path)),
-            What::Siblings { paths, into } => What::Siblings {
-                paths: paths.iter().map(map).collect(),
-                into: into.clone(),
-            },
-        };
-        Self { what, ..self.clone() }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        match &mut self.what {
+            What::Array(path) => vec![path],
+            What::Siblings { paths, .. } => paths.iter_mut().collect(),
+        }
     }
 
     /// What it makes of a shape.

@@ -5,7 +5,8 @@ use crate::migration::context::{Context, Effect, OnError};
 use crate::migration::document::Value;
 use crate::migration::failure::Failure;
 use crate::migration::load::fields::Fields;
-use crate::migration::op::{Inverse, constant_for};
+use crate::migration::op::Inverse;
+use crate::migration::op::constant::constant_for;
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
 use crate::migration::proof::{After, Prover};
@@ -45,12 +46,9 @@ impl Modify {
         })
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

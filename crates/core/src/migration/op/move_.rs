@@ -31,11 +31,6 @@ impl Move {
     }
 
     /// Writes the operands for the digest.
-    /// Where the value goes.
-    pub(super) const fn target(&self) -> &Path {
-        &self.0.to
-    }
-
     pub(super) fn canonical(&self, out: &mut Canonical) {
         self.0.canonical("move", out);
     }
@@ -45,9 +40,9 @@ impl Move {
         self.0.apply(context, carry::Source::Goes)
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self(self.0.elsewhere(map))
+    /// From where to where.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        self.0.paths()
     }
 
     /// From where to where.

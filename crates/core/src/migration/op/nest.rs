@@ -156,12 +156,9 @@ impl Nest {
         }
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            paths: self.paths.iter().map(map).collect(),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        self.paths.iter_mut().collect()
     }
 
     /// What it makes of a shape.

@@ -47,11 +47,6 @@ impl Redact {
         })
     }
 
-    /// Where it works.
-    pub(super) const fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("redact", &self.path);
         if self.character != DEFAULT {
@@ -87,12 +82,9 @@ impl Redact {
             .collect()
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

@@ -57,11 +57,6 @@ impl Text {
         })
     }
 
-    /// Where it works.
-    pub(super) const fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("text", &self.path);
         let steps: Vec<_> = self.steps.iter().map(Step::canonical).collect();
@@ -87,12 +82,9 @@ impl Text {
         Ok(put(value, Value::String(Source::from_str(&text))))
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

@@ -72,11 +72,6 @@ impl Translate {
         }
     }
 
-    /// Where it works.
-    pub(super) const fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("translate", &self.path);
         match &self.otherwise {
@@ -125,12 +120,9 @@ impl Translate {
         self.values.iter().all(strings)
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.

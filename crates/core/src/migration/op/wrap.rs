@@ -66,12 +66,9 @@ impl Wrap {
         })
     }
 
-    /// The same operation elsewhere.
-    pub(super) fn elsewhere(&self, map: &dyn Fn(&Path) -> Path) -> Self {
-        Self {
-            path: map(&self.path),
-            ..self.clone()
-        }
+    /// Where it works.
+    pub(super) fn paths(&mut self) -> Vec<&mut Path> {
+        vec![&mut self.path]
     }
 
     /// What it makes of a shape.
