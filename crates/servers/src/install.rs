@@ -4,10 +4,12 @@ mod apicurio;
 mod avro;
 pub(crate) mod container;
 mod debian;
+mod java;
 mod kafka;
 mod nats;
 mod path;
 mod protobuf;
+mod python;
 mod tool;
 
 use std::ffi::OsString;

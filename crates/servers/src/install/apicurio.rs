@@ -5,19 +5,18 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Program, cached, path, run};
+use super::{Program, cached, java, path, run};
 use crate::cache;
 
 const VERSION: &str = "3.0.9";
 
 pub(super) fn install() -> Result<Program> {
-    let java = path::find("java").context("`java`, version 17 or later, is not on PATH")?;
+    let java = java::find()?;
     let folder = cache::once(&format!("apicurio-registry-{VERSION}"), |folder| {
-        let maven = path::find("mvn").context("`mvn`, which fetches Apicurio Registry, is not on PATH")?;
         let tar = path::find("tar").context("`tar`, which unpacks Apicurio Registry, is not on PATH")?;
         let name = format!("apicurio-registry-app-{VERSION}-all.tar.gz");
-        run(Command::new(&maven)
-            .args(["-q", "-B", "dependency:copy"])
+        run(java::maven("Apicurio Registry")?
+            .arg("dependency:copy")
             .arg(format!(
                 "-Dartifact=io.apicurio:apicurio-registry-app:{VERSION}:tar.gz:all"
             ))

