@@ -6,31 +6,11 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use dunlin_core::carried::{self, Part, Table, Way};
+use dunlin_core::carried::{self, Part};
 use dunlin_core::message::{Headers, Message};
 use dunlin_core::messaging::Outgoing;
 use dunlin_core::{Error, ErrorKind, HeaderValues, Result};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, Timestamp};
-
-/// Where a record has the parts of a message.
-pub(crate) const CARRIES: &Table = &[
-    (Part::Tombstone, Way::Own("no value")),
-    (Part::Key, Way::Own("record key")),
-    (Part::Id, Way::Header),
-    (Part::Time, Way::Own("record time, in milliseconds")),
-    (Part::ContentType, Way::Header),
-    (Part::ContentEncoding, Way::Header),
-    (Part::Kind, Way::Header),
-    (Part::CorrelationId, Way::Header),
-    (Part::ReplyTo, Way::Header),
-    (Part::Priority, Way::Header),
-    (Part::Expiry, Way::Header),
-    (Part::Address, Way::Own("topic")),
-    (Part::Dedup, Way::Header),
-    (Part::Headers, Way::Own("record headers")),
-    (Part::BinaryHeaders, Way::Own("record headers")),
-    (Part::RepeatedHeaders, Way::Own("record headers")),
-];
 
 const OWN: &[Part] = &[Part::Tombstone, Part::Key, Part::Address, Part::Time];
 /// A time that a record cannot hold exactly goes as a header beside it.

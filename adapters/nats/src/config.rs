@@ -13,10 +13,10 @@ use dunlin_core::{Error, Limits, Result};
 mod facts;
 mod names;
 
-pub(crate) use facts::{CARRIES, FACTS, capabilities};
+pub(crate) use facts::FACTS;
 pub(crate) use names::{is_matched, is_token, plain_name};
 
-use facts::SETTINGS;
+use facts::{CARRIES, SETTINGS, capabilities};
 use names::{is_pattern, server};
 
 /// A system as it was typed.

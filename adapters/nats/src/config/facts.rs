@@ -21,7 +21,7 @@ pub(crate) static FACTS: Facts = Facts {
 };
 
 /// Where the parts of a message go. The time that the server gives is read, but cannot be set, so ours is a header.
-pub(crate) const CARRIES: &Table = &[
+pub(super) const CARRIES: &Table = &[
     (Part::Tombstone, Way::Header),
     (Part::Key, Way::Header),
     (Part::Id, Way::Header),
@@ -129,7 +129,7 @@ pub(super) const SETTINGS: &[SettingFact] = &[
 ];
 
 /// What a stream can do.
-pub(crate) const fn capabilities(one_by_one: bool, settling_deletes: bool) -> Capabilities {
+pub(super) const fn capabilities(one_by_one: bool, settling_deletes: bool) -> Capabilities {
     Capabilities {
         header_values: HeaderValues::Text,
         ordered_lanes: true,

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dunlin_core::ErrorKind;
+use dunlin_core::carried::Part;
 use dunlin_core::clock::{Clock, ManualClock};
 
 use super::*;
