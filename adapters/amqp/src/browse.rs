@@ -91,11 +91,7 @@ impl Onlooker {
 #[async_trait]
 impl Receiver for Onlooker {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::invalid(
-                "expected room for at least one message, found none",
-            ));
-        }
+        room.for_any()?;
         let (mut taken, mut bytes) = (0, 0);
         while taken < room.messages && (taken == 0 || bytes < room.bytes) {
             if self.shown == MOST {

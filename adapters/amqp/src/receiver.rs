@@ -218,11 +218,7 @@ enum Woken {
 #[async_trait]
 impl Receiver for AmqpReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::invalid(
-                "expected room for at least one message, found none",
-            ));
-        }
+        room.for_any()?;
         let flight = Arc::clone(&self.flight);
         let clock = Arc::clone(&self.opener.clock);
         loop {

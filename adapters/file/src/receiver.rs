@@ -78,11 +78,7 @@ impl FileReceiver {
 #[async_trait]
 impl Receiver for FileReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::invalid(
-                "expected room for at least one message, found none",
-            ));
-        }
+        room.for_any()?;
         let flight = Arc::clone(&self.flight);
         loop {
             let returned = flight.returned.notified();

@@ -49,11 +49,7 @@ pub(crate) fn pair(
 #[async_trait]
 impl Receiver for KafkaReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::invalid(
-                "expected room for at least one message, found none",
-            ));
-        }
+        room.for_any()?;
         let room = Room {
             bytes: room.bytes.max(1),
             ..room

@@ -136,11 +136,7 @@ impl Looker {
 #[async_trait]
 impl Receiver for Looker {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::invalid(
-                "expected room for at least one message, found none",
-            ));
-        }
+        room.for_any()?;
         self.fetch().await?;
         let (mut messages, mut bytes) = (0, 0);
         while messages < room.messages && (bytes < room.bytes || messages == 0) {

@@ -272,11 +272,7 @@ impl Drop for NatsReceiver {
 #[async_trait]
 impl Receiver for NatsReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::invalid(
-                "expected room for at least one message, found none",
-            ));
-        }
+        room.for_any()?;
         loop {
             {
                 let mut state = self.shared.state();

@@ -72,11 +72,7 @@ pub(crate) fn pair(reader: Reader, first: Incarnation, slot: Slot) -> (RedisRece
 #[async_trait]
 impl Receiver for RedisReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::invalid(
-                "expected room for at least one message, found none",
-            ));
-        }
+        room.for_any()?;
         loop {
             let changed = self.flight.changed.notified();
             tokio::pin!(changed);

@@ -25,13 +25,7 @@ pub(crate) struct MqttSettler {
 #[async_trait]
 impl Receiver for MqttReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "receive",
-                "expected room for a message, found none",
-            ));
-        }
+        room.for_any()?;
         let clock = &self.config.clock;
         let before = batch.len();
         loop {

@@ -139,13 +139,7 @@ impl HostileReceiver {
 #[async_trait]
 impl Receiver for HostileReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "receive",
-                "expected room for one message at least, found none",
-            ));
-        }
+        room.for_any()?;
         self.broker.linger().await;
         self.before()?;
         self.broker.linger().await;

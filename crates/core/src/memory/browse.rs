@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::broker::{Broker, missing};
 use super::session::Link;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::messaging::{Delivery, Lane, Receiver, Room, Token};
 
 /// A receiver that belongs to no group.
@@ -61,13 +61,7 @@ impl Looker {
 #[async_trait]
 impl Receiver for Looker {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "receive",
-                "expected room for one message at least, found none",
-            ));
-        }
+        room.for_any()?;
         loop {
             let broker = Arc::clone(&self.broker);
             let changed = broker.changed.listen();

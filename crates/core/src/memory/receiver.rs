@@ -8,7 +8,7 @@ use futures_util::future::select;
 
 use super::broker::{Broker, missing};
 use super::session::Link;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::messaging::{Delivery, Event, Receiver, Room, Settler, Token, Verdict};
 
 /// Takes deliveries. It keeps nothing itself: what is not handed out is at the broker.
@@ -135,13 +135,7 @@ impl MemoryReceiver {
 #[async_trait]
 impl Receiver for MemoryReceiver {
     async fn receive(&mut self, room: Room, batch: &mut Vec<Delivery>) -> Result<()> {
-        if room.messages == 0 {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                "receive",
-                "expected room for one message at least, found none",
-            ));
-        }
+        room.for_any()?;
         loop {
             // Listening begins before the look, else what comes between the two would be missed. Nothing is taken
             // before the last await, so a dropped call loses nothing.

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::capability::{Capabilities, Limits};
 use crate::carried;
+use crate::error::{Error, ErrorKind, Result};
 use crate::position::Position;
 use crate::settings::Settings;
 
@@ -172,6 +173,23 @@ pub struct Room {
     pub messages: usize,
     /// Bytes as [`Message::size`](crate::message::Message::size) counts them; a soft bound.
     pub bytes: usize,
+}
+
+impl Room {
+    /// Refuses room for no message, with which nothing could ever be received.
+    ///
+    /// # Errors
+    /// Such room, as a fault of the caller.
+    pub fn for_any(self) -> Result<()> {
+        if self.messages == 0 {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "receive",
+                "expected room for at least one message, found none",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// How a channel stands.
