@@ -12,7 +12,7 @@ use crate::migration::op::convert::{decimal, format, number, put, read, word, wr
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
-use crate::migration::proof::{After, Converted, Prover, Seen};
+use crate::migration::proof::{After, Converted, Prover};
 use crate::migration::shape::{Node, NumberShape, StringShape};
 
 /// Turns scalars into another kind. An array or an object has none.
@@ -159,15 +159,19 @@ impl Cast {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let converted = self.convert_kinds(&seen);
-            prover.settle(&seen, converted, "a value that can be cast", self.on_error, at)
-        })
+        let expected = "a value that can be cast";
+        prover.convert(
+            &self.path,
+            node,
+            expected,
+            self.on_error,
+            &mut |_, converted, _| {
+                self.convert_kinds(converted);
+            },
+        )
     }
 
-    fn convert_kinds(&self, seen: &Seen) -> Converted {
-        let mut converted = Converted::leaving_null(seen);
+    fn convert_kinds(&self, converted: &mut Converted) {
         let unfit = &mut converted.unfit;
         let (string, number) = (unfit.string.take(), unfit.number.take());
         let boolean = unfit.boolean && matches!(self.to, Kind::String | Kind::Boolean);
@@ -218,7 +222,6 @@ impl Cast {
                 converted.doubtful.number = number;
             }
         }
-        converted
     }
 
     /// Casting back, which is lossless between strings and numbers as long as the text is kept.

@@ -1,6 +1,6 @@
 //! `decode`: what a text stands for. Its way back is `encode`.
 
-use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::proof::{After, Prover};
 use crate::migration::shape::{Kinds, Node, StringShape};
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -98,21 +98,24 @@ impl Decode {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            if let Some(string) = converted.unfit.string.take() {
-                if self.from == Encoding::Json {
-                    prover.undecide(at, "what a text holds as JSON is known only when it is there");
-                    converted.made = Kinds::all();
-                } else {
-                    converted.made.string = Some(StringShape::default());
+        prover.convert(
+            &self.path,
+            node,
+            "a string",
+            self.on_error,
+            &mut |prover, converted, at| {
+                if let Some(string) = converted.unfit.string.take() {
+                    if self.from == Encoding::Json {
+                        prover.undecide(at, "what a text holds as JSON is known only when it is there");
+                        converted.made = Kinds::all();
+                    } else {
+                        converted.made.string = Some(StringShape::default());
+                    }
+                    converted.doubt = Some("a text need not be encoded so");
+                    converted.doubtful.string = Some(string);
                 }
-                converted.doubt = Some("a text need not be encoded so");
-                converted.doubtful.string = Some(string);
-            }
-            prover.settle(&seen, converted, "a string", self.on_error, at)
-        })
+            },
+        )
     }
 
     pub(super) fn inverse(&self) -> Inverse {

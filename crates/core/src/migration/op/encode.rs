@@ -1,6 +1,6 @@
 //! `encode`: a value as text that travels anywhere. Its way back is `decode`.
 
-use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::proof::{After, Prover};
 use crate::migration::shape::{Kinds, Node, StringShape};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -85,18 +85,21 @@ impl Encode {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            let string = converted.unfit.string.take();
-            if string.is_some() || (self.to == Encoding::Json && !converted.unfit.is_empty()) {
-                converted.made.string = Some(StringShape::default());
-            }
-            if self.to == Encoding::Json {
-                converted.unfit = Kinds::default();
-            }
-            prover.settle(&seen, converted, "a string", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "a string",
+            OnError::Fail,
+            &mut |_, converted, _| {
+                let string = converted.unfit.string.take();
+                if string.is_some() || (self.to == Encoding::Json && !converted.unfit.is_empty()) {
+                    converted.made.string = Some(StringShape::default());
+                }
+                if self.to == Encoding::Json {
+                    converted.unfit = Kinds::default();
+                }
+            },
+        )
     }
 
     pub(super) fn inverse(&self) -> Inverse {

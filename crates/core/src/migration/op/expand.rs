@@ -1,6 +1,6 @@
 //! `expand`: members with joined names as nested objects. Its way back is `flatten`.
 
-use crate::migration::proof::{After, Converted, Prover, object_node};
+use crate::migration::proof::{After, Prover, object_node};
 use crate::migration::shape::{self, ObjectShape, ShapePath};
 use std::collections::HashMap;
 use std::collections::{BTreeMap, VecDeque};
@@ -116,16 +116,19 @@ impl Expand {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: shape::Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            converted.made.object = converted
-                .unfit
-                .object
-                .take()
-                .map(|object| self.expanded(prover, object, at));
-            prover.settle(&seen, converted, "an object", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "an object",
+            OnError::Fail,
+            &mut |prover, converted, at| {
+                converted.made.object = converted
+                    .unfit
+                    .object
+                    .take()
+                    .map(|object| self.expanded(prover, object, at));
+            },
+        )
     }
 
     fn expanded(&self, prover: &mut Prover, object: ObjectShape, at: &ShapePath) -> ObjectShape {

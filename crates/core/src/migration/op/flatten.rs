@@ -11,7 +11,7 @@ use crate::migration::op::expand::{self, Expand};
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
-use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::proof::{After, Prover};
 use crate::migration::shape::{Node, ObjectShape, ShapePath};
 
 /// Flattens objects, at all levels. Arrays and empty objects stay values.
@@ -103,15 +103,19 @@ impl Flatten {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            converted.made.object = match converted.unfit.object.take() {
-                Some(object) => self.flat(prover, &object, at),
-                None => None,
-            };
-            prover.settle(&seen, converted, "an object", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "an object",
+            OnError::Fail,
+            &mut |prover, converted, at| {
+                converted.made.object = converted
+                    .unfit
+                    .object
+                    .take()
+                    .and_then(|object| self.flat(prover, &object, at));
+            },
+        )
     }
 
     /// `None`: every object fails.

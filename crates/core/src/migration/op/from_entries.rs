@@ -1,6 +1,6 @@
 //! `from_entries`: an array of entries as an object. Its way back is `to_entries`.
 
-use crate::migration::proof::{After, Converted, Prover, object_node};
+use crate::migration::proof::{After, Prover, object_node};
 use crate::migration::shape::{ArrayShape, Kinds, Node, ObjectShape, ShapePath};
 use std::collections::HashMap;
 
@@ -154,15 +154,19 @@ impl FromEntries {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            converted.made.object = match converted.unfit.array.take() {
-                Some(array) => self.object(prover, &array, at),
-                None => None,
-            };
-            prover.settle(&seen, converted, "an array", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "an array",
+            OnError::Fail,
+            &mut |prover, converted, at| {
+                converted.made.object = converted
+                    .unfit
+                    .array
+                    .take()
+                    .and_then(|array| self.object(prover, &array, at));
+            },
+        )
     }
 
     /// `None`: every array fails.

@@ -13,7 +13,7 @@ use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Ends, Name, Path, Segment, Takes};
 use crate::migration::place::{Location, Occurrences};
-use crate::migration::proof::{After, Converted, Prover, Seen};
+use crate::migration::proof::{After, Prover, Seen};
 use crate::migration::shape::{Kinds, Node, ObjectShape, ShapePath, StringShape};
 
 /// Joins texts with a separator.
@@ -241,27 +241,30 @@ impl Join {
         let (paths, into) = match &self.what {
             What::Siblings { paths, into } => (paths, into),
             What::Array(path) => {
-                return prover.places(path, node, &mut |prover, node, at| {
-                    let seen = prover.see(&node);
-                    let mut converted = Converted::leaving_null(&seen);
-                    let array = converted.unfit.array.take();
-                    let unfit = array.as_ref().map(|array| {
-                        let element = prover.see(&array.element);
-                        let unfit = Kinds {
-                            array: element.kinds.array.clone(),
-                            object: element.kinds.object.clone(),
-                            ..Kinds::default()
-                        };
-                        prover.refuse(&at.elements(), &element, &unfit, "a scalar");
-                        array.least > 0 && element.kinds.without(&unfit).is_empty()
-                    });
-                    if unfit == Some(false) {
-                        converted.made.string = Some(StringShape::default());
-                        // With a `null` among its elements an array is left as it is.
-                        converted.made.array = array.filter(|_| self.missing == Missing::Absent);
-                    }
-                    prover.settle(&seen, converted, "an array", OnError::Fail, at)
-                });
+                return prover.convert(
+                    path,
+                    node,
+                    "an array",
+                    OnError::Fail,
+                    &mut |prover, converted, at| {
+                        let array = converted.unfit.array.take();
+                        let unfit = array.as_ref().map(|array| {
+                            let element = prover.see(&array.element);
+                            let unfit = Kinds {
+                                array: element.kinds.array.clone(),
+                                object: element.kinds.object.clone(),
+                                ..Kinds::default()
+                            };
+                            prover.refuse(&at.elements(), &element, &unfit, "a scalar");
+                            array.least > 0 && element.kinds.without(&unfit).is_empty()
+                        });
+                        if unfit == Some(false) {
+                            converted.made.string = Some(StringShape::default());
+                            // With a `null` among its elements an array is left as it is.
+                            converted.made.array = array.filter(|_| self.missing == Missing::Absent);
+                        }
+                    },
+                );
             }
         };
         let Some(first) = paths.first() else {

@@ -10,7 +10,7 @@ use crate::migration::op::convert::{decimal, number, wrong_kind};
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
-use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::proof::{After, Prover};
 use crate::migration::shape::{Node, NumberShape};
 use crate::source::Content;
 
@@ -103,21 +103,24 @@ impl Multiply {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            if let Some(number) = converted.unfit.number.take() {
-                converted.made.number = Some(NumberShape {
-                    integer: self.scale == Some(0) || (number.integer && self.by.to_integer().is_some()),
-                    range: None,
-                });
-                if self.scale.is_some() && self.round == Round::Fail {
-                    converted.doubt = Some("digits that do not fit `scale` are not cut");
+        prover.convert(
+            &self.path,
+            node,
+            "a number",
+            self.on_error,
+            &mut |_, converted, _| {
+                if let Some(number) = converted.unfit.number.take() {
+                    converted.made.number = Some(NumberShape {
+                        integer: self.scale == Some(0) || (number.integer && self.by.to_integer().is_some()),
+                        range: None,
+                    });
+                    if self.scale.is_some() && self.round == Round::Fail {
+                        converted.doubt = Some("digits that do not fit `scale` are not cut");
+                    }
+                    converted.doubtful.number = Some(number);
                 }
-                converted.doubtful.number = Some(number);
-            }
-            prover.settle(&seen, converted, "a number", self.on_error, at)
-        })
+            },
+        )
     }
 
     pub(super) fn inverse(&self) -> Inverse {

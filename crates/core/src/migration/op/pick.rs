@@ -10,7 +10,7 @@ use crate::migration::op::Inverse;
 use crate::migration::op::convert::wrong_kind;
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Pattern, Takes};
-use crate::migration::proof::{After, Converted, Prover, named};
+use crate::migration::proof::{After, Prover, named};
 use crate::migration::shape::{Node, ObjectShape};
 
 /// Keeps the members that are named or matched; none is made.
@@ -61,12 +61,15 @@ impl Pick {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            converted.made.object = converted.unfit.object.take().map(|object| self.picked(object));
-            prover.settle(&seen, converted, "an object", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "an object",
+            OnError::Fail,
+            &mut |_, converted, _| {
+                converted.made.object = converted.unfit.object.take().map(|object| self.picked(object));
+            },
+        )
     }
 
     fn picked(&self, mut object: ObjectShape) -> ObjectShape {

@@ -9,7 +9,7 @@ use crate::migration::op::Inverse;
 use crate::migration::op::convert::{put, read, wrong_kind};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
-use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::proof::{After, Prover};
 use crate::migration::shape::{Node, StringShape};
 
 /// Replaces each character of a string but the last few; a number or a boolean becomes `null`.
@@ -89,14 +89,17 @@ impl Redact {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            converted.made.string = converted.unfit.string.take().map(|_| StringShape::default());
-            converted.made.null |= converted.unfit.number.take().is_some();
-            converted.made.null |= std::mem::take(&mut converted.unfit.boolean);
-            prover.settle(&seen, converted, "a scalar", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "a scalar",
+            OnError::Fail,
+            &mut |_, converted, _| {
+                converted.made.string = converted.unfit.string.take().map(|_| StringShape::default());
+                converted.made.null |= converted.unfit.number.take().is_some();
+                converted.made.null |= std::mem::take(&mut converted.unfit.boolean);
+            },
+        )
     }
 
     pub(super) fn inverse(&self) -> Inverse {

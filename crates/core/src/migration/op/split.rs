@@ -188,19 +188,22 @@ impl Split {
         if !self.into.is_empty() {
             return self.prove_siblings(prover, node);
         }
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            if let Some(string) = converted.unfit.string.take() {
-                converted.made.array = Some(ArrayShape {
-                    element: text_node(),
-                    least: 1,
-                    most: None,
-                });
-                converted.doubtful.string = Some(string);
-            }
-            prover.settle(&seen, converted, "a string", self.on_error, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "a string",
+            self.on_error,
+            &mut |_, converted, _| {
+                if let Some(string) = converted.unfit.string.take() {
+                    converted.made.array = Some(ArrayShape {
+                        element: text_node(),
+                        least: 1,
+                        most: None,
+                    });
+                    converted.doubtful.string = Some(string);
+                }
+            },
+        )
     }
 
     /// Into members beside the source, which are judged together with it.

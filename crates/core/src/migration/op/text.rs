@@ -1,6 +1,6 @@
 //! `text`: small steps on strings, in their order.
 
-use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::proof::{After, Prover};
 use crate::migration::shape::{Node as ShapeNode, StringShape};
 use icu_casemap::CaseMapper;
 use regex::{Regex, RegexBuilder};
@@ -89,12 +89,15 @@ impl Text {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: ShapeNode) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            converted.made.string = converted.unfit.string.take().map(|_| StringShape::default());
-            prover.settle(&seen, converted, "a string", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "a string",
+            OnError::Fail,
+            &mut |_, converted, _| {
+                converted.made.string = converted.unfit.string.take().map(|_| StringShape::default());
+            },
+        )
     }
 
     pub(super) fn inverse(&self) -> Inverse {

@@ -8,7 +8,7 @@ mod form;
 #[cfg(test)]
 mod tests;
 
-use crate::migration::proof::{After, Converted, Prover};
+use crate::migration::proof::{After, Prover};
 use crate::migration::shape::Node;
 use jiff::tz::TimeZone;
 
@@ -110,30 +110,33 @@ impl Time {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            let number = self
-                .from
-                .reads_numbers()
-                .then(|| converted.unfit.number.take())
-                .flatten();
-            let string = converted.unfit.string.take();
-            let expected = if self.from.reads_numbers() {
-                "a number, or a string that is one"
-            } else {
-                "a string"
-            };
-            if number.is_some() || string.is_some() {
-                self.to.put_shape(&mut converted.made);
-                if string.is_some() {
-                    converted.doubt = Some("a text need not be a point in time");
+        let expected = if self.from.reads_numbers() {
+            "a number, or a string that is one"
+        } else {
+            "a string"
+        };
+        prover.convert(
+            &self.path,
+            node,
+            expected,
+            self.on_error,
+            &mut |_, converted, _| {
+                let number = self
+                    .from
+                    .reads_numbers()
+                    .then(|| converted.unfit.number.take())
+                    .flatten();
+                let string = converted.unfit.string.take();
+                if number.is_some() || string.is_some() {
+                    self.to.put_shape(&mut converted.made);
+                    if string.is_some() {
+                        converted.doubt = Some("a text need not be a point in time");
+                    }
                 }
-            }
-            converted.doubtful.number = number;
-            converted.doubtful.string = string;
-            prover.settle(&seen, converted, expected, self.on_error, at)
-        })
+                converted.doubtful.number = number;
+                converted.doubtful.string = string;
+            },
+        )
     }
 
     pub(super) fn inverse(&self) -> Inverse {

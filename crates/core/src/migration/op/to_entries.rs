@@ -11,7 +11,7 @@ use crate::migration::op::from_entries::FromEntries;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Path, Takes};
-use crate::migration::proof::{After, Converted, Prover, object_node};
+use crate::migration::proof::{After, Prover, object_node};
 use crate::migration::shape::{ArrayShape, Kinds, Node, ObjectShape, ShapePath, StringShape};
 
 /// Turns objects into arrays of entries, in member order.
@@ -102,15 +102,19 @@ impl ToEntries {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.places(&self.path, node, &mut |prover, node, at| {
-            let seen = prover.see(&node);
-            let mut converted = Converted::leaving_null(&seen);
-            converted.made.array = match converted.unfit.object.take() {
-                Some(object) => self.entries(prover, &object, at),
-                None => None,
-            };
-            prover.settle(&seen, converted, "an object", OnError::Fail, at)
-        })
+        prover.convert(
+            &self.path,
+            node,
+            "an object",
+            OnError::Fail,
+            &mut |prover, converted, at| {
+                converted.made.array = converted
+                    .unfit
+                    .object
+                    .take()
+                    .and_then(|object| self.entries(prover, &object, at));
+            },
+        )
     }
 
     /// `None`: every object fails.

@@ -2,6 +2,7 @@
 
 use super::prover::{After, Prover, Seen};
 use crate::migration::context::{OnConflict, OnError};
+use crate::migration::path::Path;
 use crate::migration::shape::{Kinds, Node, ObjectShape, ShapePath};
 
 /// What a conversion makes of the kinds of a value.
@@ -35,6 +36,24 @@ impl Converted {
 }
 
 impl Prover {
+    /// Converts the values at every place of a path. `null` is left alone; `convert` takes from what is unfit what it
+    /// can convert.
+    pub(crate) fn convert(
+        &mut self,
+        path: &Path,
+        node: Node,
+        expected: &str,
+        on_error: OnError,
+        convert: &mut dyn FnMut(&mut Self, &mut Converted, &ShapePath),
+    ) -> After {
+        self.places(path, node, &mut |prover, node, at| {
+            let seen = prover.see(&node);
+            let mut converted = Converted::leaving_null(&seen);
+            convert(prover, &mut converted, at);
+            prover.settle(&seen, converted, expected, on_error, at)
+        })
+    }
+
     /// What becomes of the values, as `on_error` says.
     pub(crate) fn settle(
         &mut self,
