@@ -11,12 +11,15 @@ mod objects;
 mod presence;
 mod prover;
 mod report;
+mod search;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub(crate) use aim::{Way, object as object_node};
 pub use chain::{Followed, FollowedStep};
-pub(crate) use prover::{After, Prover, Seen, named};
+pub(crate) use prover::{After, Prover, Seen};
 pub use report::{Proof, ProvedSegment, ProvedStep};
 pub(crate) use settle::Converted;
+pub(crate) use walk::named;

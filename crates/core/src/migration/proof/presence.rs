@@ -2,7 +2,6 @@
 
 use super::aim::object;
 use super::prover::{Prover, Seen};
-use crate::migration::document::Kind;
 use crate::migration::path::Segment;
 use crate::migration::shape::{Kinds, Node, ShapePath};
 
@@ -63,17 +62,7 @@ impl Prover {
         let Some((segment, rest)) = segments.split_first() else {
             return Node::default();
         };
-        let seen = self.see(node);
-        if seen.open {
-            self.undecide(at, "the schema says nothing of this value");
-        }
-        let mut left = match segment {
-            Segment::Name(_) | Segment::Glob(_) => self.mismatch(at, &seen, &[Kind::Object], "an object"),
-            Segment::Elements | Segment::Index(_) => self.mismatch(at, &seen, &[Kind::Array], "an array"),
-            Segment::Token(_) | Segment::Anywhere => {
-                self.mismatch(at, &seen, &[Kind::Object, Kind::Array], "an object or an array")
-            }
-        };
+        let (seen, mut left) = self.stand(node, segment, at);
         if let Some(name) = segment.name() {
             left.object = seen.kinds.object.and_then(|mut shape| {
                 match shape.look(name.as_str()) {
