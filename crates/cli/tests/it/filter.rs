@@ -1,9 +1,20 @@
 //! `apply` as a part of a pipe.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::machine::{dunlin, package, run, text};
+
+/// The command with a pipe at either side.
+fn applying() -> Command {
+    let mut command = dunlin();
+    command
+        .args(["apply", "migrations/orders.yaml"])
+        .current_dir(package().join("tests/project"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
+}
 
 #[test]
 fn documents_stay_in_order_and_none_is_lost() {
@@ -22,13 +33,7 @@ fn documents_stay_in_order_and_none_is_lost() {
 
 #[test]
 fn what_is_done_is_written_before_more_is_waited_for() {
-    let mut child = dunlin()
-        .args(["apply", "migrations/orders.yaml"])
-        .current_dir(package().join("tests/project"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = applying().spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     for id in 0..3 {
@@ -43,14 +48,7 @@ fn what_is_done_is_written_before_more_is_waited_for() {
 
 #[test]
 fn a_reader_that_has_seen_enough_ends_it_without_a_word() {
-    let mut child = dunlin()
-        .args(["apply", "migrations/orders.yaml"])
-        .current_dir(package().join("tests/project"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = applying().stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let mut input = child.stdin.take().unwrap();
     // The command ends on the way, and its input with it.
@@ -131,13 +129,7 @@ fn failures_are_told_in_the_order_of_their_lines_however_many_threads_work() {
 
 #[test]
 fn it_ends_when_its_output_is_closed_though_its_input_stays_open() {
-    let mut child = dunlin()
-        .args(["apply", "migrations/orders.yaml"])
-        .current_dir(package().join("tests/project"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = applying().spawn().unwrap();
     drop(child.stdout.take());
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"{\"zip\":\"1\"}\n").unwrap();

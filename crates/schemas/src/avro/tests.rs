@@ -20,9 +20,13 @@ pub(super) fn reference(framing: Framing) -> SchemaReference {
 
 /// A schema of one file.
 pub(super) fn schema(text: &str) -> Arc<dyn Schema> {
+    framed(Framing::Plain, text)
+}
+
+fn framed(framing: Framing, text: &str) -> Arc<dyn Schema> {
     let mut findings = Findings::new();
     let files = MemoryResolver::new().with("a.avsc", text);
-    let schema = compile(&reference(Framing::Plain), None, &files, &mut findings);
+    let schema = compile(&reference(framing), None, &files, &mut findings);
     schema.unwrap_or_else(|| panic!("{}", findings.render()))
 }
 
@@ -189,14 +193,7 @@ fn a_schema_that_only_a_registry_has_is_compiled_when_it_is_told_with_all_that_i
 
 #[test]
 fn a_single_object_says_its_schema_by_its_fingerprint() {
-    let files = MemoryResolver::new().with("a.avsc", "\"int\"");
-    let schema = compile(
-        &reference(Framing::SingleObject),
-        None,
-        &files,
-        &mut Findings::new(),
-    )
-    .expect("the schema is right");
+    let schema = framed(Framing::SingleObject, "\"int\"");
     let written = encoded(&*schema, "1").expect("it is written");
     assert_eq!(
         written,
@@ -222,14 +219,7 @@ fn a_single_object_says_its_schema_by_its_fingerprint() {
 
 #[test]
 fn offsets_of_failures_count_from_the_beginning_of_the_payload() {
-    let files = MemoryResolver::new().with("a.avsc", "\"boolean\"");
-    let schema = compile(
-        &reference(Framing::SingleObject),
-        None,
-        &files,
-        &mut Findings::new(),
-    )
-    .expect("the schema is right");
+    let schema = framed(Framing::SingleObject, "\"boolean\"");
     let mut payload = encoded(&*schema, "true").expect("it is written");
     payload[10] = 9;
     let failure = decoded(&*schema, &payload).expect_err("9 is no boolean");
