@@ -61,6 +61,17 @@ impl Found {
 }
 
 impl Program {
+    /// A program that sees the machine as it is.
+    fn new(origin: String, words: Vec<OsString>) -> Self {
+        Self {
+            words,
+            root: None,
+            path: None,
+            container: None,
+            origin,
+        }
+    }
+
     /// A new folder for one server, where the program can see it.
     pub(crate) fn scratch_folder(&self, kind: Kind) -> Result<PathBuf> {
         let base = match &self.root {

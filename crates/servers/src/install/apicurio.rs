@@ -34,11 +34,5 @@ pub(super) fn install() -> Result<Program> {
         "-jar".into(),
         jar.into(),
     ];
-    Ok(Program {
-        origin: format!("installed, {}", cached(&folder)),
-        words,
-        root: None,
-        path: None,
-        container: None,
-    })
+    Ok(Program::new(format!("installed, {}", cached(&folder)), words))
 }

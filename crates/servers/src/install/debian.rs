@@ -108,13 +108,7 @@ pub(super) fn tool(tool: Tool) -> Result<(Program, Vec<(&'static str, OsString)>
         Tool::Valgrind => vec![("VALGRIND_LIB", root.join("usr/libexec/valgrind").into())],
         Tool::Jq => Vec::new(),
     };
-    let program = Program {
-        origin: format!("installed, {}", cached(&root)),
-        words: loaded(&root, program)?,
-        root: None,
-        path: None,
-        container: None,
-    };
+    let program = Program::new(format!("installed, {}", cached(&root)), loaded(&root, program)?);
     Ok((program, variables))
 }
 
@@ -122,13 +116,10 @@ fn through_loader(kind: Kind, name: &str, packages: &[&str], program: &str) -> R
     let root = unpacked(name, packages, |_| Ok(()))?;
     let words = loaded(&root, program)?;
     let said = introduction(kind, Command::new(&words[0]).args(&words[1..]))?;
-    Ok(Program {
-        origin: format!("installed, {} ({said})", cached(&root)),
+    Ok(Program::new(
+        format!("installed, {} ({said})", cached(&root)),
         words,
-        root: None,
-        path: None,
-        container: None,
-    })
+    ))
 }
 
 /// What comes before the name of a program that needs newer libraries than this machine's: the loader of an unpacked C and

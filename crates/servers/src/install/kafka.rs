@@ -26,11 +26,5 @@ pub(super) fn install() -> Result<Program> {
         "-cp".into(),
         java::class_path(&folder),
     ];
-    Ok(Program {
-        origin: format!("installed, {}", cached(&folder)),
-        words,
-        root: None,
-        path: None,
-        container: None,
-    })
+    Ok(Program::new(format!("installed, {}", cached(&folder)), words))
 }

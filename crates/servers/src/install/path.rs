@@ -36,13 +36,10 @@ pub(super) fn program(kind: Kind) -> Result<Program> {
             OLDEST_NATS.1
         );
     }
-    Ok(Program {
-        origin: format!("{} ({said})", path.display()),
-        words: vec![path.into()],
-        root: None,
-        path: None,
-        container: None,
-    })
+    Ok(Program::new(
+        format!("{} ({said})", path.display()),
+        vec![path.into()],
+    ))
 }
 
 /// RabbitMQ's own scripts: what Debian puts on PATH changes the user first.

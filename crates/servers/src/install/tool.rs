@@ -42,13 +42,7 @@ impl Tool {
         let found = path::find(name)
             .with_context(|| format!("`{name}` is not on PATH"))
             .map(|path| Ready {
-                program: Program {
-                    origin: path.display().to_string(),
-                    words: vec![path.into()],
-                    root: None,
-                    path: None,
-                    container: None,
-                },
+                program: Program::new(path.display().to_string(), vec![path.into()]),
                 variables: Vec::new(),
             })
             .and_then(Ready::introduced);
