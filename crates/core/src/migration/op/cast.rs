@@ -160,15 +160,9 @@ impl Cast {
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
         let expected = "a value that can be cast";
-        prover.convert(
-            &self.path,
-            node,
-            expected,
-            self.on_error,
-            &mut |_, converted, _| {
-                self.convert_kinds(converted);
-            },
-        )
+        prover.convert(&self.path, node, expected, self.on_error, |_, kinds, _| {
+            self.convert_kinds(kinds);
+        })
     }
 
     fn convert_kinds(&self, converted: &mut Converted) {

@@ -103,16 +103,16 @@ impl Decode {
             node,
             "a string",
             self.on_error,
-            &mut |prover, converted, at| {
-                if let Some(string) = converted.unfit.string.take() {
+            |prover, kinds, at| {
+                if let Some(string) = kinds.unfit.string.take() {
                     if self.from == Encoding::Json {
                         prover.undecide(at, "what a text holds as JSON is known only when it is there");
-                        converted.made = Kinds::all();
+                        kinds.made = Kinds::all();
                     } else {
-                        converted.made.string = Some(StringShape::default());
+                        kinds.made.string = Some(StringShape::default());
                     }
-                    converted.doubt = Some("a text need not be encoded so");
-                    converted.doubtful.string = Some(string);
+                    kinds.doubt = Some("a text need not be encoded so");
+                    kinds.doubtful.string = Some(string);
                 }
             },
         )

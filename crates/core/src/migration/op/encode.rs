@@ -85,21 +85,15 @@ impl Encode {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.convert(
-            &self.path,
-            node,
-            "a string",
-            OnError::Fail,
-            &mut |_, converted, _| {
-                let string = converted.unfit.string.take();
-                if string.is_some() || (self.to == Encoding::Json && !converted.unfit.is_empty()) {
-                    converted.made.string = Some(StringShape::default());
-                }
-                if self.to == Encoding::Json {
-                    converted.unfit = Kinds::default();
-                }
-            },
-        )
+        prover.convert(&self.path, node, "a string", OnError::Fail, |_, kinds, _| {
+            let string = kinds.unfit.string.take();
+            if string.is_some() || (self.to == Encoding::Json && !kinds.unfit.is_empty()) {
+                kinds.made.string = Some(StringShape::default());
+            }
+            if self.to == Encoding::Json {
+                kinds.unfit = Kinds::default();
+            }
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

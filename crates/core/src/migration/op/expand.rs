@@ -121,8 +121,8 @@ impl Expand {
             node,
             "an object",
             OnError::Fail,
-            &mut |prover, converted, at| {
-                converted.made.object = converted
+            |prover, kinds, at| {
+                kinds.made.object = kinds
                     .unfit
                     .object
                     .take()

@@ -108,8 +108,8 @@ impl Flatten {
             node,
             "an object",
             OnError::Fail,
-            &mut |prover, converted, at| {
-                converted.made.object = converted
+            |prover, kinds, at| {
+                kinds.made.object = kinds
                     .unfit
                     .object
                     .take()

@@ -159,8 +159,8 @@ impl FromEntries {
             node,
             "an array",
             OnError::Fail,
-            &mut |prover, converted, at| {
-                converted.made.object = converted
+            |prover, kinds, at| {
+                kinds.made.object = kinds
                     .unfit
                     .array
                     .take()

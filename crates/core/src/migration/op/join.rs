@@ -241,30 +241,24 @@ impl Join {
         let (paths, into) = match &self.what {
             What::Siblings { paths, into } => (paths, into),
             What::Array(path) => {
-                return prover.convert(
-                    path,
-                    node,
-                    "an array",
-                    OnError::Fail,
-                    &mut |prover, converted, at| {
-                        let array = converted.unfit.array.take();
-                        let unfit = array.as_ref().map(|array| {
-                            let element = prover.see(&array.element);
-                            let unfit = Kinds {
-                                array: element.kinds.array.clone(),
-                                object: element.kinds.object.clone(),
-                                ..Kinds::default()
-                            };
-                            prover.refuse(&at.elements(), &element, &unfit, "a scalar");
-                            array.least > 0 && element.kinds.without(&unfit).is_empty()
-                        });
-                        if unfit == Some(false) {
-                            converted.made.string = Some(StringShape::default());
-                            // With a `null` among its elements an array is left as it is.
-                            converted.made.array = array.filter(|_| self.missing == Missing::Absent);
-                        }
-                    },
-                );
+                return prover.convert(path, node, "an array", OnError::Fail, |prover, kinds, at| {
+                    let array = kinds.unfit.array.take();
+                    let unfit = array.as_ref().map(|array| {
+                        let element = prover.see(&array.element);
+                        let unfit = Kinds {
+                            array: element.kinds.array.clone(),
+                            object: element.kinds.object.clone(),
+                            ..Kinds::default()
+                        };
+                        prover.refuse(&at.elements(), &element, &unfit, "a scalar");
+                        array.least > 0 && element.kinds.without(&unfit).is_empty()
+                    });
+                    if unfit == Some(false) {
+                        kinds.made.string = Some(StringShape::default());
+                        // With a `null` among its elements an array is left as it is.
+                        kinds.made.array = array.filter(|_| self.missing == Missing::Absent);
+                    }
+                });
             }
         };
         let Some(first) = paths.first() else {

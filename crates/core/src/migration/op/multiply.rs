@@ -103,24 +103,18 @@ impl Multiply {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.convert(
-            &self.path,
-            node,
-            "a number",
-            self.on_error,
-            &mut |_, converted, _| {
-                if let Some(number) = converted.unfit.number.take() {
-                    converted.made.number = Some(NumberShape {
-                        integer: self.scale == Some(0) || (number.integer && self.by.to_integer().is_some()),
-                        range: None,
-                    });
-                    if self.scale.is_some() && self.round == Round::Fail {
-                        converted.doubt = Some("digits that do not fit `scale` are not cut");
-                    }
-                    converted.doubtful.number = Some(number);
+        prover.convert(&self.path, node, "a number", self.on_error, |_, kinds, _| {
+            if let Some(number) = kinds.unfit.number.take() {
+                kinds.made.number = Some(NumberShape {
+                    integer: self.scale == Some(0) || (number.integer && self.by.to_integer().is_some()),
+                    range: None,
+                });
+                if self.scale.is_some() && self.round == Round::Fail {
+                    kinds.doubt = Some("digits that do not fit `scale` are not cut");
                 }
-            },
-        )
+                kinds.doubtful.number = Some(number);
+            }
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

@@ -61,15 +61,9 @@ impl Pick {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.convert(
-            &self.path,
-            node,
-            "an object",
-            OnError::Fail,
-            &mut |_, converted, _| {
-                converted.made.object = converted.unfit.object.take().map(|object| self.picked(object));
-            },
-        )
+        prover.convert(&self.path, node, "an object", OnError::Fail, |_, kinds, _| {
+            kinds.made.object = kinds.unfit.object.take().map(|object| self.picked(object));
+        })
     }
 
     fn picked(&self, mut object: ObjectShape) -> ObjectShape {

@@ -89,17 +89,11 @@ impl Redact {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: Node) -> After {
-        prover.convert(
-            &self.path,
-            node,
-            "a scalar",
-            OnError::Fail,
-            &mut |_, converted, _| {
-                converted.made.string = converted.unfit.string.take().map(|_| StringShape::default());
-                converted.made.null |= converted.unfit.number.take().is_some();
-                converted.made.null |= std::mem::take(&mut converted.unfit.boolean);
-            },
-        )
+        prover.convert(&self.path, node, "a scalar", OnError::Fail, |_, kinds, _| {
+            kinds.made.string = kinds.unfit.string.take().map(|_| StringShape::default());
+            kinds.made.null |= kinds.unfit.number.take().is_some();
+            kinds.made.null |= std::mem::take(&mut kinds.unfit.boolean);
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

@@ -188,22 +188,16 @@ impl Split {
         if !self.into.is_empty() {
             return self.prove_siblings(prover, node);
         }
-        prover.convert(
-            &self.path,
-            node,
-            "a string",
-            self.on_error,
-            &mut |_, converted, _| {
-                if let Some(string) = converted.unfit.string.take() {
-                    converted.made.array = Some(ArrayShape {
-                        element: text_node(),
-                        least: 1,
-                        most: None,
-                    });
-                    converted.doubtful.string = Some(string);
-                }
-            },
-        )
+        prover.convert(&self.path, node, "a string", self.on_error, |_, kinds, _| {
+            if let Some(string) = kinds.unfit.string.take() {
+                kinds.made.array = Some(ArrayShape {
+                    element: text_node(),
+                    least: 1,
+                    most: None,
+                });
+                kinds.doubtful.string = Some(string);
+            }
+        })
     }
 
     /// Into members beside the source, which are judged together with it.

@@ -89,15 +89,9 @@ impl Text {
 
     /// What it makes of a shape.
     pub(super) fn prove(&self, prover: &mut Prover, node: ShapeNode) -> After {
-        prover.convert(
-            &self.path,
-            node,
-            "a string",
-            OnError::Fail,
-            &mut |_, converted, _| {
-                converted.made.string = converted.unfit.string.take().map(|_| StringShape::default());
-            },
-        )
+        prover.convert(&self.path, node, "a string", OnError::Fail, |_, kinds, _| {
+            kinds.made.string = kinds.unfit.string.take().map(|_| StringShape::default());
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

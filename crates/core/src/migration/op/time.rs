@@ -115,28 +115,22 @@ impl Time {
         } else {
             "a string"
         };
-        prover.convert(
-            &self.path,
-            node,
-            expected,
-            self.on_error,
-            &mut |_, converted, _| {
-                let number = self
-                    .from
-                    .reads_numbers()
-                    .then(|| converted.unfit.number.take())
-                    .flatten();
-                let string = converted.unfit.string.take();
-                if number.is_some() || string.is_some() {
-                    self.to.put_shape(&mut converted.made);
-                    if string.is_some() {
-                        converted.doubt = Some("a text need not be a point in time");
-                    }
+        prover.convert(&self.path, node, expected, self.on_error, |_, kinds, _| {
+            let number = self
+                .from
+                .reads_numbers()
+                .then(|| kinds.unfit.number.take())
+                .flatten();
+            let string = kinds.unfit.string.take();
+            if number.is_some() || string.is_some() {
+                self.to.put_shape(&mut kinds.made);
+                if string.is_some() {
+                    kinds.doubt = Some("a text need not be a point in time");
                 }
-                converted.doubtful.number = number;
-                converted.doubtful.string = string;
-            },
-        )
+            }
+            kinds.doubtful.number = number;
+            kinds.doubtful.string = string;
+        })
     }
 
     pub(super) fn inverse(&self) -> Inverse {

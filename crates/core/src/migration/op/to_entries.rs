@@ -107,8 +107,8 @@ impl ToEntries {
             node,
             "an object",
             OnError::Fail,
-            &mut |prover, converted, at| {
-                converted.made.array = converted
+            |prover, kinds, at| {
+                kinds.made.array = kinds
                     .unfit
                     .object
                     .take()

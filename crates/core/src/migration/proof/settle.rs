@@ -44,7 +44,7 @@ impl Prover {
         node: Node,
         expected: &str,
         on_error: OnError,
-        convert: &mut dyn FnMut(&mut Self, &mut Converted, &ShapePath),
+        mut convert: impl FnMut(&mut Self, &mut Converted, &ShapePath),
     ) -> After {
         self.places(path, node, &mut |prover, node, at| {
             let seen = prover.see(&node);
