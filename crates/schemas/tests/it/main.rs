@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod avro;
+mod json_schema;
 mod protobuf_conformance;
 mod registry;

@@ -1,0 +1,35 @@
+//! JSON Schema beside the official suite, the crate that does the judging, and Python's validator.
+
+mod suite;
+mod webhooks;
+
+use std::sync::Arc;
+
+use dunlin_core::finding::{Findings, Place};
+use dunlin_core::migration::document::{DuplicateNames, Reading, Value, parse};
+use dunlin_core::migration::load::MemoryResolver;
+use dunlin_core::migration::{Framing, Schema, SchemaCompiler as _, SchemaFormat, SchemaReference};
+use dunlin_schemas::Schemas;
+
+/// The schema in a file of this name.
+fn compile(name: &str, files: &MemoryResolver) -> Result<Arc<dyn Schema>, Findings> {
+    let reference = SchemaReference {
+        format: SchemaFormat::JsonSchema,
+        file: Some(name.to_owned()),
+        imports: Vec::new(),
+        message: None,
+        framing: Framing::Plain,
+        registry: None,
+        place: Place::whole("migration.yaml"),
+    };
+    let mut findings = Findings::new();
+    Schemas::default().compile(&reference, files, &mut findings).ok_or(findings)
+}
+
+fn document(text: &str) -> Value {
+    let reading = Reading {
+        depth: 128,
+        duplicate_names: DuplicateNames::Allow,
+    };
+    parse(text.as_bytes(), &reading).expect("the document is JSON")
+}
