@@ -132,7 +132,7 @@ pub fn compare(
     match old.format {
         SchemaFormat::Avro => crate::avro::differences(old, new, files, findings),
         SchemaFormat::Protobuf => crate::protobuf::compat::differences(old, new, files, findings),
-        SchemaFormat::JsonSchema => by_shape(old, new, files, findings),
+        SchemaFormat::JsonSchema => crate::json_schema::differences(old, new, files, findings),
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod check;
 mod codec;
+mod compat;
 mod compile;
 mod describe;
 mod documents;
@@ -21,6 +22,7 @@ mod instance;
 mod keywords;
 mod number;
 mod once;
+mod rules;
 mod shape;
 mod survey;
 #[cfg(test)]
@@ -37,6 +39,7 @@ use dunlin_core::migration::{Awaited, Codec, Framing, Recognised, Schema, Schema
 use crate::framing;
 use crate::registry::{Cache, Registered};
 use codec::Framed;
+pub(crate) use compat::differences;
 use compile::Compiled;
 use documents::Documents;
 

@@ -17,6 +17,7 @@ use super::check::sentence;
 use super::documents::{Document, Documents};
 use super::instance;
 use super::keywords::with_exact_numbers;
+use super::rules::{Rules, rules};
 use super::survey::{Part, survey};
 
 /// The stack of the thread on which schemas are compiled. Most of it is never touched.
@@ -31,6 +32,7 @@ pub(super) struct Compiled {
     pub(super) validator: Validator<instance::Document>,
     pub(super) draft: Draft,
     pub(super) shape: Shape,
+    pub(super) rules: Rules,
 }
 
 impl fmt::Debug for Compiled {
@@ -119,6 +121,7 @@ impl Compiling<'_> {
             validator,
             draft,
             shape: super::shape::shape(&part),
+            rules: rules(&part),
         })
     }
 

@@ -7,7 +7,7 @@ use dunlin_core::migration::SchemaFormat;
 use dunlin_core::migration::document::{DuplicateNames, Reading, parse};
 use dunlin_core::migration::load::MemoryResolver;
 
-fn reference(file: &str) -> SchemaReference {
+pub(super) fn reference(file: &str) -> SchemaReference {
     SchemaReference {
         format: SchemaFormat::JsonSchema,
         file: Some(file.to_owned()),
