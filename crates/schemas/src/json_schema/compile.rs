@@ -10,7 +10,7 @@ use dunlin_core::source::{Content, Node};
 use jsonschema::meta::MetaValidator;
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{Draft, PatternOptions, Retrieve, ValidationError, ValidationOptions, Validator};
-use referencing::{Registry, Uri};
+use referencing::{Registry, ResourceRef, Uri};
 use serde_json::Value;
 
 use super::check::sentence;
@@ -78,6 +78,30 @@ pub(super) fn compile(documents: &Documents, findings: &mut Findings) -> Option<
     compiled.filter(|_| is_good)
 }
 
+/// How many meta-schemas may be written in each other's dialects.
+const MOST_META_SCHEMAS: usize = 16;
+
+/// What a schema is written in.
+#[derive(Debug)]
+struct Dialect {
+    /// The draft that it is or is made of.
+    draft: Draft,
+    /// Whether it is described by a meta-schema among the texts.
+    is_own: bool,
+    /// Whether it has the vocabulary in which numbers are judged.
+    has_validation: bool,
+}
+
+impl Dialect {
+    const fn of(draft: Draft) -> Self {
+        Self {
+            draft,
+            is_own: false,
+            has_validation: true,
+        }
+    }
+}
+
 struct Compiling<'a> {
     documents: &'a Documents,
     findings: &'a mut Findings,
@@ -86,7 +110,8 @@ struct Compiling<'a> {
 impl Compiling<'_> {
     fn go(&mut self) -> Option<Compiled> {
         let root = self.documents.all.first()?;
-        let draft = self.draft_of(root)?;
+        let dialect = self.dialect_of(root)?;
+        let draft = dialect.draft;
         for document in &self.documents.all {
             self.judge_with_meta_schema(document, draft);
         }
@@ -105,10 +130,14 @@ impl Compiling<'_> {
         }
         let has_notes = self.documents.all.iter().any(|document| document.has_notes);
         let base = self.documents.base();
-        let options = options(draft)
+        let options = options(&dialect)
             .with_registry(&registry)
             .with_base_uri(base.as_str());
-        let validator = match with_exact_numbers(options, draft, has_notes).build(&root.value) {
+        let options = match dialect.has_validation {
+            true => with_exact_numbers(options, draft, has_notes),
+            false => options,
+        };
+        let validator = match options.build(&root.value) {
             Ok(validator) => validator,
             Err(error) => {
                 self.refuse_build(root, &error);
@@ -132,9 +161,9 @@ impl Compiling<'_> {
     }
 
     /// The dialect of a text; the newest one where it names none.
-    fn draft_of(&mut self, document: &Document) -> Option<Draft> {
+    fn dialect_of(&mut self, document: &Document) -> Option<Dialect> {
         let Some(schema) = document.value.get("$schema") else {
-            return Some(Draft::Draft202012);
+            return Some(Dialect::of(Draft::Draft202012));
         };
         let place = || {
             document
@@ -148,7 +177,10 @@ impl Compiling<'_> {
             return None;
         };
         match Draft::from_schema_uri(uri) {
-            Draft::Unknown if !self.is_at_hand(uri) => {
+            Draft::Unknown => {
+                if let Some(meta) = self.at_hand(uri) {
+                    return Some(self.own_dialect(meta));
+                }
                 let help = "the dialects are https://json-schema.org/draft/2020-12/schema, \
                             https://json-schema.org/draft/2019-09/schema and http://json-schema.org/draft-07/schema#, \
                             and those before; or name the file of its meta-schema under `imports`";
@@ -156,11 +188,38 @@ impl Compiling<'_> {
                 self.findings.push(Finding::error(&place(), message).help(help));
                 None
             }
-            draft => Some(draft),
+            draft => Some(Dialect::of(draft)),
         }
     }
 
-    fn is_at_hand(&self, uri: &str) -> bool {
+    /// A dialect that is made of a meta-schema: the keywords are those of the draft in which that is written, as far as it
+    /// has their vocabularies.
+    fn own_dialect(&self, meta: &Document) -> Dialect {
+        let mut above = meta;
+        let mut draft = Draft::Draft202012;
+        for _ in 0..MOST_META_SCHEMAS {
+            let Some(uri) = above.value.get("$schema").and_then(Value::as_str) else {
+                break;
+            };
+            match (Draft::from_schema_uri(uri), self.at_hand(uri)) {
+                (Draft::Unknown, Some(next)) => above = next,
+                (Draft::Unknown, None) => break,
+                (known, _) => {
+                    draft = known;
+                    break;
+                }
+            }
+        }
+        let vocabularies = meta.value.get("$vocabulary").and_then(Value::as_object);
+        Dialect {
+            draft,
+            is_own: true,
+            has_validation: vocabularies
+                .is_none_or(|all| all.keys().any(|uri| uri.ends_with("/vocab/validation"))),
+        }
+    }
+
+    fn at_hand(&self, uri: &str) -> Option<&Document> {
         let uri = uri.trim_end_matches('#');
         let ids = |document: &Document| {
             document
@@ -172,7 +231,7 @@ impl Compiling<'_> {
         self.documents
             .all
             .iter()
-            .any(|document| document.uri == uri || ids(document) == Some(true))
+            .find(|document| document.uri == uri || ids(document) == Some(true))
     }
 
     fn judge_with_meta_schema(&mut self, document: &Document, draft: Draft) {
@@ -252,18 +311,25 @@ fn registry<'a>(
 ) -> Result<Registry<'a>, referencing::Error> {
     let mut registry = Registry::new().draft(draft).retriever(missing.clone());
     for document in &documents.all {
-        registry = registry.add(document.uri.as_str(), &document.value)?;
+        // Each in its own dialect: a text may refer to one of another.
+        let resource = ResourceRef::new(&document.value, draft.detect(&document.value));
+        registry = registry.add(document.uri.as_str(), resource)?;
     }
     registry.prepare()
 }
 
 /// Formats are annotations, unless a dialect of its own says that they are asserted. No reference is fetched.
-fn options(draft: Draft) -> ValidationOptions<'static, Arc<dyn Retrieve>, instance::Document> {
-    let options = jsonschema::options_for::<instance::Document>()
-        .with_draft(draft)
+fn options(dialect: &Dialect) -> ValidationOptions<'static, Arc<dyn Retrieve>, instance::Document> {
+    let options = jsonschema::options_for::<instance::Document>();
+    let options = match dialect.is_own {
+        // The validator finds the meta-schema among the texts, and its vocabularies.
+        true => options,
+        false => options.with_draft(dialect.draft),
+    };
+    let options = options
         .with_retriever(Missing::default())
         .with_pattern_options(patterns());
-    match draft {
+    match dialect.draft {
         Draft::Draft4 | Draft::Draft6 | Draft::Draft7 => options.should_validate_formats(false),
         _ => options,
     }

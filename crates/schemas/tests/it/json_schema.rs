@@ -23,7 +23,32 @@ fn compile(name: &str, files: &MemoryResolver) -> Result<Arc<dyn Schema>, Findin
         place: Place::whole("migration.yaml"),
     };
     let mut findings = Findings::new();
-    Schemas::default().compile(&reference, files, &mut findings).ok_or(findings)
+    Schemas::default()
+        .compile(&reference, files, &mut findings)
+        .ok_or(findings)
+}
+
+#[test]
+fn files_that_refer_to_each_other_are_read_once_each() {
+    let files = MemoryResolver::new()
+        .with(
+            "a.json",
+            r#"{"type":"object","properties":{"b":{"$ref":"b.json"}}}"#,
+        )
+        .with(
+            "b.json",
+            r#"{"type":"object","properties":{"a":{"$ref":"a.json"},"n":{"type":"integer"}}}"#,
+        );
+    let schema = compile("a.json", &files).unwrap();
+    assert!(
+        schema
+            .check(&document(r#"{"b":{"a":{"b":{"n":1}}}}"#), None)
+            .is_ok()
+    );
+    let unmet = schema
+        .check(&document(r#"{"b":{"a":{"b":{"n":"1"}}}}"#), None)
+        .unwrap_err();
+    assert_eq!(unmet[0].path, "b.a.b.n");
 }
 
 fn document(text: &str) -> Value {
