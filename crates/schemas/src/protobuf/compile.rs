@@ -3,7 +3,9 @@
 use dunlin_core::finding::{Finding, Findings, Place, did_you_mean};
 use dunlin_core::migration::SchemaReference;
 use dunlin_core::migration::load::{ResolveError, Resolver};
+use prost::Message as _;
 use prost_reflect::{DescriptorPool, FileDescriptor, MessageDescriptor};
+use prost_types::FileDescriptorSet;
 
 use super::files::{ProjectFiles, Source, Sources, load};
 use super::model::{MessageIndex, Model};
@@ -124,8 +126,22 @@ impl Sources for References<'_> {
     }
 }
 
+/// What is told about a file in an edition.
+pub(super) const EDITIONS: &str =
+    "editions are not read; say `syntax = \"proto3\";` or `syntax = \"proto2\";`";
+
 /// Reads a set of descriptors.
 fn set(bytes: &[u8], shown: &str, findings: &mut Findings) -> Option<DescriptorPool> {
+    // The library panics over a syntax that it does not know.
+    let files = FileDescriptorSet::decode(bytes).unwrap_or_default().file;
+    if let Some(file) = files.iter().find(|file| !is_known(file.syntax.as_deref())) {
+        let message = format!(
+            "expected files in proto2 or proto3, found `{}` in another syntax",
+            file.name()
+        );
+        findings.push(Finding::error(&Place::whole(shown), message).help(EDITIONS));
+        return None;
+    }
     match DescriptorPool::decode(bytes) {
         Ok(pool) => Some(pool),
         Err(error) => {
@@ -140,6 +156,11 @@ fn set(bytes: &[u8], shown: &str, findings: &mut Findings) -> Option<DescriptorP
             None
         }
     }
+}
+
+/// Whether this is a syntax of `.proto` files that is read; proto2 need not be named.
+fn is_known(syntax: Option<&str>) -> bool {
+    matches!(syntax, None | Some("proto2" | "proto3"))
 }
 
 fn is_built_in(file: &FileDescriptor) -> bool {

@@ -13,6 +13,8 @@ use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 use protox::file::{File, FileResolver as _, GoogleFileResolver};
 
+use super::compile::EDITIONS;
+
 /// How many files one schema may have.
 const MOST_FILES: usize = 1000;
 /// How deep braces may stand in each other: messages may be nested 31 deep, and the values of options are read with a
@@ -232,9 +234,7 @@ fn report(error: &dyn Diagnostic, text: &SourceText, findings: &mut Findings) {
     let finding = Finding::error(&place, error.to_string().replace('\'', "`"));
     let has_edition = place.source().slice(place.span().unwrap_or_default()) == "edition";
     findings.push(match error.help() {
-        _ if has_edition => {
-            finding.help("editions are not read; say `syntax = \"proto3\";` or `syntax = \"proto2\";`")
-        }
+        _ if has_edition => finding.help(EDITIONS),
         Some(help) => finding.help(help.to_string().replace('\'', "`")),
         None => finding,
     });

@@ -186,3 +186,28 @@ fn sets_of_descriptors_that_are_none_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_set_of_descriptors_in_an_edition_is_refused_by_that_name() {
+    use dunlin_core::finding::Findings;
+    use dunlin_core::migration::load::MemoryResolver;
+    use prost::Message as _;
+    for syntax in ["editions", ""] {
+        let file = prost_types::FileDescriptorProto {
+            name: Some("order.proto".to_owned()),
+            syntax: Some(syntax.to_owned()),
+            ..Default::default()
+        };
+        let set = prost_types::FileDescriptorSet { file: vec![file] };
+        let mut reference = super::reference(None);
+        reference.file = Some("schemas/shop.binpb".to_owned());
+        let files = MemoryResolver::new().with("schemas/shop.binpb", set.encode_to_vec());
+        let mut findings = Findings::new();
+        assert!(crate::protobuf::Protobuf::new(&reference, None, &files, &mut findings).is_none());
+        let told = findings.render();
+        assert!(
+            told.contains("`order.proto`") && told.contains("editions are not read"),
+            "{told}"
+        );
+    }
+}
