@@ -10,9 +10,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dunlin_core::container::{Container, ContainerFormat};
 use dunlin_core::{Class, Error, ErrorKind, Result};
 
 use crate::config::Sync;
+use crate::container;
 use crate::error;
 use crate::mend::{mend, note, read_note};
 use crate::storage::{Handle, How, Identity, Storage, lock};
@@ -21,6 +23,8 @@ use crate::storage::{Handle, How, Identity, Storage, lock};
 #[derive(Debug)]
 pub(crate) struct Appender {
     named: Option<Named>,
+    /// What a container is; none for lines.
+    form: Option<Form>,
     file: Box<dyn Handle>,
     sync: Sync,
     /// Where the next line goes.
@@ -52,6 +56,14 @@ pub(crate) struct Place {
     pub(crate) note: PathBuf,
 }
 
+/// A container that is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    pub(crate) format: &'static dyn ContainerFormat,
+    /// Before the file is opened what it should be, and then what it is.
+    pub(crate) wanted: Arc<dyn Container>,
+}
+
 /// Why lines were not written; each message of a batch gets its own error from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
@@ -70,6 +82,7 @@ impl Appender {
     pub(crate) fn standard(handle: Box<dyn Handle>, sync: Sync) -> Self {
         Self {
             named: None,
+            form: None,
             file: handle,
             sync,
             length: 0,
@@ -80,7 +93,12 @@ impl Appender {
     }
 
     /// Opens a file, makes it and its folders if they are missing, locks it, and mends its end.
-    pub(crate) fn open(storage: Arc<dyn Storage>, place: Place, sync: Sync) -> Result<Self> {
+    pub(crate) fn open(
+        storage: Arc<dyn Storage>,
+        place: Place,
+        sync: Sync,
+        mut form: Option<Form>,
+    ) -> Result<Self> {
         let path = place.path.clone();
         let durable = sync != Sync::Never;
         let failed = |message| {
@@ -117,7 +135,12 @@ impl Appender {
         let identity = file.identity().map_err(failed("the file cannot be looked at"))?;
         let confirmed = read_note(&*storage, &place.note, identity)
             .map_err(failed("the writer's note cannot be read"))?;
-        let length = mend(&*file, confirmed).map_err(failed("the end of the file cannot be mended"))?;
+        let length = match &mut form {
+            Some(form) => form
+                .mend(&*file, confirmed)
+                .map_err(|error| error.with("path", place.path.display()))?,
+            None => mend(&*file, confirmed).map_err(failed("the end of the file cannot be mended"))?,
+        };
         storage
             .replace(&place.note, &note(identity, length), false)
             .map_err(failed("the writer's note cannot be written"))?;
@@ -132,6 +155,7 @@ impl Appender {
         };
         Ok(Self {
             named: Some(named),
+            form,
             file,
             sync,
             length,
@@ -202,17 +226,36 @@ impl Appender {
             // Renamed, replaced or deleted by somebody else. What was confirmed is in the old file; the next line
             // belongs where the name points now.
             self.flush()?;
-            *self = Self::open(storage, place, self.sync).map_err(|cause| Failure {
+            let form = self.form.clone();
+            let opened = Self::open(storage, place, self.sync, form).map_err(|cause| Failure {
                 class: cause.class(),
                 cause: Some(Arc::new(io::Error::other(cause))),
                 ..Failure::new(ErrorKind::Io, "the file was replaced and cannot be opened anew")
             })?;
+            if opened.header() != self.header() {
+                // Blocks that are waiting were made for the header before.
+                return Err(Failure {
+                    class: Class::Unhealthy,
+                    ..Failure::new(
+                        ErrorKind::Damaged,
+                        "the container was replaced by one with another header; start the route again",
+                    )
+                });
+            }
+            *self = opened;
             return Ok(());
         }
         let found = self.file.length().map_err(looked)?;
         if found != self.length {
             // Somebody writes beside us in spite of the lock; a line of theirs must not run into ours.
-            self.length = mend(&*self.file, None).map_err(looked)?;
+            self.length = match &mut self.form {
+                Some(form) => form.mend(&*self.file, None).map_err(|cause| Failure {
+                    class: Class::Unhealthy,
+                    cause: Some(Arc::new(io::Error::other(cause))),
+                    ..Failure::new(ErrorKind::Damaged, "somebody else writes the same container")
+                })?,
+                None => mend(&*self.file, None).map_err(looked)?,
+            };
             self.confirmed = self.confirmed.min(self.length);
         }
         Ok(())
@@ -303,9 +346,27 @@ impl Appender {
         failure
     }
 
+    /// The container that the file is; none for lines.
+    pub(crate) fn container(&self) -> Option<&Arc<dyn Container>> {
+        self.form.as_ref().map(|form| &form.wanted)
+    }
+
+    fn header(&self) -> Option<&[u8]> {
+        self.container().map(|container| container.header())
+    }
+
     /// Whether nothing will ever be written through this descriptor again.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.is_some()
+    }
+}
+
+impl Form {
+    /// Sees to the header and the end of the file, and knows from then on what it is.
+    fn mend(&mut self, file: &dyn Handle, confirmed: Option<u64>) -> Result<u64> {
+        let (length, found) = container::mend(self.format, &self.wanted, file, confirmed)?;
+        self.wanted = found;
+        Ok(length)
     }
 }
 

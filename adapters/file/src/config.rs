@@ -12,14 +12,16 @@ use dunlin_core::registry::{Facts, Opening};
 use dunlin_core::settings::{SettingFact, Settings};
 use dunlin_core::{Capabilities, Error, HeaderValues, Limits, Result};
 
+use crate::container::{Formats, Kind};
+
 /// What people are told about this system.
 pub(crate) static FACTS: Facts = Facts {
-    title: "files of lines, standard input and standard output",
+    title: "files of lines, container files, standard input and standard output",
     example: "file:data",
-    channel: "a file `<channel>.ndjson` in the folder, one message per line",
+    channel: "a file `<channel>.ndjson` in the folder, one message per line, or a container file `<channel>.avro`",
     capabilities: capabilities(false, false),
     conditions: &[
-        "`envelope: true`: header_values is binary",
+        "`envelope: true`: header_values is binary; not with `container`",
         "`url: file:-`: neither confirms nor stable_position",
     ],
     carries: PLAIN,
@@ -70,11 +72,51 @@ const PLAIN: &Table = &[
     (Part::RepeatedHeaders, NO_ENVELOPE),
 ];
 
+/// A message of a container.
+const NO_ROOM: Way = Way::Lost("a container holds payloads alone");
+
+const CONTAINER: &Table = &[
+    (
+        Part::Tombstone,
+        Way::Refused("a container holds payloads of its schema alone"),
+    ),
+    (Part::Key, NO_ROOM),
+    (Part::Id, NO_ROOM),
+    (Part::Time, NO_ROOM),
+    (Part::ContentType, NO_ROOM),
+    (Part::ContentEncoding, NO_ROOM),
+    (Part::Kind, NO_ROOM),
+    (Part::CorrelationId, NO_ROOM),
+    (Part::ReplyTo, NO_ROOM),
+    (Part::Priority, NO_ROOM),
+    (Part::Expiry, NO_ROOM),
+    (Part::Address, NO_ROOM),
+    (Part::Dedup, NO_ROOM),
+    (Part::Headers, NO_ROOM),
+    (Part::BinaryHeaders, NO_ROOM),
+    (Part::RepeatedHeaders, NO_ROOM),
+];
+
 const SETTINGS: &[SettingFact] = &[
     SettingFact::at_end(
         "envelope",
         "false",
         "Lines are envelopes, with key, headers and the rest, instead of bare payloads.",
+    ),
+    SettingFact::at_end(
+        "container",
+        "none",
+        "`avro`: the channel is the object container file `<channel>.avro`. Its messages are single objects of Avro: the fingerprint of the file's schema, and the datum.",
+    ),
+    SettingFact::at_end(
+        "schema",
+        "none",
+        "For a container that is written: the file with its schema, relative to the configuration.",
+    ),
+    SettingFact::at_end(
+        "compression",
+        "null",
+        "How the blocks of a new container are compressed: `null`, `deflate`, `snappy` or `zstandard`.",
     ),
     SettingFact::at_end(
         "follow",
@@ -89,7 +131,7 @@ const SETTINGS: &[SettingFact] = &[
     SettingFact::at_end(
         "max_line",
         "16MiB; with `envelope` 24MiB",
-        "The most bytes a line may have, without its line feed.",
+        "The most bytes a line may have, without its line feed, or a message of a container.",
     ),
     SettingFact::at_end(
         "sync",
@@ -140,6 +182,9 @@ pub(crate) struct Config {
     pub(crate) folder: Option<PathBuf>,
     /// Where the places of groups are kept.
     pub(crate) places: PathBuf,
+    /// The folder of the configuration.
+    base: PathBuf,
+    formats: Formats,
     settings: Settings,
 }
 
@@ -151,6 +196,8 @@ pub(crate) struct End {
     /// The channel's file, not yet looked at; none for standard input and output.
     pub(crate) path: Option<PathBuf>,
     pub(crate) envelope: bool,
+    /// The container that the file is; none for a file of lines.
+    pub(crate) container: Option<Kind>,
     pub(crate) follow: bool,
     pub(crate) poll_interval: Duration,
     pub(crate) max_line: usize,
@@ -170,7 +217,7 @@ pub(crate) enum Sync {
 }
 
 impl Config {
-    pub(crate) fn new(opening: &Opening<'_>) -> Result<Self> {
+    pub(crate) fn new(opening: &Opening<'_>, formats: Formats) -> Result<Self> {
         opening.settings.only(SETTINGS)?;
         let base = Path::new(opening.base);
         let folder = match opening.rest() {
@@ -200,9 +247,11 @@ impl Config {
         let config = Self {
             folder,
             places,
+            base: base.to_owned(),
+            formats,
             settings: opening.settings.clone(),
         };
-        config.read(&Settings::new(), String::new(), None)?;
+        config.read(&Settings::new(), String::new())?;
         Ok(config)
     }
 
@@ -210,22 +259,25 @@ impl Config {
     pub(crate) fn end(&self, endpoint: &Endpoint) -> Result<End> {
         endpoint.settings.only_at_end(SETTINGS)?;
         let channel = endpoint.channel.clone();
-        let path = match &self.folder {
-            Some(folder) => Some(
-                folder.join(file_of(&channel, ".ndjson").map_err(|error| error.with("channel", &channel))?),
-            ),
-            None if channel.is_empty() => None,
+        let mut end = self.read(&endpoint.settings, channel)?;
+        end.path = match &self.folder {
+            Some(folder) => {
+                let file = file_of(&end.channel, &end.ending("", ".ndjson"));
+                Some(folder.join(file.map_err(|error| error.with("channel", &end.channel))?))
+            }
+            None if end.channel.is_empty() => None,
             None => {
-                return Err(
-                    Error::invalid("expected no channel with `file:-`, found one").with("channel", &channel)
-                );
+                return Err(Error::invalid("expected no channel with `file:-`, found one")
+                    .with("channel", &end.channel));
             }
         };
-        self.read(&endpoint.settings, channel, path)
+        Ok(end)
     }
 
-    fn read(&self, settings: &Settings, channel: String, path: Option<PathBuf>) -> Result<End> {
+    /// An end without its path.
+    fn read(&self, settings: &Settings, channel: String) -> Result<End> {
         let settings = self.settings.overridden_by(settings);
+        let container = Kind::read(&settings, self.formats, &self.base)?;
         let envelope = settings.flag("envelope")?.unwrap_or(false);
         let follow = settings.flag("follow")?.unwrap_or(false);
         if follow && self.folder.is_none() {
@@ -233,6 +285,12 @@ impl Config {
                 "expected no `follow` with `file:-`: a pipe is open until its writer closes it",
             )
             .with("setting", "follow"));
+        }
+        if container.is_some() && (envelope || self.folder.is_none()) {
+            return Err(Error::invalid(
+                "expected a container in a folder and without `envelope`, found one of both",
+            )
+            .with("setting", "container"));
         }
         let interval = settings.milliseconds("sync_interval_ms", 1_000, 0)?;
         let sync = settings
@@ -249,8 +307,9 @@ impl Config {
         let default_line = if envelope { 24 << 20 } else { 16 << 20 };
         Ok(End {
             channel,
-            path,
+            path: None,
             envelope,
+            container,
             follow,
             poll_interval: settings.milliseconds("poll_interval_ms", 200, 1)?,
             max_line: settings.bytes("max_line")?.unwrap_or(default_line),
@@ -273,6 +332,14 @@ impl Config {
 }
 
 impl End {
+    /// How names of files end that belong to this channel. Those of a container have its format in front of `more`.
+    pub(crate) fn ending(&self, more: &str, of_lines: &str) -> String {
+        match &self.container {
+            Some(container) => container.ending(more),
+            None => of_lines.to_owned(),
+        }
+    }
+
     /// The most bytes a payload may have. In an envelope it must fit as base64, too, beside headers of some size.
     pub(crate) fn max_payload(&self) -> usize {
         if self.envelope {
@@ -295,7 +362,11 @@ impl End {
             Limits::default().payload(self.max_payload()),
             "file",
             canonical,
-            if self.envelope { ENVELOPE } else { PLAIN },
+            match (&self.container, self.envelope) {
+                (Some(_), _) => CONTAINER,
+                (None, true) => ENVELOPE,
+                (None, false) => PLAIN,
+            },
         )
         .starting(Start::Earliest)
     }

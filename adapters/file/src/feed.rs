@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::config::End;
 use crate::error::{io, lost};
 use crate::headers;
+use crate::spot::Spot;
 use crate::tail::{Line, Log, Look, Tail};
 
 /// How many blocks are read ahead.
@@ -25,9 +26,9 @@ pub(crate) struct Read {
     pub(crate) envelope: Envelope,
     pub(crate) log: Arc<Log>,
     /// Where its line begins.
-    pub(crate) start: u64,
+    pub(crate) start: Spot,
     /// Where the next line begins.
-    pub(crate) end: u64,
+    pub(crate) end: Spot,
 }
 
 /// What comes from the thread.
@@ -152,7 +153,7 @@ impl Reader {
             bytes,
         } in lines
         {
-            match headers::read(&self.end, bytes, start) {
+            match headers::read(&self.end, bytes, start.offset) {
                 Ok(envelope) => {
                     if let Some(since) = self.since {
                         if envelope.message.timestamp.is_none_or(|time| time < since) {

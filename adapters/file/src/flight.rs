@@ -15,6 +15,7 @@ use dunlin_core::{Error, ErrorKind, Result};
 use tokio::sync::Notify;
 
 use crate::feed::Read;
+use crate::spot::Spot;
 use crate::tail::Log;
 
 /// What is handed out and not settled.
@@ -35,7 +36,7 @@ pub(crate) struct State {
     ledger: Ledger<u64>,
     last: u64,
     /// Where the place is once that message and all before it are settled.
-    places: BTreeMap<u64, (Arc<Log>, u64)>,
+    places: BTreeMap<u64, (Arc<Log>, Spot)>,
     log: Option<Arc<Log>>,
 }
 
@@ -153,14 +154,14 @@ impl State {
             let mut delivery = Delivery::new(Token(0), Lane(0), envelope.message);
             delivery.address = envelope.address;
             if self.stable {
-                delivery.position = Some(Position::new(Arc::clone(&log.name), start));
+                delivery.position = Some(Position::new(Arc::clone(&log.name), start.packed()));
             }
             self.issue(log, start, end);
             batch.push(self.hand_out(self.last, 1, delivery));
         }
     }
 
-    fn issue(&mut self, log: Arc<Log>, start: u64, end: u64) {
+    fn issue(&mut self, log: Arc<Log>, start: Spot, end: Spot) {
         if !self.keeps {
             return;
         }
@@ -173,12 +174,12 @@ impl State {
         self.number(log, end);
     }
 
-    fn number(&mut self, log: Arc<Log>, offset: u64) -> u64 {
+    fn number(&mut self, log: Arc<Log>, spot: Spot) -> u64 {
         self.last += 1;
         // Numbers rise by one, and the ledger has no bound but the window of whoever receives.
         let issued = self.ledger.issue(self.last);
         debug_assert!(issued.is_ok(), "{issued:?}");
-        self.places.insert(self.last, (log, offset));
+        self.places.insert(self.last, (log, spot));
         self.last
     }
 
@@ -199,11 +200,11 @@ impl State {
     }
 
     /// How far everything is settled: the number of the last message, and the place behind it.
-    pub(crate) fn settled(&mut self) -> Option<(u64, Arc<Log>, u64)> {
+    pub(crate) fn settled(&mut self) -> Option<(u64, Arc<Log>, Spot)> {
         let number = self.ledger.settled()?;
         let above = self.places.split_off(&number);
         self.places = above;
-        let (log, offset) = self.places.get(&number)?;
-        Some((number, Arc::clone(log), *offset))
+        let (log, spot) = self.places.get(&number)?;
+        Some((number, Arc::clone(log), *spot))
     }
 }

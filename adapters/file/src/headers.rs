@@ -10,6 +10,21 @@ use dunlin_core::messaging::Outgoing;
 use dunlin_core::{Error, ErrorKind, Result};
 
 use crate::config::End;
+use crate::container::Packed;
+use crate::spot::Spot;
+
+/// Makes lines of messages, up to the first that cannot be one, which is told.
+pub(crate) fn lines(end: &End, batch: &[Outgoing]) -> (Packed, Option<Error>) {
+    let mut packed = Packed::default();
+    for outgoing in batch {
+        let start = packed.bytes.len() as u64;
+        if let Err(error) = write(end, outgoing, &mut packed.bytes) {
+            return (packed, Some(error));
+        }
+        packed.starts.push(Spot::line(start));
+    }
+    (packed, None)
+}
 
 /// Appends the line of a message, with its line feed. On an error nothing is appended.
 pub(crate) fn write(end: &End, outgoing: &Outgoing, lines: &mut Vec<u8>) -> Result<()> {
@@ -38,7 +53,7 @@ pub(crate) fn write(end: &End, outgoing: &Outgoing, lines: &mut Vec<u8>) -> Resu
     written.map_err(|error| error.with("channel", name(end)))
 }
 
-fn fits(what: &str, found: usize, most: usize) -> Result<()> {
+pub(crate) fn fits(what: &str, found: usize, most: usize) -> Result<()> {
     if found <= most {
         return Ok(());
     }
@@ -70,6 +85,7 @@ fn plain(outgoing: &Outgoing, lines: &mut Vec<u8>) -> Result<()> {
 /// Reads one line, without its line feed.
 pub(crate) fn read(end: &End, line: Bytes, offset: u64) -> Result<Envelope> {
     if !end.envelope {
+        // A line as it stands, or a message of a container.
         return Ok(Envelope {
             message: dunlin_core::Message::new(line),
             address: None,
@@ -114,7 +130,10 @@ mod tests {
             settings,
             clock: &clock,
         };
-        Config::new(&opening).unwrap().end(&Endpoint::new("a")).unwrap()
+        Config::new(&opening, &[])
+            .unwrap()
+            .end(&Endpoint::new("a"))
+            .unwrap()
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::io;
 use crate::mend::{checksum, read_exactly};
+use crate::spot::Spot;
 use crate::storage::{Handle, How, Storage, lock};
 
 /// How many bytes before the offset the fingerprint covers.
@@ -27,6 +28,9 @@ pub(crate) struct Place {
     pub(crate) generation: u64,
     /// Everything below is settled.
     pub(crate) offset: u64,
+    /// In a container, how many messages of the block there are settled, too.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) within: u64,
     /// The fingerprint of the bytes before the offset.
     pub(crate) before: String,
 }
@@ -38,7 +42,17 @@ impl Place {
             file: String::new(),
             generation: 0,
             offset: 0,
+            within: 0,
             before: String::new(),
+        }
+    }
+
+    /// Where it is, in a container or in a file of lines.
+    pub(crate) const fn spot(&self, in_container: bool) -> Spot {
+        if in_container {
+            Spot::block(self.offset, self.within)
+        } else {
+            Spot::line(self.offset)
         }
     }
 }
@@ -156,7 +170,20 @@ fn sum(place: &Place) -> String {
         file,
         generation,
         offset,
+        within,
         before,
     } = place;
-    checksum(format!("{file} {generation} {offset} {before}").as_bytes())
+    // Without messages within, the text is what it was before there were containers.
+    let within = if *within == 0 {
+        String::new()
+    } else {
+        format!(" {within}")
+    };
+    checksum(format!("{file} {generation} {offset}{within} {before}").as_bytes())
+}
+
+/// What serde asks before it writes a member.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -12,6 +12,7 @@ use crate::error::{io, lost};
 use crate::feed::{Fed, Feed, Read};
 use crate::flight::{Again, Flight};
 use crate::places::{Place, PlaceFile, fingerprint};
+use crate::spot::Spot;
 use crate::tail::Log;
 
 /// Takes messages from a file.
@@ -153,7 +154,7 @@ impl FileSettler {
         let Some(places) = self.places.clone() else {
             return Ok(());
         };
-        let Some((number, log, offset)) = self.flight.state().settled() else {
+        let Some((number, log, spot)) = self.flight.state().settled() else {
             return Ok(());
         };
         if number <= self.remembered {
@@ -163,7 +164,7 @@ impl FileSettler {
             let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
             // An earlier call may have been dropped while it waited here; it must not set the place back.
             if number > places.1 {
-                places.0.write(&place(&log, offset)?)?;
+                places.0.write(&place(&log, spot)?)?;
                 places.1 = number;
             }
             Ok(())
@@ -174,9 +175,9 @@ impl FileSettler {
     }
 }
 
-/// The place behind everything before this offset of a file.
-pub(crate) fn place(log: &Log, offset: u64) -> Result<Place> {
-    let before = match fingerprint(&*log.file, offset) {
+/// The place behind everything before this spot of a file.
+pub(crate) fn place(log: &Log, spot: Spot) -> Result<Place> {
+    let before = match fingerprint(&*log.file, spot.offset) {
         Ok(before) => before,
         // Cut short meanwhile: no fingerprint fits, and whoever begins here finds that out.
         Err(short) if short.kind() == std::io::ErrorKind::UnexpectedEof => String::new(),
@@ -192,7 +193,8 @@ pub(crate) fn place(log: &Log, offset: u64) -> Result<Place> {
     Ok(Place {
         file: log.identity.to_string(),
         generation: log.generation,
-        offset,
+        offset: spot.offset,
+        within: spot.within.unwrap_or_default(),
         before,
     })
 }

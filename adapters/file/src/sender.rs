@@ -1,4 +1,4 @@
-//! Sending: messages become lines, a batch becomes one block, and each line gets its own answer.
+//! Sending: messages become lines or blocks of a container, a batch is written as one, and each message gets its own answer.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use dunlin_core::position::Position;
 use dunlin_core::{Error, ErrorKind, Result};
 
 use crate::config::End;
+use crate::container::{Packed, pack};
 use crate::error::lost;
 use crate::headers;
 use crate::tail::log_name;
@@ -34,17 +35,10 @@ impl FileSender {
 #[async_trait]
 impl Sender for FileSender {
     async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
-        let mut block = Vec::new();
-        let mut starts = Vec::with_capacity(batch.len());
-        let mut refused = None;
-        for outgoing in batch {
-            let start = block.len();
-            if let Err(error) = headers::write(&self.end, outgoing, &mut block) {
-                refused = Some(error);
-                break;
-            }
-            starts.push(start);
-        }
+        let (Packed { bytes, starts }, refused) = match self.share.container() {
+            Some(container) => pack(&self.end, &**container, batch),
+            None => headers::lines(&self.end, batch),
+        };
         // What stands behind a refused message stays out, so that the file never shows a later one before it.
         let behind = batch.len() - starts.len();
         let rest = refused
@@ -55,7 +49,7 @@ impl Sender for FileSender {
         if starts.is_empty() {
             return Ok(Confirm::ready(rest.collect()));
         }
-        let written = self.share.write(block).await?;
+        let written = self.share.write(bytes).await?;
         let rest: Vec<_> = rest.collect();
         let end = Arc::clone(&self.end);
         let deadline = self.clock.sleep(end.confirm_timeout);
@@ -65,7 +59,7 @@ impl Sender for FileSender {
                 Ok(Ok((_, _))) if end.path.is_none() => Ok(Receipt::stored()),
                 Ok(Ok((identity, first))) => Ok(Receipt::at(Position::new(
                     log_name(&end.channel, *identity, 0),
-                    first + *start as u64,
+                    start.behind(*first).packed(),
                 ))),
                 Ok(Err(failure)) => Err(failure.error("send", headers::name(&end))),
                 Err(error) => Err(error.clone().with("channel", headers::name(&end))),

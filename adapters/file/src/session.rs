@@ -12,7 +12,7 @@ use dunlin_core::messaging::{
 use dunlin_core::position::Position;
 use dunlin_core::{Error, ErrorKind, Result};
 
-use crate::append::Place;
+use crate::append::{Form, Place};
 use crate::config::{End, Sync, file_of};
 use crate::error::{io, lost};
 use crate::feed::Feed;
@@ -62,7 +62,14 @@ impl Session for FileSession {
                 Some(path) => Some(session.writing_place(&end, path)?),
                 None => None,
             };
-            let share = writers.join(Arc::clone(storage), place, end.sync)?;
+            let form = match &end.container {
+                Some(kind) => Some(Form {
+                    format: kind.format,
+                    wanted: kind.create(&**storage)?,
+                }),
+                None => None,
+            };
+            let share = writers.join(Arc::clone(storage), place, end.sync, form)?;
             Ok(Box::new(FileSender::new(end, share, Arc::clone(&session.system.clock))) as Box<dyn Sender>)
         })
         .await
@@ -139,6 +146,7 @@ impl FileSession {
             channel: end.channel.clone(),
             follow: end.follow,
             max_line: end.max_line,
+            format: end.container.as_ref().map(|container| container.format),
         }
     }
 
@@ -200,7 +208,9 @@ impl FileSession {
     /// The file in which a group remembers its place in this channel.
     fn place_of(&self, end: &End, group: &str) -> Result<PathBuf> {
         let config = &self.system.config;
-        let path = config.group(group)?.join(file_of(&end.channel, ".json")?);
+        let path = config
+            .group(group)?
+            .join(file_of(&end.channel, &end.ending(".json", ".json"))?);
         let root = if config.places.starts_with(self.folder()) {
             self.folder()
         } else {
@@ -218,6 +228,9 @@ impl FileSession {
             return Ok(end.resolved(None));
         };
         let storage = &self.system.stand.storage;
+        if let (Some(kind), Purpose::Send) = (&end.container, purpose) {
+            kind.create(&**storage)?;
+        }
         let failed = |message| move |cause| io("verify", message, path, cause);
         let real = storage
             .beneath(self.folder(), path)
@@ -266,7 +279,8 @@ impl FileSession {
                 .beneath(folder, path)
                 .map_err(|cause| io("sender", "the file cannot be used", path, cause))
         };
-        let note = PathBuf::from(".dunlin/.writers").join(file_of(&end.channel, ".note")?);
+        let note =
+            PathBuf::from(".dunlin/.writers").join(file_of(&end.channel, &end.ending(".note", ".note"))?);
         Ok(Place {
             folder: real(folder)?,
             path: real(path)?,
@@ -299,12 +313,14 @@ impl FileSession {
                             .filter(|place| place.file == line.log.identity.to_string());
                         let generation = known.map_or(0, |place| place.generation);
                         let log = tail::log_name(&end.channel, line.log.identity, generation);
-                        let position = Position::new(log, line.start);
+                        let position = Position::new(log, line.start.packed());
                         state.first.get_or_insert_with(|| position.clone());
                         state.last = Some(position);
                         depth += 1;
-                        lag += u64::from(known.is_none_or(|place| line.start >= place.offset));
-                        bytes = line.end;
+                        lag += u64::from(
+                            known.is_none_or(|place| line.start >= place.spot(end.container.is_some())),
+                        );
+                        bytes = line.end.offset;
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! Reads one file line by line, also while others append to it, cut it short, rename it or put another in its place.
+//! Reads one file message by message, also while others append to it, cut it short, rename it or put another in its place.
 //!
 //! The file is held by its descriptor, so that one that was renamed or deleted is read to its end before the next is
 //! opened. What happened to it is found by looking, not by notifications, which a system may drop:
@@ -14,13 +14,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use dunlin_core::container::ContainerFormat;
 use dunlin_core::messaging::{Event, Events, Start};
 use dunlin_core::position::Position;
 use dunlin_core::{Class, Error, ErrorKind, Result};
 
+use crate::blocks::{Blocks, Datum, damaged, end_of_blocks, read_header};
 use crate::error;
 use crate::mend::{read_exactly, start_of_last_line};
 use crate::places::{Place, fingerprint};
+use crate::spot::Spot;
 use crate::storage::{Handle, How, Identity, Standard, Storage};
 
 /// How much is read at once.
@@ -39,14 +42,14 @@ pub(crate) struct Log {
     pub(crate) file: Arc<dyn Handle>,
 }
 
-/// One line.
+/// One line, or one message of a container.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) log: Arc<Log>,
     /// Where it begins.
-    pub(crate) start: u64,
+    pub(crate) start: Spot,
     /// Where the next one begins.
-    pub(crate) end: u64,
+    pub(crate) end: Spot,
     /// Its bytes, without the line feed, or carriage return and line feed, at its end.
     pub(crate) bytes: Bytes,
 }
@@ -71,6 +74,8 @@ pub(crate) struct Subject {
     pub(crate) channel: String,
     pub(crate) follow: bool,
     pub(crate) max_line: usize,
+    /// The format of a container; none for a file of lines.
+    pub(crate) format: Option<&'static dyn ContainerFormat>,
 }
 
 /// A reader of one file by its name.
@@ -79,6 +84,8 @@ pub(crate) struct Tail {
     subject: Subject,
     events: Events,
     log: Option<Arc<Log>>,
+    /// What was read of a container; none for a file of lines.
+    blocks: Option<Blocks>,
     /// Where the buffer begins in the file.
     offset: u64,
     /// What was read and not yet handed out: a line that is not complete.
@@ -97,6 +104,7 @@ impl Tail {
     /// A reader at the start of the file.
     pub(crate) fn new(subject: Subject, events: Events) -> Self {
         Self {
+            blocks: subject.format.map(Blocks::new),
             subject,
             events,
             log: None,
@@ -123,12 +131,20 @@ impl Tail {
             Start::Earliest | Start::Time(_) => Ok(()),
             Start::Latest => {
                 let length = log.file.length().map_err(failed)?;
-                let end = if self.subject.follow {
-                    start_of_last_line(&*log.file, length).map_err(failed)?
-                } else {
-                    length
+                let end = match self.subject.format {
+                    Some(format) => {
+                        match read_header(format, &*log.file).map_err(|error| self.named(error))? {
+                            Some(container) => {
+                                let end = end_of_blocks(&*container, &*log.file);
+                                end.map_err(|error| self.named(error))?
+                            }
+                            None => 0,
+                        }
+                    }
+                    None if self.subject.follow => start_of_last_line(&*log.file, length).map_err(failed)?,
+                    None => length,
                 };
-                self.go_to(end)
+                self.go_to(self.spot(end))
             }
             Start::Position(position) => {
                 let generation =
@@ -139,22 +155,27 @@ impl Tail {
                             Some(number) => number.parse().ok(),
                             None => rest.is_empty().then_some(0),
                         });
-                let offset = u64::try_from(position.offset).ok();
-                let (Some(generation), Some(offset)) = (generation, offset) else {
+                let spot = Spot::of(position, self.blocks.is_some());
+                let (Some(generation), Some(spot)) = (generation, spot) else {
                     return Err(foreign(position, &log.name));
                 };
-                if offset > log.file.length().map_err(failed)? {
+                if spot.offset > log.file.length().map_err(failed)? {
                     return Err(foreign(position, "a shorter file"));
                 }
                 self.log = Some(self.made(log.identity, generation, Arc::clone(&log.file)));
-                self.go_to(offset)?;
-                match self.before.last() {
-                    None | Some(b'\n') => Ok(()),
-                    Some(_) => Err(Error::invalid(
-                        "expected a position at the start of a line, found one inside",
-                    )
-                    .with("position", position)),
+                self.go_to(spot)?;
+                let is_start = match (&self.blocks, self.before.last()) {
+                    (_, None) => true,
+                    (Some(blocks), Some(_)) => blocks.ends_block(&self.before),
+                    (None, Some(last)) => *last == b'\n',
+                };
+                if is_start {
+                    return Ok(());
                 }
+                Err(
+                    Error::invalid("expected a position at the start of a line or block, found one inside")
+                        .with("position", position),
+                )
             }
         }
     }
@@ -180,7 +201,7 @@ impl Tail {
         };
         self.log = Some(self.made(identity, place.generation, file));
         if whole {
-            self.go_to(place.offset)
+            self.go_to(place.spot(self.blocks.is_some()))
         } else {
             self.begin_anew()
         }
@@ -198,6 +219,16 @@ impl Tail {
             let Some(log) = self.log.clone() else {
                 return Ok(Look::Nothing);
             };
+            if self.blocks.is_some() {
+                // Of what was read before, some may not have been handed out.
+                let lines = self.take(&log);
+                if !lines.is_empty() {
+                    return Ok(Look::Lines(lines));
+                }
+                if self.refused.is_some() {
+                    continue;
+                }
+            }
             let position = self.offset + self.buffer.len() as u64;
             if self.at_end && self.was_rewritten(&*log.file, position)? {
                 self.begin_anew()?;
@@ -220,6 +251,9 @@ impl Tail {
                 }
             }
             self.at_end = false;
+            if self.blocks.is_some() {
+                continue;
+            }
             let lines = self.split(&log, known);
             if !lines.is_empty() {
                 return Ok(Look::Lines(lines));
@@ -228,8 +262,16 @@ impl Tail {
     }
 
     /// The place up to which nothing is unread, before the first line.
-    pub(crate) fn place(&self) -> (Option<Arc<Log>>, u64) {
-        (self.log.clone(), self.offset)
+    pub(crate) fn place(&self) -> (Option<Arc<Log>>, Spot) {
+        (self.log.clone(), self.spot(self.offset))
+    }
+
+    /// The beginning of the line or block at this offset.
+    const fn spot(&self, offset: u64) -> Spot {
+        match self.blocks {
+            Some(_) => Spot::block(offset, 0),
+            None => Spot::line(offset),
+        }
     }
 
     fn open(&mut self) -> Result<()> {
@@ -263,7 +305,12 @@ impl Tail {
         })
     }
 
-    fn go_to(&mut self, offset: u64) -> Result<()> {
+    fn go_to(&mut self, spot: Spot) -> Result<()> {
+        let offset = spot.offset;
+        if let Some(blocks) = &mut self.blocks {
+            let gone = blocks.go_to(self.log.as_ref().map(|log| &*log.file), spot);
+            gone.map_err(|error| self.named(error))?;
+        }
         self.offset = offset;
         self.buffer.clear();
         self.at_end = false;
@@ -282,7 +329,7 @@ impl Tail {
         if let Some(log) = self.log.take() {
             self.log = Some(self.made(log.identity, log.generation + 1, Arc::clone(&log.file)));
         }
-        self.go_to(0)
+        self.go_to(self.spot(0))
     }
 
     fn gap(&self, reason: &'static str) {
@@ -354,11 +401,37 @@ impl Tail {
         if self.refused.is_none() && !bytes.trim_ascii().is_empty() {
             lines.push(Line {
                 log: Arc::clone(log),
-                start,
-                end: self.offset,
+                start: Spot::line(start),
+                end: Spot::line(self.offset),
                 bytes,
             });
         }
+    }
+
+    /// Takes messages out of the blocks of a container that are in the buffer as a whole.
+    fn take(&mut self, log: &Arc<Log>) -> Vec<Line> {
+        let mut data = Vec::new();
+        if let Some(blocks) = &mut self.blocks
+            && let Err(error) = blocks.take(&mut self.offset, &mut self.buffer, &mut data)
+        {
+            self.refused = Some(self.named(error));
+        }
+        let mut lines = Vec::with_capacity(data.len());
+        for Datum { start, end, payload } in data {
+            if payload.len() > self.subject.max_line {
+                self.refused = None;
+                self.offset = start.offset;
+                self.refuse_long();
+                break;
+            }
+            lines.push(Line {
+                log: Arc::clone(log),
+                start,
+                end,
+                bytes: payload,
+            });
+        }
+        lines
     }
 
     fn refuse_long(&mut self) {
@@ -368,7 +441,9 @@ impl Tail {
             Error::new(
                 ErrorKind::TooLarge,
                 "receive",
-                format!("expected lines of at most {max} bytes, found a longer one; raise `max_line`"),
+                format!(
+                    "expected lines and data of at most {max} bytes, found a longer one; raise `max_line`"
+                ),
             )
             .class_of(Class::Unhealthy)
             .with("channel", &self.subject.channel)
@@ -396,6 +471,14 @@ impl Tail {
             return Ok(Some(Look::Nothing));
         }
         let mut last = Vec::new();
+        if !self.buffer.is_empty() && self.blocks.is_some() {
+            self.buffer.clear();
+            self.refused = Some(self.named(damaged(
+                "expected a whole block, found the end of the file; cut it off, which a writer of its own does when it opens the file",
+                self.offset,
+            )));
+            return Ok(None);
+        }
         if !self.buffer.is_empty() {
             let bytes = self.buffer.split().freeze();
             let length = bytes.len();
@@ -403,7 +486,7 @@ impl Tail {
         }
         if std::mem::take(&mut self.superseded) {
             self.log = None;
-            self.go_to(0)?;
+            self.go_to(self.spot(0))?;
         } else if last.is_empty() && self.refused.is_none() {
             return Ok(Some(Look::End));
         }
@@ -437,6 +520,10 @@ impl Tail {
             let file = is_it.then(|| self.subject.storage.open(&path, How::Read).ok())??;
             Some((found, file.into()))
         })
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error.with("channel", &self.subject.channel)
     }
 
     fn failed(&self, message: &'static str, cause: io::Error) -> Error {

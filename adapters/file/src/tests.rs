@@ -1,5 +1,6 @@
 //! The adapter as a whole: on the disk of this machine in a folder of its own, and on a disk that fails as it is told.
 
+mod containers;
 mod faulty;
 mod forgetting;
 mod holding;
@@ -22,6 +23,7 @@ use dunlin_core::messaging::{
 use dunlin_core::registry::Opening;
 use dunlin_core::settings::Settings;
 use dunlin_core::{Error, Message, Result};
+use dunlin_schemas::avro::container::Containers;
 
 use crate::storage::{Disk, Storage};
 use crate::{FileSystem, Stand};
@@ -62,7 +64,7 @@ impl Bench {
             settings,
             clock: &clock,
         };
-        let system = FileSystem::new(&opening, stand.clone()).unwrap();
+        let system = FileSystem::new(&opening, stand.clone(), &[&Containers]).unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&events);
         let connected = system.connect(Events::to(move |event| told.lock().unwrap().push(event)));

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use dunlin_core::container::Container;
 use dunlin_core::{Class, Error, ErrorKind, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::append::{Appender, Failure, Place, Written};
+use crate::append::{Appender, Failure, Form, Place, Written};
 use crate::config::Sync;
 use crate::error::io;
 use crate::storage::{Standard, Storage};
@@ -41,6 +42,8 @@ struct Writer {
     jobs: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
     sync: Sync,
+    /// What the file is, if it is a container.
+    container: Option<Arc<dyn Container>>,
     failed: Arc<AtomicBool>,
 }
 
@@ -68,7 +71,9 @@ impl Writers {
         storage: Arc<dyn Storage>,
         place: Option<Place>,
         sync: Sync,
+        form: Option<Form>,
     ) -> Result<Share> {
+        let schema = form.as_ref().map(|form| form.wanted.schema().to_owned());
         let key = place
             .as_ref()
             .map_or_else(|| PathBuf::from("-"), |place| place.path.clone());
@@ -83,13 +88,21 @@ impl Writers {
         }
         if !writers.contains_key(&key) {
             let appender = match place {
-                Some(place) => Appender::open(storage, place, sync)?,
+                Some(place) => Appender::open(storage, place, sync, form)?,
                 None => Appender::standard(Box::new(Standard), sync),
             };
             writers.insert(key.clone(), start(appender, sync)?);
         }
         match writers.get_mut(&key) {
-            Some(entry) if entry.writer.sync == sync => {
+            Some(entry)
+                if entry.writer.sync == sync
+                    && entry
+                        .writer
+                        .container
+                        .as_ref()
+                        .map(|container| container.schema())
+                        == schema.as_deref() =>
+            {
                 entry.users += 1;
                 Ok(Share {
                     writers: Arc::clone(self),
@@ -98,7 +111,7 @@ impl Writers {
                 })
             }
             _ => Err(Error::invalid(
-                "expected the same `sync` from all routes that write one file, found two",
+                "expected the same `sync` and `schema` from all routes that write one file, found two",
             )
             .with("path", key.display())),
         }
@@ -106,6 +119,11 @@ impl Writers {
 }
 
 impl Share {
+    /// What the file is, if it is a container.
+    pub(crate) fn container(&self) -> Option<&Arc<dyn Container>> {
+        self.writer.as_ref()?.container.as_ref()
+    }
+
     /// Hands over a block of whole lines, once there is room for it. The answer comes when the disk has it.
     ///
     /// # Errors
@@ -179,6 +197,7 @@ impl Drop for Share {
 fn start(appender: Appender, sync: Sync) -> Result<Entry> {
     let (jobs, waiting) = mpsc::channel();
     let failed = Arc::new(AtomicBool::new(false));
+    let container = appender.container().cloned();
     let flag = Arc::clone(&failed);
     let thread = thread::Builder::new()
         .name("dunlin-file-writer".to_owned())
@@ -195,6 +214,7 @@ fn start(appender: Appender, sync: Sync) -> Result<Entry> {
         jobs,
         room: Arc::new(Semaphore::new(WAITING)),
         sync,
+        container,
         failed,
     };
     Ok(Entry {

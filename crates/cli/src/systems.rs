@@ -5,7 +5,13 @@
 use dunlin_core::error::Result;
 use dunlin_core::memory;
 use dunlin_core::messaging::Resolved;
+#[cfg(feature = "file")]
+use dunlin_core::registry::Plugin;
 use dunlin_core::registry::Registry;
+#[cfg(feature = "file")]
+use dunlin_file::{PLUGIN as FILES, open as open_files};
+#[cfg(feature = "file")]
+use dunlin_schemas::avro::container::Containers;
 
 /// The systems that are built in, each under the scheme of its addresses.
 ///
@@ -17,7 +23,11 @@ pub(crate) fn registry() -> Result<Registry> {
     #[cfg(feature = "amqp")]
     registry.add(dunlin_amqp::PLUGIN)?;
     #[cfg(feature = "file")]
-    registry.add(dunlin_file::PLUGIN)?;
+    registry.add(Plugin {
+        // The adapter knows no schema, and container files are told apart by theirs: the format is handed in here.
+        open: |opening| open_files(opening, &[&Containers]),
+        ..FILES
+    })?;
     #[cfg(feature = "kafka")]
     registry.add(dunlin_kafka::PLUGIN)?;
     #[cfg(feature = "nats")]

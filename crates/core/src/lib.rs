@@ -6,6 +6,7 @@
 pub mod capability;
 pub mod carried;
 pub mod clock;
+pub mod container;
 pub mod envelope;
 pub mod error;
 pub mod finding;

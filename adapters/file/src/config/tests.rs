@@ -6,13 +6,16 @@ use super::*;
 
 fn open(url: &str, settings: &Settings) -> Result<Config> {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
-    Config::new(&Opening {
-        name: "disk",
-        url,
-        base: "/base/./conf",
-        settings,
-        clock: &clock,
-    })
+    Config::new(
+        &Opening {
+            name: "disk",
+            url,
+            base: "/base/./conf",
+            settings,
+            clock: &clock,
+        },
+        &[],
+    )
 }
 
 fn refusal<T>(result: Result<T>) -> String {

@@ -29,7 +29,7 @@ impl TestStand for HeldStand {
             storage: Arc::new(self.0.clone()),
             writers: Arc::default(),
         };
-        Ok(Arc::new(FileSystem::new(&opening, stand)?))
+        Ok(Arc::new(FileSystem::new(&opening, stand, &[])?))
     }
 
     async fn channel(&self, wanted: &Wanted) -> Result<Endpoint> {

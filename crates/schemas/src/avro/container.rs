@@ -5,14 +5,21 @@
 //! has is refused.
 
 mod compression;
+mod data;
+mod format;
+mod header;
+mod input;
 mod lines;
 mod read;
 mod write;
 
 pub use compression::Compression;
-pub use lines::Lines;
+pub use format::Containers;
+pub use lines::{LineWriter, Lines};
 pub use read::Reader;
 pub use write::Writer;
+
+use super::encode::write_long;
 
 /// How a file begins.
 const MAGIC: [u8; 4] = *b"Obj\x01";
@@ -36,6 +43,12 @@ pub enum ContainerError {
     /// The schema in its header cannot be read.
     #[error("the schema in the header: {0}")]
     Schema(String),
+}
+
+fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    // No slice is longer than an `i64` can tell.
+    write_long(i64::try_from(bytes.len()).unwrap_or(i64::MAX), out);
+    out.extend_from_slice(bytes);
 }
 
 fn broken(expected: impl Into<String>) -> ContainerError {

@@ -51,6 +51,20 @@ impl Compression {
         found.map(|(_, compression)| *compression)
     }
 
+    /// The codec with this word.
+    ///
+    /// # Errors
+    /// There is none; the error has the words that there are.
+    pub fn known(word: &str) -> Result<Self, ContainerError> {
+        Self::from_word(word).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|(word, _)| *word).collect();
+            broken(format!(
+                "expected one of the codecs {}, found another",
+                known.join(", ")
+            ))
+        })
+    }
+
     pub(super) fn compress(self, block: &[u8]) -> Result<Vec<u8>, ContainerError> {
         match self {
             Self::Null => Ok(block.to_vec()),

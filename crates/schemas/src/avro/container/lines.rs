@@ -1,12 +1,14 @@
-//! A container file as lines of JSON.
+//! A container file as lines of JSON, and lines of JSON as a container file.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use dunlin_core::migration::document::{DuplicateNames, Reading, parse};
 use dunlin_core::migration::{Limits, Schema};
 
-use super::{ContainerError, Reader};
+use super::header::Header;
+use super::{Compression, ContainerError, Reader, Writer, broken};
 
 /// The documents of a container file, each in a line, as if it were a file of JSON.
 ///
@@ -75,5 +77,61 @@ impl<R: Read> Read for Lines<R> {
         let read = (&self.line[self.at..]).read(buffer)?;
         self.at += read;
         Ok(read)
+    }
+}
+
+/// Documents that become a container file, each given as its JSON text.
+pub struct LineWriter<W> {
+    writer: Writer<W>,
+    schema: Arc<dyn Schema>,
+    limits: Limits,
+}
+
+impl<W> fmt::Debug for LineWriter<W> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LineWriter").finish_non_exhaustive()
+    }
+}
+
+impl<W: Write> LineWriter<W> {
+    /// Begins a file of documents of this schema, which is given as its text.
+    ///
+    /// # Errors
+    /// The schema cannot be read, or the system refuses to write.
+    pub fn new(output: W, schema: &str, compression: Compression) -> Result<Self, ContainerError> {
+        let header = Header::new("the schema", schema.as_bytes(), compression)?;
+        Ok(Self {
+            writer: Writer::new(output, schema, compression)?,
+            schema: header.schema,
+            limits: Limits::default(),
+        })
+    }
+
+    /// Adds the document of a line.
+    ///
+    /// # Errors
+    /// It is no JSON, the schema cannot hold it, or the system refuses to write. Nothing of it was added then.
+    pub fn add(&mut self, line: &[u8]) -> Result<(), ContainerError> {
+        let reading = Reading {
+            depth: Limits::MOST_DEPTH,
+            duplicate_names: DuplicateNames::Allow,
+        };
+        let document = parse(line, &reading).map_err(|error| broken(error.to_string()))?;
+        let codec = self
+            .schema
+            .codec()
+            .ok_or_else(|| broken("expected a schema of Avro"))?;
+        let datum = codec
+            .encode(&document, &self.limits)
+            .map_err(|failure| broken(failure.to_string()))?;
+        self.writer.add(&datum)
+    }
+
+    /// Writes what is left, and gives the output back.
+    ///
+    /// # Errors
+    /// The system refuses to write.
+    pub fn finish(self) -> Result<W, ContainerError> {
+        self.writer.finish()
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::super::encode::write_long;
-use super::{CODEC, Compression, ContainerError, MAGIC, SCHEMA, SYNC};
+use super::header::{marker, write_block, write_header};
+use super::{Compression, ContainerError, SYNC};
 
 /// The size at which a block is written, in bytes, before it is compressed.
 const BLOCK: usize = 64 << 10;
@@ -26,22 +26,11 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// The system refuses to write.
     pub fn new(mut output: W, schema: &str, compression: Compression) -> Result<Self, ContainerError> {
-        let mut sync = [0; SYNC];
-        sync.copy_from_slice(&blake3::hash(schema.as_bytes()).as_bytes()[..SYNC]);
-        let mut header = MAGIC.to_vec();
-        let members = [(SCHEMA, schema), (CODEC, compression.word())];
-        write_long(2, &mut header);
-        for (name, value) in members {
-            write_bytes(name.as_bytes(), &mut header);
-            write_bytes(value.as_bytes(), &mut header);
-        }
-        header.push(0);
-        header.extend_from_slice(&sync);
-        output.write_all(&header)?;
+        output.write_all(&write_header(schema.as_bytes(), compression))?;
         Ok(Self {
             output,
             compression,
-            sync,
+            sync: marker(schema.as_bytes()),
             block: Vec::new(),
             count: 0,
         })
@@ -73,20 +62,11 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_block(&mut self) -> Result<(), ContainerError> {
-        let compressed = self.compression.compress(&self.block)?;
-        let mut head = Vec::new();
-        write_long(self.count, &mut head);
-        write_bytes(&compressed, &mut head);
-        head.extend_from_slice(&self.sync);
-        self.output.write_all(&head)?;
+        let mut whole = Vec::new();
+        write_block(self.compression, &self.sync, self.count, &self.block, &mut whole)?;
+        self.output.write_all(&whole)?;
         self.block.clear();
         self.count = 0;
         Ok(())
     }
-}
-
-fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    // No slice is longer than an `i64` can tell.
-    write_long(i64::try_from(bytes.len()).unwrap_or(i64::MAX), out);
-    out.extend_from_slice(bytes);
 }
