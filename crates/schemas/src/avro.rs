@@ -225,6 +225,10 @@ impl Schema for Avro {
     fn describe(&self, shape: &Shape) -> Result<String, String> {
         describe::describe(shape)
     }
+
+    fn definition(&self) -> Option<String> {
+        self.ready().ok().map(|ready| ready.full_form.clone())
+    }
 }
 
 impl Codec for Avro {

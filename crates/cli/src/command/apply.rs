@@ -5,6 +5,7 @@
 //! same order, as if they did not.
 
 mod judge;
+mod output;
 mod pipeline;
 mod sides;
 
@@ -20,6 +21,7 @@ use crate::engine::Engine;
 use crate::project::{self, MigrationArgs};
 use crate::shell::{Format, Shell};
 use judge::{Judge, Judged, Shape};
+use output::{Compression, Output};
 use sides::Sides;
 
 /// Migrates documents: one per line in, one per line out, in order
@@ -33,12 +35,20 @@ use sides::Sides;
   dunlin apply orders.yaml < old.ndjson > new.ndjson
   dunlin apply orders.yaml old.ndjson --dead-letter failed.ndjson --report done.ndjson
   dunlin apply orders.yaml one.json --pretty
+  dunlin apply orders.yaml old.ndjson -o new.avro        into a container file, where messages leave as Avro
   dunlin apply orders.yaml messages.ndjson --headers      lines are envelopes, with key and headers")]
 pub(crate) struct Apply {
     #[command(flatten)]
     migration: MigrationArgs,
     /// The documents; of a file `.avro` its data [default: standard input]
     file: Option<PathBuf>,
+    /// Writes the documents there; a file `.avro` becomes a container file of the schema in which messages leave [default:
+    /// standard output]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["pretty", "headers"])]
+    output: Option<PathBuf>,
+    /// How the blocks of a container file are compressed
+    #[arg(long, value_enum, default_value_t, requires = "output")]
+    compression: Compression,
     /// Lines are envelopes, in and out: payload, key, headers and the rest of a message
     #[arg(long)]
     headers: bool,
@@ -68,6 +78,7 @@ impl Apply {
         let secrets = project::secrets_for(&loaded.migration)?;
         let input = project::Input::open(self.file.as_deref())?;
         let sides = Sides::open(self.report.as_deref(), self.dead_letter.as_deref())?;
+        let output = Output::open(self.output.as_deref(), self.compression, &loaded.migration)?;
         let shape = match (self.pretty, self.headers) {
             (true, _) => Shape::Pretty,
             (false, true) => Shape::Envelope,
@@ -84,6 +95,7 @@ impl Apply {
         .telling(&input.name, self.report.is_some(), self.dead_letter.is_some());
         let mut writing = Writing {
             sides,
+            output,
             failed: false,
             shell,
         };
@@ -103,6 +115,7 @@ impl Apply {
 /// Where everything goes that was judged, in order.
 struct Writing<'a> {
     sides: Sides,
+    output: Output,
     failed: bool,
     shell: &'a mut Shell,
 }
@@ -112,7 +125,7 @@ impl Writing<'_> {
         self.failed |= judged.failed;
         self.sides.write(&judged.sides)?;
         self.shell.err.write_all(&judged.err)?;
-        self.shell.out.write_all(&judged.out)?;
+        self.output.write(&judged.out, self.shell)?;
         // Nothing is known of when more will come, and whoever reads along should get what there is.
         self.shell.flush()?;
         judged.trouble.map_or(Ok(()), Err)
@@ -120,6 +133,7 @@ impl Writing<'_> {
 
     fn end(mut self) -> Ending {
         self.sides.close()?;
+        self.output.close()?;
         Ok(Exit::failed_if(self.failed))
     }
 }

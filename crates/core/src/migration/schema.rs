@@ -51,6 +51,12 @@ pub trait Schema: fmt::Debug + Send + Sync {
     /// # Errors
     /// What the language cannot express, and where.
     fn describe(&self, shape: &Shape) -> Result<String, String>;
+
+    /// The schema itself as one text of its own language, which needs no other text. `None` where it is not kept in such
+    /// a form, or is not known yet.
+    fn definition(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Reads and writes payloads that are not JSON text.

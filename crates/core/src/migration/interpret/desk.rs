@@ -60,6 +60,12 @@ impl Migration {
         }
     }
 
+    /// The version in which messages leave, where the migration says it.
+    #[must_use]
+    pub fn leaving(&self) -> Option<&Version> {
+        self.versions.leaving()
+    }
+
     fn version_of(&self, headers: &Headers) -> Result<Option<&Version>, Failure> {
         let (_, arrival) = self.arrive(headers, RecordMode::Trust)?;
         let from = match arrival {
