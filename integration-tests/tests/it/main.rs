@@ -1,6 +1,7 @@
 //! What holds for the project as a whole: the shape of its source, its documentation, and whole routes.
 
 mod addresses;
+mod containers;
 mod desk;
 mod docs;
 mod entrance;

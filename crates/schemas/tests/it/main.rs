@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod avro;
+mod avro_guide;
 mod json_schema;
 mod protobuf_conformance;
 mod registry;
