@@ -5,9 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{entry, path, run};
+use super::{entry, python, run};
 use crate::cache;
 
+const PACKAGE: &str = "jsonschema";
 const VERSION: &str = "4.25.1";
 
 /// The folder of JSON-Schema-Test-Suite, with `tests` and `remotes`. Python's source package holds it.
@@ -16,20 +17,8 @@ const VERSION: &str = "4.25.1";
 /// When it cannot be had; with what was tried.
 pub fn json_schema_suite() -> Result<PathBuf> {
     let folder = cache::once(&format!("json-schema-suite-{VERSION}"), |folder| {
-        let python = path::find("python3").context("`python3` is not on PATH")?;
-        run(Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--no-binary",
-                "jsonschema",
-                "--dest",
-            ])
-            .arg(folder)
-            .arg(format!("jsonschema=={VERSION}")))?;
+        let python = python::find()?;
+        python::source(&python, PACKAGE, VERSION, folder)?;
         let archive = entry(folder, "jsonschema-")?;
         run(Command::new(&python)
             .args(["-m", "tarfile", "-e"])
@@ -37,7 +26,7 @@ pub fn json_schema_suite() -> Result<PathBuf> {
             .arg(folder))?;
         std::fs::remove_file(&archive).context("the archive could not be removed")
     })?;
-    Ok(folder.join(format!("jsonschema-{VERSION}")).join("json"))
+    Ok(folder.join(format!("{PACKAGE}-{VERSION}")).join("json"))
 }
 
 /// Python with its package `jsonschema`. The first argument is a file of Python's source, or `-c` and the source.
@@ -45,16 +34,8 @@ pub fn json_schema_suite() -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be had; with what was tried.
 pub fn python_jsonschema() -> Result<Command> {
-    let python = path::find("python3").context("`python3` is not on PATH")?;
-    let folder = cache::once(&format!("python-jsonschema-{VERSION}"), |folder| {
-        // A folder of its own is none of the machine's environments, which Debian lets nobody change.
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--target"])
-            .arg(folder)
-            .arg(format!("jsonschema=={VERSION}")))
-        .map(drop)
-    })?;
-    let mut command = Command::new(python);
-    command.env("PYTHONPATH", folder);
-    Ok(command)
+    python::with(
+        &format!("python-{PACKAGE}-{VERSION}"),
+        &format!("{PACKAGE}=={VERSION}"),
+    )
 }

@@ -33,6 +33,12 @@ pub(super) fn wheel(python: &Path, package: &str, folder: &Path) -> Result<()> {
     pip(python, &["download", "--no-deps", "--dest"], folder, package)
 }
 
+/// Puts the source of a version of a package into a folder, as an archive.
+pub(super) fn source(python: &Path, package: &str, version: &str, folder: &Path) -> Result<()> {
+    let task = ["download", "--no-deps", "--no-binary", package, "--dest"];
+    pip(python, &task, folder, &format!("{package}=={version}"))
+}
+
 fn pip(python: &Path, task: &[&str], folder: &Path, package: &str) -> Result<()> {
     run(Command::new(python)
         .args(["-m", "pip", "--quiet"])
