@@ -7,6 +7,7 @@ mod docs;
 mod entrance;
 mod examples;
 mod files;
+mod framed;
 mod kills;
 mod looking;
 mod pairs;
