@@ -3,8 +3,10 @@
 /// A way to do the work of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Contestant {
-    /// The fused engine, each message read once.
+    /// The generic tier of the fused engine: each message read once, nothing known of the objects in it.
     Generic,
+    /// The fused engine as it is: objects are compared with those that came before.
+    Shape,
     /// The generic tier, and a look at the outcome of each transformation.
     Outcomes,
     /// The fused engine as a route calls it: a message in, a message of its own and all outcomes out.
@@ -25,8 +27,9 @@ pub(crate) enum Contestant {
 
 impl Contestant {
     /// Those of our own.
-    pub(crate) const OURS: [Self; 5] = [
+    pub(crate) const OURS: [Self; 6] = [
         Self::Generic,
+        Self::Shape,
         Self::Outcomes,
         Self::Whole,
         Self::Validate,
@@ -40,6 +43,7 @@ impl Contestant {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Generic => "generic",
+            Self::Shape => "shape",
             Self::Outcomes => "outcomes",
             Self::Whole => "whole",
             Self::Validate => "validate",
@@ -55,6 +59,7 @@ impl Contestant {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Generic => "generic",
+            Self::Shape => "shape",
             Self::Outcomes => "with outcomes",
             Self::Whole => "as in a route",
             Self::Validate => "validate only",

@@ -9,7 +9,7 @@ use crate::instructions::Instructions;
 
 /// The documents that goals are stated for.
 const DOCUMENTS: [&str; 3] = ["flat", "nested", "large"];
-const TIERS: [Contestant; 1] = [Contestant::Generic];
+const TIERS: [Contestant; 2] = [Contestant::Generic, Contestant::Shape];
 
 /// A bound that a figure keeps or does not.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use cpu_time::ThreadTime;
 use dunlin_core::message::Headers;
-use dunlin_core::migration::fused::{self, Engine, Handoffs, Program, Worker};
+use dunlin_core::migration::fused::{self, Engine, Handoffs, Program, ShapeCounts, Worker};
 use dunlin_core::migration::{Input, Limits, Migrated, Migration, Options, Outcome, RecordMode};
 
 use crate::cases::Case;
@@ -20,6 +20,7 @@ pub(crate) struct Ours {
     migration: Arc<Migration>,
     messages: Vec<(Bytes, Headers)>,
     generic: Worker,
+    shape: Worker,
     whole: Worker,
     program: Arc<Program>,
 }
@@ -71,7 +72,8 @@ impl Ours {
         Ok(Self {
             migration,
             messages: case.messages.clone(),
-            generic: Worker::new(Arc::clone(&program), Engine::Fused),
+            generic: Worker::new(Arc::clone(&program), Engine::Fused).without_shapes(),
+            shape: Worker::new(Arc::clone(&program), Engine::Fused),
             whole: Worker::new(Arc::clone(&program), Engine::Fused),
             program,
         })
@@ -96,8 +98,13 @@ impl Ours {
     pub(crate) fn output(&mut self, contestant: Contestant, number: usize) -> Result<Option<Bytes>> {
         let (document, headers) = &self.messages[number % self.messages.len()];
         let payload = match contestant {
-            Contestant::Generic | Contestant::Outcomes => {
-                match self.generic.transform(document, &options()) {
+            Contestant::Generic | Contestant::Shape | Contestant::Outcomes => {
+                let worker = if contestant == Contestant::Shape {
+                    &mut self.shape
+                } else {
+                    &mut self.generic
+                };
+                match worker.transform(document, &options()) {
                     Some(done) => Some(Bytes::copy_from_slice(done.bytes())),
                     None => interpret(&self.migration, document, headers)?.payload,
                 }
@@ -119,8 +126,13 @@ impl Ours {
     pub(crate) fn migrate(&mut self, contestant: Contestant, number: usize) -> Result<()> {
         let (document, headers) = &self.messages[number % self.messages.len()];
         match contestant {
-            Contestant::Generic | Contestant::Outcomes => {
-                let Some(done) = self.generic.transform(black_box(document), &options()) else {
+            Contestant::Generic | Contestant::Shape | Contestant::Outcomes => {
+                let worker = if contestant == Contestant::Shape {
+                    &mut self.shape
+                } else {
+                    &mut self.generic
+                };
+                let Some(done) = worker.transform(black_box(document), &options()) else {
                     black_box(interpret(&self.migration, document, headers)?);
                     return Ok(());
                 };
@@ -194,6 +206,20 @@ impl Ours {
             counters.insert(
                 Contestant::Whole,
                 format!("fused {fused}, restarted {restarted}, interpreted {interpreted}"),
+            );
+        }
+        let ShapeCounts {
+            met,
+            missed,
+            learned,
+            switched_off,
+        } = self.shape.shape_counts();
+        if met + missed > 0 {
+            counters.insert(
+                Contestant::Shape,
+                format!(
+                    "members met {met}, missed {missed}; messages learned from {learned}; switched off {switched_off} times"
+                ),
             );
         }
         counters

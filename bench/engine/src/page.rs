@@ -99,14 +99,14 @@ fn ratios(rows: &[Row]) -> String {
 }
 
 fn counted(instructions: &Instructions) -> String {
-    let mut text = String::from("| | flat | nested | large |\n|---|--:|--:|--:|\n");
+    const DOCUMENTS: [&str; 6] = ["flat", "nested", "large", "scattered", "mixed", "pretty"];
+    let mut text = format!("| | {} |\n|---|{}\n", DOCUMENTS.join(" | "), "--:|".repeat(DOCUMENTS.len()));
     for contestant in Contestant::OURS {
-        let figures: Vec<String> = ["flat", "nested", "large"]
-            .iter()
-            .filter_map(|document| instructions.get(contestant, document))
-            .map(|figure| format!("{figure:.1}"))
-            .collect();
-        if !figures.is_empty() {
+        let figures = DOCUMENTS.map(|document| match instructions.get(contestant, document) {
+            Some(figure) => format!("{figure:.1}"),
+            None => "–".to_owned(),
+        });
+        if figures.iter().any(|figure| figure != "–") {
             text.push_str(&format!("| {} | {} |\n", contestant.title(), figures.join(" | ")));
         }
     }

@@ -14,17 +14,26 @@ use dunlin_servers::{Ready, Tool};
 use crate::workspace;
 
 /// Contestants, documents and messages for which instructions are gated.
-const GATED: [(&str, &str, usize); 6] = [
+const GATED: [(&str, &str, usize); 10] = [
     ("generic", "flat", 2_000),
     ("generic", "nested", 600),
     ("generic", "large", 100),
+    ("shape", "flat", 2_000),
+    ("shape", "nested", 600),
+    ("shape", "large", 100),
+    ("shape", "scattered", 1_000),
     ("validate", "flat", 2_000),
     ("validate", "nested", 600),
     ("validate", "large", 100),
 ];
 /// Further ones that are told.
-const TOLD: [(&str, &str, usize); 5] = [
+const TOLD: [(&str, &str, usize); 10] = [
+    ("generic", "scattered", 1_000),
+    ("generic", "mixed", 2_000),
+    ("generic", "pretty", 600),
+    ("shape", "mixed", 2_000),
     ("outcomes", "nested", 600),
+    ("shape", "pretty", 600),
     ("whole", "nested", 600),
     ("interpreter", "flat", 150),
     ("interpreter", "nested", 50),

@@ -14,6 +14,7 @@ mod names;
 mod pass;
 mod plan;
 mod scan;
+mod shapes;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use super::{DuplicateNames, Migration};
 use plan::Plan;
 
+pub use shapes::ShapeCounts;
 pub use worker::{Fused, Handoffs, Worker};
 
 /// The pass has no exact answer: the interpreter takes the message.

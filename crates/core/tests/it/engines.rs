@@ -248,8 +248,10 @@ fn through_all_chains<'a>(documents: impl Iterator<Item = (String, &'a [u8])>, d
     let mut chance = Chance::new(17);
     for (name, document) in documents {
         for (number, both) in chains.iter_mut().enumerate() {
+            // Twice as they are, so that the damaged ones are met with the shapes of those that are whole.
+            both.forget();
             let damaged = (0..damaged).map(|_| damage::damaged(document, &mut chance));
-            for document in std::iter::once(document.to_vec()).chain(damaged) {
+            for document in std::iter::repeat_n(document.to_vec(), 2).chain(damaged) {
                 let input = Input {
                     payload: Some(Bytes::from(document.clone())),
                     ..Input::default()
@@ -323,14 +325,17 @@ fn both_engines_come_to_the_same_for_the_corpus_of_the_fuzz_targets() {
             .map(|entry| fs::read(entry.unwrap().path()).unwrap())
             .collect()
     };
-    let (documents, with_chains) = (files("document"), files("chain"));
-    assert!(!documents.is_empty() && !with_chains.is_empty());
+    let (documents, with_chains, pairs) = (files("document"), files("chain"), files("shape"));
+    assert!(!documents.is_empty() && !with_chains.is_empty() && !pairs.is_empty());
     let mut chains = chains();
     for bytes in &documents {
         agreement::document(bytes, &mut chains);
     }
     for bytes in &with_chains {
         agreement::chain(bytes);
+    }
+    for bytes in &pairs {
+        agreement::taught(bytes, &mut chains);
     }
 }
 
@@ -356,6 +361,24 @@ proptest! {
         let mut bytes = vec![chain];
         bytes.extend(pieces.concat().into_bytes());
         CHAINS_OF_THREAD.with_borrow_mut(|chains| agreement::document(&bytes, chains));
+    }
+
+    /// The twin of the fuzz target `shape`: documents in turns, whole and with a few bytes changed.
+    #[test]
+    fn both_engines_come_to_the_same_with_what_another_document_has_taught(
+        chain in any::<u8>(),
+        seed in any::<u64>(),
+        is_damaged in any::<bool>(),
+    ) {
+        let chance = &mut Chance::new(seed);
+        let known = mild::document(chance).replace('\n', " ").into_bytes();
+        let other = if is_damaged {
+            damage::damaged(&known, chance)
+        } else {
+            mild::document(chance).into_bytes()
+        };
+        let bytes = [&[chain], known.as_slice(), b"\n", other.as_slice()].concat();
+        CHAINS_OF_THREAD.with_borrow_mut(|chains| agreement::taught(&bytes, chains));
     }
 
     /// The twin of the fuzz target `chain`.

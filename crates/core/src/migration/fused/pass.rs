@@ -5,12 +5,14 @@
 
 mod act;
 mod append;
+mod shaped;
 
 use super::Handed;
 use super::buffer::Buffer;
 use super::names::{NONE, Order};
 use super::plan::{Fate, Inside, Marks, MemberPlan, Node, Plan, Slots, ValuePlan};
 use super::scan::{Scanned, Scanner};
+use super::shapes::{Shapes, Strange, Tally};
 use crate::migration::context::Secrets;
 use crate::migration::document::Text;
 use crate::migration::limits::Limits;
@@ -34,6 +36,8 @@ pub(super) struct Scratch {
     kept: Vec<(Marks, u64, u64)>,
     /// Where an object's sources stand, while they are sorted.
     sorted: Vec<(usize, usize)>,
+    /// Ends of objects that no shape tells of.
+    pub(super) strange: Vec<Strange>,
 }
 
 /// A text that stands somewhere.
@@ -59,6 +63,7 @@ pub(super) struct Done {
     pub(super) changed: Marks,
     pub(super) unchanged: Marks,
     pub(super) left_alone: Marks,
+    pub(super) tally: Tally,
     is_gathered: bool,
 }
 
@@ -99,6 +104,9 @@ struct Pass<'a> {
     around: Surroundings<'a>,
     scan: Scanner<'a>,
     scratch: &'a mut Scratch,
+    /// What is known of the objects that come. It never decides.
+    shapes: &'a Shapes,
+    tally: Tally,
     /// Where the span begins that stays and was not copied yet.
     pending: usize,
     changed: Marks,
@@ -127,11 +135,13 @@ pub(super) fn run(
     bytes: &[u8],
     around: Surroundings<'_>,
     scratch: &mut Scratch,
+    shapes: &Shapes,
 ) -> Result<Done, Handed> {
     scratch.out.clear(bytes.len());
     scratch.side.clear(0);
     scratch.holes.clear();
     scratch.kept.clear();
+    scratch.strange.clear();
     if scratch.orders.len() != plan.nodes.len() {
         scratch.orders.clear();
         scratch.orders.resize_with(plan.nodes.len(), Order::default);
@@ -147,6 +157,8 @@ pub(super) fn run(
         around,
         scan: Scanner::new(bytes, around.limits.depth()),
         scratch,
+        shapes,
+        tally: Tally::default(),
         pending: 0,
         changed: 0,
         unchanged: 0,
@@ -249,11 +261,22 @@ impl<'a> Pass<'a> {
             edge: start + 1,
             open: open + 1,
         };
-        // Nothing inside of an object is the same object, so that nobody else asks for its order meanwhile.
-        let mut order = std::mem::take(&mut self.scratch.orders[id]);
-        let end = self.members(node, &mut order, &mut object, start);
-        self.scratch.orders[id] = order;
-        let at = end?;
+        let at = match self.shapes.of_node(id) {
+            Some(track) => {
+                let at = self.members_by_shape(track, id, &mut object, start)?;
+                self.settled |= node.sources;
+                self.close_by_shape(track, id, &object, at)?;
+                return Ok(at + 1);
+            }
+            None => {
+                self.tally.missed += 1;
+                // Nothing inside of an object is the same object, so that nobody else asks for its order meanwhile.
+                let mut order = std::mem::take(&mut self.scratch.orders[id]);
+                let end = self.members(node, &mut order, &mut object, start);
+                self.scratch.orders[id] = order;
+                end?
+            }
+        };
         self.settled |= node.sources;
         self.close(id, node, &object, at)?;
         Ok(at + 1)

@@ -110,7 +110,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn number(&self, mut at: usize) -> Scanned {
+    pub(super) fn number(&self, mut at: usize) -> Scanned {
         at += usize::from(self.byte(at) == b'-');
         match self.byte(at) {
             b'0' => at += 1,
@@ -138,11 +138,8 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn digits(&self, mut at: usize) -> usize {
-        while self.byte(at).wrapping_sub(b'0') < 10 {
-            at += 1;
-        }
-        at
+    fn digits(&self, at: usize) -> usize {
+        simd::behind_digits(self.bytes, at)
     }
 
     /// The end of a string, behind its closing quote; `at` is behind the opening one.
@@ -180,7 +177,7 @@ impl<'a> Scanner<'a> {
 
     /// The beginning of the value behind a name and its colon; `at` is where the name must begin.
     #[inline(always)]
-    fn behind_name(&self, at: usize) -> Scanned {
+    pub(super) fn behind_name(&self, at: usize) -> Scanned {
         if self.byte(at) != b'"' {
             return Err(Handed);
         }

@@ -24,6 +24,56 @@ pub(super) fn special(bytes: &[u8], from: usize) -> usize {
     }
 }
 
+/// The position of the next byte that is no digit, or the length of the input.
+#[inline(always)]
+pub(super) fn behind_digits(bytes: &[u8], mut from: usize) -> usize {
+    while let Some(chunk) = bytes.get(from..).and_then(<[u8]>::first_chunk::<WINDOW>) {
+        let others = others(chunk);
+        if others != 0 {
+            return from + others.trailing_zeros() as usize;
+        }
+        from += WINDOW;
+    }
+    behind_digits_scalar(bytes, from)
+}
+
+/// As [`behind_digits`], byte by byte.
+fn behind_digits_scalar(bytes: &[u8], from: usize) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let found = rest.iter().position(|byte| !byte.is_ascii_digit());
+    from + found.unwrap_or(rest.len())
+}
+
+/// One bit for each byte that is no digit.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[inline(always)]
+fn others(chunk: &[u8; WINDOW]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8, _mm_sub_epi8,
+    };
+    // SAFETY: the load reads the 16 bytes of the array and needs no alignment; SSE2 is part of every x86-64 machine.
+    let digits = unsafe {
+        let bytes = _mm_loadu_si128(chunk.as_ptr().cast());
+        let values = _mm_sub_epi8(bytes, _mm_set1_epi8(0x30));
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(9)), values))
+    };
+    digits.cast_unsigned() ^ 0xffff
+}
+
+/// One bit for each byte that is no digit.
+#[cfg(any(miri, not(target_arch = "x86_64")))]
+fn others(chunk: &[u8; WINDOW]) -> u32 {
+    others_scalar(chunk)
+}
+
+#[cfg(any(test, miri, not(target_arch = "x86_64")))]
+fn others_scalar(chunk: &[u8; WINDOW]) -> u32 {
+    chunk
+        .iter()
+        .rev()
+        .fold(0, |found, byte| found << 1 | u32::from(!byte.is_ascii_digit()))
+}
+
 /// Which code path long strings take on this machine: `avx2`, `sse2`, `neon` or `scalar`.
 pub(super) fn path() -> &'static str {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -200,6 +250,16 @@ mod tests {
             prop_assert_eq!(special(&bytes, from), expected);
             prop_assert_eq!(special_by_windows(&bytes, from), expected);
             prop_assert_eq!(special_far(&bytes, from), expected);
+        }
+
+        #[test]
+        fn the_end_of_digits_is_the_same_by_vectors_and_byte_by_byte(
+            bytes in proptest::collection::vec(prop_oneof![12 => b'0'..=b'9', 1 => any::<u8>()], 0..100),
+            from in 0_usize..120,
+            chunk: [u8; WINDOW],
+        ) {
+            prop_assert_eq!(behind_digits(&bytes, from), behind_digits_scalar(&bytes, from));
+            prop_assert_eq!(others(&chunk), others_scalar(&chunk));
         }
 
         #[test]

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::pass::{self, Done, Scratch, Surroundings};
 use super::plan::{Plan, Told};
+use super::shapes::{ShapeCounts, Shapes};
 use super::{Engine, Handed, Program, compile};
 use crate::migration::interpret::{Input, Migrated, Options, Passage};
 use crate::migration::outcome::{Change, Outcome};
@@ -19,6 +20,7 @@ pub struct Worker {
     program: Arc<Program>,
     engine: Engine,
     scratch: Scratch,
+    shapes: Shapes,
     /// Plans for messages that have something behind them; `None` where the rest of the chain cannot be fused.
     rest: HashMap<usize, Option<Arc<Plan>>>,
     /// For how many transformations behind a message the scratch was used last.
@@ -96,11 +98,25 @@ impl Worker {
             program,
             engine,
             scratch: Scratch::default(),
+            shapes: Shapes::default(),
             rest: HashMap::new(),
             last: 0,
             arena: BytesMut::new(),
             handoffs: Handoffs::default(),
         }
+    }
+
+    /// The same, without comparing objects with those that came before: the generic tier alone. The results are the same.
+    #[must_use]
+    pub fn without_shapes(mut self) -> Self {
+        self.shapes.switch_off();
+        self
+    }
+
+    /// How often objects had the shape of those that came before, so far.
+    #[must_use]
+    pub fn shape_counts(&self) -> ShapeCounts {
+        self.shapes.counts()
     }
 
     /// The program.
@@ -181,11 +197,13 @@ impl Worker {
         };
         if self.last != from {
             self.scratch.forget();
+            self.shapes.forget();
             self.last = from;
         }
-        let done = attempt(&plan, payload, options, &mut self.scratch);
+        let done = attempt(&plan, payload, options, &mut self.scratch, &self.shapes);
         match done {
             Ok(done) => {
+                self.shapes.accept(&plan, payload, done.tally, &self.scratch.strange);
                 self.handoffs.fused += 1;
                 Some(done)
             }
@@ -224,6 +242,7 @@ fn attempt(
     payload: &[u8],
     options: &Options<'_>,
     scratch: &mut Scratch,
+    shapes: &Shapes,
 ) -> Result<Done, Handed> {
     if payload.len() > options.limits.size || simdutf8::basic::from_utf8(payload).is_err() {
         return Err(Handed);
@@ -232,5 +251,5 @@ fn attempt(
         secrets: options.secrets,
         limits: options.limits,
     };
-    pass::run(plan, payload, around, scratch)
+    pass::run(plan, payload, around, scratch, shapes)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dunlin_core::migration::document::{DuplicateNames, Reading, parse};
-use dunlin_core::migration::fused::{Engine, Program, Worker, is_document};
+use dunlin_core::migration::fused::{Engine, Handoffs, Program, Worker, is_document};
 use dunlin_core::migration::load::MemoryResolver;
 use dunlin_core::migration::{
     Failure, FailureKind, Input, Limits, LoadOptions, Migrated, Migration, Options, Outcome, Secrets,
@@ -38,7 +38,10 @@ pub(crate) enum Path {
 #[derive(Debug)]
 pub(crate) struct Both {
     migration: Arc<Migration>,
+    /// The engine as it is: with shapes.
     worker: Worker,
+    /// The generic tier alone.
+    generic: Worker,
     /// What left last, and a copy of it: later messages must not change it.
     last: Option<(Bytes, Vec<u8>)>,
 }
@@ -48,9 +51,14 @@ impl Both {
     pub(crate) fn of(migration: Migration) -> Self {
         let migration = Arc::new(migration);
         let program = Arc::new(Program::compile(Arc::clone(&migration)));
+        Self::with(migration, program)
+    }
+
+    fn with(migration: Arc<Migration>, program: Arc<Program>) -> Self {
         Self {
             migration,
-            worker: Worker::new(program, Engine::Fused),
+            worker: Worker::new(Arc::clone(&program), Engine::Fused),
+            generic: Worker::new(program, Engine::Fused).without_shapes(),
             last: None,
         }
     }
@@ -64,6 +72,11 @@ impl Both {
         Migration::load("chain.json", &resolver, &LoadOptions::default())
             .map(|loaded| Self::of(loaded.migration))
             .map_err(|findings| findings.render())
+    }
+
+    /// Forgets what was learned from the messages before.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::with(Arc::clone(&self.migration), Arc::clone(self.worker.program()));
     }
 
     /// Takes a message through both.
@@ -82,6 +95,25 @@ impl Both {
         let after = self.worker.handoffs();
         if let Some(difference) = difference(&payload, &expected, &found) {
             return Err(difference);
+        }
+        let before_generic = self.generic.handoffs();
+        let generic = self.generic.migrate(input.clone(), &options);
+        if let Some(difference) = difference(&payload, &expected, &generic) {
+            return Err(format!("the generic tier alone: {difference}"));
+        }
+        let by_whom = |before: Handoffs, after: Handoffs| {
+            [
+                after.fused - before.fused,
+                after.restarted - before.restarted,
+                after.interpreted - before.interpreted,
+            ]
+        };
+        let ways = [
+            by_whom(before, after),
+            by_whom(before_generic, self.generic.handoffs()),
+        ];
+        if ways[0] != ways[1] {
+            return Err(format!("with and without shapes, others took the message: {ways:?}"));
         }
         if let Some((bytes, copy)) = &self.last
             && bytes != copy
@@ -169,6 +201,34 @@ pub(crate) fn document(bytes: &[u8], chains: &mut [Both]) {
     };
     // Twice: what is learned from a message must change nothing.
     for _ in 0..2 {
+        if let Err(difference) = both.agree(&input) {
+            panic!("{difference}\ndocument: {}", shown(document));
+        }
+    }
+}
+
+/// The bytes of a fuzzer, as a chain's number among those that are given, a document to learn from, a line feed and a document
+/// that is met with what was learned.
+///
+/// # Panics
+/// When the engines differ.
+pub(crate) fn taught(bytes: &[u8], chains: &mut [Both]) {
+    let Some((&first, documents)) = bytes.split_first() else {
+        return;
+    };
+    let mut parts = documents.splitn(2, |byte| *byte == b'\n');
+    let (Some(known), Some(other)) = (parts.next(), parts.next()) else {
+        return;
+    };
+    let count = chains.len();
+    let both = &mut chains[usize::from(first) % count];
+    both.forget();
+    // In turns, so that each is met with what was learned from both.
+    for document in [known, known, other, known, other, other] {
+        let input = Input {
+            payload: Some(Bytes::copy_from_slice(document)),
+            ..Input::default()
+        };
         if let Err(difference) = both.agree(&input) {
             panic!("{difference}\ndocument: {}", shown(document));
         }

@@ -203,6 +203,7 @@ impl<'a> Pass<'a> {
             changed: self.changed,
             unchanged: self.unchanged,
             left_alone: self.left_alone,
+            tally: self.tally,
             is_gathered,
         })
     }
