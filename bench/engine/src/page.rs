@@ -100,7 +100,11 @@ fn ratios(rows: &[Row]) -> String {
 
 fn counted(instructions: &Instructions) -> String {
     const DOCUMENTS: [&str; 6] = ["flat", "nested", "large", "scattered", "mixed", "pretty"];
-    let mut text = format!("| | {} |\n|---|{}\n", DOCUMENTS.join(" | "), "--:|".repeat(DOCUMENTS.len()));
+    let mut text = format!(
+        "| | {} |\n|---|{}\n",
+        DOCUMENTS.join(" | "),
+        "--:|".repeat(DOCUMENTS.len())
+    );
     for contestant in Contestant::OURS {
         let figures = DOCUMENTS.map(|document| match instructions.get(contestant, document) {
             Some(figure) => format!("{figure:.1}"),

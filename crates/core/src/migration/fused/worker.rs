@@ -203,7 +203,8 @@ impl Worker {
         let done = attempt(&plan, payload, options, &mut self.scratch, &self.shapes);
         match done {
             Ok(done) => {
-                self.shapes.accept(&plan, payload, done.tally, &self.scratch.strange);
+                self.shapes
+                    .accept(&plan, payload, done.tally, &self.scratch.strange);
                 self.handoffs.fused += 1;
                 Some(done)
             }

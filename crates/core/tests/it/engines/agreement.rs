@@ -113,7 +113,9 @@ impl Both {
             by_whom(before_generic, self.generic.handoffs()),
         ];
         if ways[0] != ways[1] {
-            return Err(format!("with and without shapes, others took the message: {ways:?}"));
+            return Err(format!(
+                "with and without shapes, others took the message: {ways:?}"
+            ));
         }
         if let Some((bytes, copy)) = &self.last
             && bytes != copy

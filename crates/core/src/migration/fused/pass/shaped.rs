@@ -190,10 +190,7 @@ impl<'a> Pass<'a> {
     ) -> Result<(), Handed> {
         let node: &'a Node = &self.plan.nodes[id];
         if self.scratch.strange.len() < MOST_STRANGE {
-            self.scratch.strange.push(Strange {
-                node: id,
-                situation,
-            });
+            self.scratch.strange.push(Strange { node: id, situation });
         }
         for member in &node.members {
             if object.present & member.bit != 0 {

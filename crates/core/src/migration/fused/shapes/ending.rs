@@ -47,7 +47,10 @@ impl Ending {
     }
 
     fn of_members(node: &Node, situation: Situation) -> Self {
-        let there = node.members.iter().filter(|member| situation.present & member.bit != 0);
+        let there = node
+            .members
+            .iter()
+            .filter(|member| situation.present & member.bit != 0);
         let (changed, unchanged) = there.fold((0, 0), |(changed, unchanged), member| {
             (changed | member.changed, unchanged | member.unchanged)
         });

@@ -42,7 +42,10 @@ impl Shapes {
         let Some(track) = track.and_then(|track| self.tracks.get_mut(track)) else {
             return;
         };
-        let is_known = track.endings.iter().any(|ending| ending.situation == strange.situation);
+        let is_known = track
+            .endings
+            .iter()
+            .any(|ending| ending.situation == strange.situation);
         if !is_known && track.endings.len() < MOST_ENDINGS {
             let ending = Ending::new(&plan.nodes[strange.node], strange.situation);
             track.endings.push(ending);
@@ -100,11 +103,7 @@ impl Lesson<'_> {
         }
     }
 
-    fn elements(
-        &mut self,
-        at: usize,
-        element: &mut dyn FnMut(&mut Self, usize) -> Scanned,
-    ) -> Scanned {
+    fn elements(&mut self, at: usize, element: &mut dyn FnMut(&mut Self, usize) -> Scanned) -> Scanned {
         let mut at = self.scan.white_space(at + 1);
         if self.scan.byte(at) == b']' {
             return Ok(at + 1);
@@ -162,7 +161,12 @@ impl Lesson<'_> {
         cursor: &mut usize,
         depth: usize,
     ) -> Scanned {
-        let Member { name, name_end, value, .. } = *member;
+        let Member {
+            name,
+            name_end,
+            value,
+            ..
+        } = *member;
         let text = &self.scan.bytes[name + 1..name_end - 1];
         if text.contains(&b'\\') {
             return self.scan.value(value, 0);

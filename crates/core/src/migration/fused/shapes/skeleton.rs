@@ -28,7 +28,9 @@ impl Skeleton {
             return None;
         }
         let piece = |from: usize| -> ([u8; WINDOW], u32) {
-            let part = bytes.get(from..bytes.len().min(from + WINDOW)).unwrap_or_default();
+            let part = bytes
+                .get(from..bytes.len().min(from + WINDOW))
+                .unwrap_or_default();
             let mut piece = [0; WINDOW];
             piece[..part.len()].copy_from_slice(part);
             (piece, (1 << part.len()) - 1)

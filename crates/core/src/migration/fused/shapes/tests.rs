@@ -68,7 +68,10 @@ fn a_member_that_is_not_there_is_stepped_over() {
 fn white_space_before_a_value_may_differ() {
     let mut worker = worker(CHAIN);
     take(&mut worker, r#"{"a":1,"b":"2","c":{"d":3},"other":{"p":5}}"#);
-    let (payload, met, missed) = take(&mut worker, "{\"a\": 1,\"b\":\"2\",\"c\":\n{\"d\":3},\"other\":{\"p\":\t5}}");
+    let (payload, met, missed) = take(
+        &mut worker,
+        "{\"a\": 1,\"b\":\"2\",\"c\":\n{\"d\":3},\"other\":{\"p\":\t5}}",
+    );
     let expected = "{\"z\":1,\"b\":2,\"c\":\n{},\"other\":{\"p\":\t5},\"e\":3,\"made\":1}";
     assert_eq!(payload.as_deref(), Some(expected));
     assert_eq!((met, missed), (6, 0));
@@ -112,7 +115,11 @@ fn optional_members_add_up_instead_of_multiplying() {
 #[test]
 fn nothing_is_learned_from_a_message_that_is_refused() {
     let mut worker = worker(CHAIN);
-    for refused in [r#"{"a":1,"b":"2","c":{"d":3},}"#, r#"{"a":1,"b":"x"}"#, r#"{"a":1,"a":2}"#] {
+    for refused in [
+        r#"{"a":1,"b":"2","c":{"d":3},}"#,
+        r#"{"a":1,"b":"x"}"#,
+        r#"{"a":1,"a":2}"#,
+    ] {
         take(&mut worker, refused);
         assert_eq!(worker.shape_counts(), ShapeCounts::default(), "{refused}");
     }
