@@ -206,17 +206,26 @@ impl Lock {
             .any(|locked| Some(locked.digest) == digest)
     }
 
-    /// Whether the locked chain from `from` on stands in the current one at the same positions.
-    fn goes_on_in(&self, current: &Self, from: usize) -> bool {
-        (from..self.transformations.len()).all(|index| self.digest(index) == current.digest(index))
+    /// Whether the record of the whole locked chain is listed, and the current chain only changes what was locked.
+    ///
+    /// A record counts positions. Where a transformation was inserted or removed, what stands at a position is another one
+    /// than the record speaks of, and taking the record as ours would apply a transformation twice or never.
+    fn is_accepted(&self, accepted: &record::Entry, current: &Self) -> bool {
+        accepted.count == self.transformations.len()
+            && accepted.count <= current.transformations.len()
+            && self.chain_hash(accepted.count).short() == accepted.hash
+            && !self.is_shifted_in(current)
     }
 
-    /// Whether the beginning of the locked chain is one that counts as ours, and what follows it is ours.
-    fn is_accepted(&self, accepted: &record::Entry, current: &Self) -> bool {
-        accepted.count <= self.transformations.len()
-            && self.transformations.len() <= current.transformations.len()
-            && self.chain_hash(accepted.count).short() == accepted.hash
-            && self.goes_on_in(current, accepted.count)
+    /// Whether a locked transformation stands in the current chain, but no longer at its position.
+    fn is_shifted_in(&self, current: &Self) -> bool {
+        let changed: Vec<usize> = (0..self.transformations.len().max(current.transformations.len()))
+            .filter(|index| self.digest(*index) != current.digest(*index))
+            .collect();
+        changed
+            .iter()
+            .filter_map(|at| self.digest(*at))
+            .any(|locked| changed.iter().any(|other| current.digest(*other) == Some(locked)))
     }
 
     fn first_difference(&self, current: &Self) -> Option<Difference> {
@@ -257,16 +266,35 @@ impl Lock {
             Some(place) => Finding::error(place, message),
             None => Finding::error(&Place::whole(lock_name(&self.migration)), message),
         };
-        let length = self.transformations.len();
-        let acceptable = (at + 1..=length)
-            .find(|from| length <= current.transformations.len() && self.goes_on_in(current, *from))
-            .map(|from| format!("{}@{from}:{}", self.migration, self.chain_hash(from).short()));
-        finding.help(match acceptable {
-            Some(record) => format!(
-                "a chain that is in use is only appended to; if what was migrated by the old one may count as migrated, \
-                 list `{record}` under `accepts`"
-            ),
-            None => "a chain that is in use is only appended to".to_owned(),
+        finding.help(match *difference {
+            Difference::Removed(_) => {
+                "a chain that is in use is only appended to: leave it in, and append what takes its effect back"
+                    .to_owned()
+            }
+            Difference::Inserted(_) => {
+                "a chain that is in use is only appended to: move it to the end".to_owned()
+            }
+            Difference::Changed(_) if self.is_shifted_in(current) => {
+                "a chain that is in use is only appended to".to_owned()
+            }
+            Difference::Changed(at) => self.how_to_accept(at),
         })
+    }
+
+    /// What to list so that messages of the locked chain count as migrated, although the transformation at `at` was changed.
+    fn how_to_accept(&self, at: usize) -> String {
+        let length = self.transformations.len();
+        let record = |count| format!("`{}@{count}:{}`", self.migration, self.chain_hash(count).short());
+        let mut help = format!(
+            "a chain that is in use is only appended to; if what was migrated by the old one may count as migrated, list {} \
+             under `accepts`",
+            record(length)
+        );
+        let shorter: Vec<String> = (at + 1..length).map(record).collect();
+        if !shorter.is_empty() {
+            help.push_str(", and of the shorter chains that were in use ");
+            help.push_str(&shorter.join(", "));
+        }
+        help
     }
 }

@@ -90,40 +90,62 @@ fn what_was_changed_inserted_or_removed_is_named() {
     );
 }
 
-#[test]
-fn an_accepted_record_covers_the_beginning_of_the_locked_chain_only() {
-    let hash = |letters: &str| {
-        let text = chain(letters).to_json();
-        let at = text.find("\"chain\": \"").unwrap() + 10;
-        text[at..at + 16].to_owned()
-    };
-    let accepts = |letters: &str| [accepted(letters.len(), hash(letters))];
-    assert_eq!(against("abc", "axcd", &accepts("ab")), "");
-    assert_eq!(against("abc", "axcd", &accepts("abc")), "");
-    assert_ne!(against("abc", "axyd", &accepts("ab")), "");
-    assert_ne!(against("abc", "axcd", &accepts("a")), "");
-    assert_ne!(against("abc", "xx", &accepts("abc")), "");
+/// The record behind all transformations of a chain.
+fn whole(letters: &str) -> record::Entry {
+    let text = chain(letters).to_json();
+    let at = text.find("\"chain\": \"").unwrap() + 10;
+    accepted(letters.len(), text[at..at + 16].to_owned())
 }
 
 #[test]
-fn the_help_names_the_record_that_would_cover_a_correction() {
-    let resolver = MemoryResolver::new().with("m.yaml.lock", chain("abc").to_json());
+fn an_accepted_record_of_the_whole_locked_chain_covers_what_was_changed() {
+    assert_eq!(against("abc", "axcd", &[whole("abc")]), "");
+    assert_eq!(against("abc", "xyz", &[whole("abc")]), "");
+    assert_eq!(against("aab", "xab", &[whole("aab")]), "");
+}
+
+#[test]
+fn an_accepted_record_of_a_shorter_chain_leaves_finished_messages_uncovered() {
+    assert_ne!(against("abc", "axcd", &[whole("ab")]), "");
+    assert_ne!(against("abc", "axcd", &[whole("a")]), "");
+}
+
+#[test]
+fn an_accepted_record_covers_nothing_that_was_inserted_moved_or_removed() {
+    for current in ["xabc", "axbc", "acb", "bacd", "ab", "acx", "xx"] {
+        assert_ne!(against("abc", current, &[whole("abc")]), "", "{current}");
+    }
+}
+
+/// The help of the only finding about a chain that is not the locked one.
+fn help(locked: &str, current: &str) -> String {
+    let resolver = MemoryResolver::new().with("m.yaml.lock", chain(locked).to_json());
     let mut findings = Findings::new();
-    check(
-        "m.yaml",
-        &chain("axc"),
-        &[Place::whole("1"), Place::whole("2"), Place::whole("3")],
-        &[],
-        &resolver,
-        &mut findings,
-    );
-    let help = findings.sorted()[0].help.clone().unwrap();
-    let record = help
+    let places: Vec<Place> = current.chars().map(Place::whole).collect();
+    check("m.yaml", &chain(current), &places, &[], &resolver, &mut findings);
+    findings.sorted()[0].help.clone().unwrap()
+}
+
+#[test]
+fn the_help_names_the_records_that_would_cover_a_correction() {
+    let help = help("abc", "axc");
+    let records: Vec<&str> = help
         .split('`')
-        .find(|part| part.starts_with("orders@2:"))
-        .unwrap();
-    let hash = record.strip_prefix("orders@2:").unwrap().to_owned();
-    assert_eq!(against("abc", "axc", &[accepted(2, hash)]), "");
+        .filter_map(|part| part.strip_prefix("orders@"))
+        .collect();
+    let [finished, shorter] = records[..] else {
+        panic!("{help}");
+    };
+    assert!(shorter.starts_with("2:"), "{help}");
+    let hash = finished.strip_prefix("3:").unwrap().to_owned();
+    assert_eq!(against("abc", "axc", &[accepted(3, hash)]), "");
+}
+
+#[test]
+fn the_help_offers_no_record_for_what_was_inserted_or_removed() {
+    assert!(help("abc", "xabc").ends_with("move it to the end"));
+    assert!(help("abc", "ac").ends_with("append what takes its effect back"));
+    assert!(help("abc", "xcb").ends_with("only appended to"));
 }
 
 #[test]
