@@ -193,9 +193,16 @@ pub struct Progress {
     left_out: [AtomicU64; Part::ALL.len()],
     in_flight: AtomicU64,
     in_flight_bytes: AtomicU64,
-    state: Mutex<State>,
+    standing: Mutex<Standing>,
     failures: Mutex<BTreeMap<&'static str, u64>>,
     transformations: Mutex<Vec<Arc<TransformationCounts>>>,
+}
+
+/// How a route stands, and what holds it up.
+#[derive(Debug)]
+struct Standing {
+    state: State,
+    hindrance: Option<String>,
 }
 
 /// The counts of one route at one moment.
@@ -206,6 +213,9 @@ pub struct ProgressSnapshot {
     pub route: String,
     /// How it stands.
     pub state: State,
+    /// Why it was waiting or down when it last could have taken messages; none if it was running. It stays once the route is
+    /// draining or has ended, so that a route which never got to its work is told from one that had none.
+    pub hindrance: Option<String>,
     /// What became of the messages that are no longer in flight.
     pub fates: Vec<(Fate, u64)>,
     /// What else was counted.
@@ -252,7 +262,10 @@ impl Progress {
             left_out: Default::default(),
             in_flight: AtomicU64::new(0),
             in_flight_bytes: AtomicU64::new(0),
-            state: Mutex::new(State::Starting),
+            standing: Mutex::new(Standing {
+                state: State::Starting,
+                hindrance: None,
+            }),
             failures: Mutex::new(BTreeMap::new()),
             transformations: Mutex::new(Vec::new()),
         }
@@ -269,6 +282,7 @@ impl Progress {
         ProgressSnapshot {
             route: self.route.clone(),
             state: self.state(),
+            hindrance: locked(&self.standing).hindrance.clone(),
             fates: Fate::ALL.into_iter().zip(self.fates.iter().map(read)).collect(),
             counts: Count::ALL.into_iter().zip(self.counts.iter().map(read)).collect(),
             left_out: Part::ALL
@@ -288,7 +302,7 @@ impl Progress {
 
     /// How the route stands.
     pub fn state(&self) -> State {
-        locked(&self.state).clone()
+        locked(&self.standing).state.clone()
     }
 
     /// One of the counts.
@@ -327,9 +341,14 @@ impl Progress {
 
     /// Says how the route stands, to the log, too, if that is new.
     pub(crate) fn stand(&self, state: State) {
-        let mut now = locked(&self.state);
-        if *now == state {
+        let mut now = locked(&self.standing);
+        if now.state == state {
             return;
+        }
+        match &state {
+            State::Waiting(reason) | State::Down(reason) => now.hindrance = Some(reason.clone()),
+            State::Running => now.hindrance = None,
+            State::Starting | State::Draining | State::Ended | State::Failed(_) => {}
         }
         match &state {
             State::Down(_) | State::Failed(_) => tracing::error!(route = self.route, "{state}"),
@@ -338,7 +357,7 @@ impl Progress {
                 tracing::info!(route = self.route, "{state}");
             }
         }
-        *now = state;
+        now.state = state;
     }
 
     /// The counts of a chain: those that are there, or these from now on. Of chains that were replaced, a few stay.

@@ -1,6 +1,7 @@
 //! Signals: the first drains, the second aborts.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -129,4 +130,43 @@ fn a_tail_ends_with_success_at_its_first_signal() {
         until("the command has ended", || child.try_wait().unwrap().is_some());
         assert_eq!(child.wait().unwrap().code(), Some(0), "{signal:?}");
     }
+}
+
+#[test]
+fn a_route_that_is_stopped_before_it_got_to_its_work_says_what_it_waited_for() {
+    // A port that nobody listens on, because who did has let go of it.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+        .port();
+    let configuration = format!(
+        "
+systems:
+  here: {{ url: 'file:.' }}
+  gone: {{ url: 'redis://127.0.0.1:{port}' }}
+routes:
+  a: {{ from: here/in, to: gone/out }}
+"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), &configuration, 1);
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("waiting: ") {
+        line.clear();
+        assert_ne!(
+            told.read_line(&mut line).unwrap(),
+            0,
+            "it is never said that the route waits"
+        );
+    }
+    send(&child, Signal::TERM);
+    let mut summary = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut summary).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(
+        summary.contains("while it waited: system `gone` cannot be connected to"),
+        "{summary}"
+    );
+    assert!(!summary.contains("nothing new"), "{summary}");
 }

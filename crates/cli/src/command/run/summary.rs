@@ -27,8 +27,10 @@ pub(super) struct Summary {
 
 /// The outputs of a route.
 struct Ends {
-    /// Who reads the source, and whose place in it is remembered.
+    /// Who reads the source.
     group: String,
+    /// Whether the group's place in it is remembered beside what is kept: another group would begin anew.
+    keeps_history: bool,
     target: Output,
     report: Option<Output>,
     dead_letter: Option<Output>,
@@ -71,6 +73,7 @@ impl Summary {
         };
         let ends = |route: &dunlin_router::RoutePlan| Ends {
             group: route.from.source.group.clone(),
+            keeps_history: !route.from.resolved.capabilities.settling_deletes,
             target: named(&route.to.end),
             report: route.report.as_ref().map(|report| named(&report.end)),
             dead_letter: route.dead_letter.as_ref().map(named),
@@ -128,7 +131,7 @@ impl Summary {
     }
 
     fn tell(&self, seen: &ProgressSnapshot, end: Option<&RouteEnd>, shell: &Shell, lines: &mut Vec<String>) {
-        let (tone, ended) = ended(end);
+        let (tone, ended) = ended(end, seen.hindrance.as_deref());
         let nothing_new = seen.count(Count::Received) == 0;
         let what = if nothing_new && tone == Tone::Good {
             "nothing new".to_owned()
@@ -138,10 +141,11 @@ impl Summary {
         let what = if self.aside { what } else { shell.paint(tone, what) };
         lines.push(format!("{}: {what}", seen.route));
         if nothing_new {
+            let read_all = end.is_some_and(has_read_all) && !self.dry;
             if let Some(ends) = self
                 .routes
                 .get(&seen.route)
-                .filter(|_| tone == Tone::Good && !self.dry)
+                .filter(|ends| read_all && ends.keeps_history)
             {
                 lines.push(format!(
                     "  {:<13} {} has read all there is; another `from.group` begins anew",
@@ -224,6 +228,7 @@ impl Summary {
             "route": seen.route,
             "ended": reason,
             "error": error,
+            "waiting": was_hindered(end, seen.hindrance.as_deref()),
             "group": ends.map(|ends| &ends.group),
             "counts": numbers(&mut counts.into_iter()),
             "fates": numbers(&mut fates.into_iter()),
@@ -261,9 +266,20 @@ fn reason(reason: EndReason) -> &'static str {
     }
 }
 
+fn has_read_all(end: &RouteEnd) -> bool {
+    matches!(&end.result, Ok(ended) if ended.reason == EndReason::SourceEnded)
+}
+
+/// What kept a route from its work until it was told to stop.
+fn was_hindered<'a>(end: Option<&RouteEnd>, hindrance: Option<&'a str>) -> Option<&'a str> {
+    let stopped =
+        end.is_some_and(|end| matches!(&end.result, Ok(ended) if ended.reason != EndReason::SourceEnded));
+    hindrance.filter(|_| stopped)
+}
+
 /// How a route ended, in words.
-fn ended(end: Option<&RouteEnd>) -> (Tone, String) {
-    match end.map(|end| &end.result) {
+fn ended(end: Option<&RouteEnd>, hindrance: Option<&str>) -> (Tone, String) {
+    let (tone, mut words) = match end.map(|end| &end.result) {
         None => (Tone::Bad, "aborted: it did not end in time".to_owned()),
         Some(Ok(ended)) => match (ended.reason, ended.left) {
             (EndReason::SourceEnded, _) => (Tone::Good, "done, the source has no more messages".to_owned()),
@@ -278,5 +294,11 @@ fn ended(end: Option<&RouteEnd>) -> (Tone, String) {
             (EndReason::Aborted, left) => (Tone::Warning, format!("aborted, {left} in flight come again")),
         },
         Some(Err(error)) => (Tone::Bad, format!("failed: {error}")),
-    }
+    };
+    let Some(hindrance) = was_hindered(end, hindrance) else {
+        return (tone, words);
+    };
+    words.push_str(", while it waited: ");
+    words.push_str(hindrance);
+    (Tone::Warning, words)
 }
