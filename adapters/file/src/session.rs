@@ -264,7 +264,9 @@ impl FileSession {
                 }
             }
         }
-        Ok(end.resolved(Some(&real)))
+        let mut resolved = end.resolved(Some(&real));
+        resolved.is_made_by_sending = !there && purpose == Purpose::Send;
+        Ok(resolved)
     }
 
     fn writing_place(&self, end: &End, path: &Path) -> Result<Place> {

@@ -46,6 +46,8 @@ pub enum Standing {
     There,
     /// It is not there, and the route makes it when it starts, because its settings say `topology: create`.
     ToBeMade,
+    /// It is not there, and comes to be when it is sent to.
+    MadeBySending,
     /// It cannot be used, for this reason.
     Unusable(String),
 }
@@ -132,6 +134,7 @@ impl Asking<'_> {
         });
         let standing = match verified.await {
             Ok(found) => match planned.capabilities.missing_in(&found.capabilities) {
+                missing if missing.is_empty() && found.is_made_by_sending => Standing::MadeBySending,
                 missing if missing.is_empty() => Standing::There,
                 missing => Standing::Unusable(format!(
                     "it was planned with {}, and the system itself has not got that",
@@ -196,6 +199,7 @@ impl fmt::Display for Standing {
         match self {
             Self::There => f.write_str("there"),
             Self::ToBeMade => f.write_str("missing, and made when the route starts (`topology: create`)"),
+            Self::MadeBySending => f.write_str("missing, and made when the route starts"),
             Self::Unusable(_) => f.write_str("cannot be used"),
         }
     }

@@ -339,7 +339,7 @@ fn online_to_json(route: &Online) -> Value {
         .map(|end| {
             let (standing, reason) = match &end.standing {
                 Standing::There => ("there", None),
-                Standing::ToBeMade => ("to_be_made", None),
+                Standing::ToBeMade | Standing::MadeBySending => ("to_be_made", None),
                 Standing::Unusable(reason) => ("unusable", Some(reason)),
             };
             json!({"end": end.key, "channel": end.channel, "standing": standing, "reason": reason})

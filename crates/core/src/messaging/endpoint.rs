@@ -137,6 +137,9 @@ pub struct Resolved {
     pub default_start: Option<Start>,
     /// What it carries of a message beside the payload, and where.
     pub carries: &'static carried::Table,
+    /// The channel is not there yet, and comes to be when it is sent to, as a file does. Only what was asked knows; what a
+    /// plan is made with says `false`.
+    pub is_made_by_sending: bool,
 }
 
 impl Resolved {
@@ -154,6 +157,7 @@ impl Resolved {
             identity: identity.into(),
             canonical: canonical.into(),
             default_start: None,
+            is_made_by_sending: false,
             carries,
         }
     }
