@@ -34,6 +34,16 @@ pub(crate) fn registry() -> Result<Registry> {
     registry.add(dunlin_nats::PLUGIN)?;
     #[cfg(feature = "redis")]
     registry.add(dunlin_redis::PLUGIN)?;
+    let features = [
+        ("amqp", cfg!(feature = "amqp")),
+        ("file", cfg!(feature = "file")),
+        ("kafka", cfg!(feature = "kafka")),
+        ("nats", cfg!(feature = "nats")),
+        ("redis", cfg!(feature = "redis")),
+    ];
+    for (feature, _) in features.into_iter().filter(|(_, built_in)| !built_in) {
+        registry.leave_out(feature);
+    }
     Ok(registry)
 }
 

@@ -66,9 +66,12 @@ pub struct Facts {
     pub settings: &'static [SettingFact],
 }
 
-/// The systems that are built in.
+/// The systems that are built in, and the names of those that could be.
 #[derive(Clone, Debug, Default)]
-pub struct Registry(BTreeMap<&'static str, Plugin>);
+pub struct Registry {
+    plugins: BTreeMap<&'static str, Plugin>,
+    left_out: Vec<&'static str>,
+}
 
 impl Registry {
     /// No systems.
@@ -92,13 +95,19 @@ impl Registry {
                 ),
             ));
         }
-        self.0.insert(plugin.scheme, plugin);
+        self.plugins.insert(plugin.scheme, plugin);
         Ok(())
+    }
+
+    /// Says that this program was built without the feature of this name, which would bring the systems whose schemes begin
+    /// with it. An address of one is refused all the same, but told with the feature that is missing.
+    pub fn leave_out(&mut self, feature: &'static str) {
+        self.left_out.push(feature);
     }
 
     /// The systems, in the order of their schemes.
     pub fn plugins(&self) -> impl Iterator<Item = &Plugin> {
-        self.0.values()
+        self.plugins.values()
     }
 
     /// The kind of system that this address asks for; none if it is not built in, or the address has no scheme.
@@ -107,8 +116,8 @@ impl Registry {
     }
 
     fn of_scheme(&self, scheme: &str) -> Option<&Plugin> {
-        (self.0.get(scheme)).or_else(|| {
-            self.0
+        (self.plugins.get(scheme)).or_else(|| {
+            self.plugins
                 .values()
                 .find(|plugin| plugin.secure_scheme == Some(scheme))
         })
@@ -135,11 +144,18 @@ impl Registry {
         };
         match self.of_scheme(scheme) {
             Some(plugin) => (plugin.open)(opening).map_err(|error| error.with("system", opening.name)),
-            None => Err(Error::invalid(format!(
-                "expected a scheme that is built in ({}), found `{scheme}:`",
-                known()
-            ))
-            .with("system", opening.name)),
+            None => {
+                let expected = format!(
+                    "expected a scheme that is built in ({}), found `{scheme}:`",
+                    known()
+                );
+                let left_out = self.left_out.iter().find(|feature| scheme.starts_with(**feature));
+                let message = match left_out {
+                    Some(feature) => format!("{expected}, which needs a build with `--features {feature}`"),
+                    None => expected,
+                };
+                Err(Error::invalid(message).with("system", opening.name))
+            }
         }
     }
 }
@@ -164,6 +180,28 @@ mod tests {
         open: |_| Err(Error::new(ErrorKind::Unsupported, "open", "no")),
         facts: &FACTS,
     };
+
+    #[test]
+    fn a_system_that_was_left_out_is_told_with_its_feature() {
+        let mut registry = Registry::new();
+        registry.add(PLUGIN).unwrap();
+        registry.leave_out("pigeon");
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+        let said = |url| {
+            let opening = Opening {
+                name: "loft",
+                url,
+                base: "",
+                settings: &Settings::default(),
+                clock: &clock,
+            };
+            registry.open(&opening).unwrap_err().to_string()
+        };
+        for url in ["pigeon://roof", "pigeon+tls://roof"] {
+            assert!(said(url).contains("`--features pigeon`"), "{}", said(url));
+        }
+        assert!(!said("dove://roof").contains("--features"));
+    }
 
     #[test]
     fn a_scheme_that_is_there_already_is_an_error_that_names_both() {
