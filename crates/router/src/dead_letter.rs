@@ -21,6 +21,9 @@ pub const LEFT_OUT: &str = "dunlin-left-out";
 
 const KIND: &str = "dunlin-error-kind";
 
+/// The header of a dead letter whose message would have expired: after how many milliseconds. The dead letter itself never does.
+pub const EXPIRY: &str = "dunlin-original-expiry-ms";
+
 /// The headers that a dead letter has more than its message.
 const ABOUT: [&str; 8] = [
     "dunlin-error",
@@ -132,7 +135,8 @@ impl<'a> Circumstances<'a> {
 
 /// The dead letter of a message for a channel that carries such header values.
 ///
-/// Payload, key, id and properties are untouched, and so are the headers, but for those of an earlier dead letter, which are
+/// Payload, key, id and properties are untouched, but for an expiry, which goes into [`EXPIRY`]: a broker that obeys it would
+/// drop the dead letter before anybody has seen it. So are the headers, but for those of an earlier dead letter, which are
 /// replaced. A header that the channel cannot carry travels in [`carried::ESCAPED_HEADERS`].
 pub fn dead_letter(
     original: &Message,
@@ -145,6 +149,10 @@ pub fn dead_letter(
         message.headers = carried::escape(&original.headers, |name, value, _| {
             carried::is_text(name.as_bytes()) && carried::is_text(value)
         });
+    }
+    if let Some(millis) = message.properties.expiry_ms() {
+        message.properties.expiry = None;
+        message.headers.set(EXPIRY, millis.to_string());
     }
     // In the order of their names in `ABOUT`.
     let about = [
