@@ -54,6 +54,37 @@ pub(crate) struct End {
     pub(crate) max_payload: usize,
     pub(crate) broker_dead_letter: bool,
     pub(crate) confirm_timeout: Duration,
+    pub(crate) delivery_limit: DeliveryLimit,
+}
+
+/// After how many deliveries a quorum queue drops a message, as far as the settings say it.
+///
+/// Source: RabbitMQ's guide to quorum queues, "Poison Message Handling".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeliveryLimit {
+    Unsaid,
+    None,
+    At(u32),
+}
+
+impl DeliveryLimit {
+    /// How often a message may be given back before somebody should know that the queue will drop it: half of the limit, which
+    /// is taken for the default where nothing is said.
+    pub(crate) fn alarm(self) -> Option<u64> {
+        match self {
+            Self::Unsaid => Some(10),
+            Self::None => None,
+            Self::At(limit) => Some(u64::from(limit / 2).max(1)),
+        }
+    }
+
+    /// The argument `x-delivery-limit` of a queue that is made; no limit is written as -1.
+    pub(crate) fn argument(self) -> i64 {
+        match self {
+            Self::Unsaid | Self::None => -1,
+            Self::At(limit) => i64::from(limit),
+        }
+    }
 }
 
 /// A type of exchange that can be made.
@@ -183,8 +214,24 @@ impl Config {
             max_payload: settings.bytes("max_payload")?.unwrap_or(MAX_PAYLOAD),
             broker_dead_letter: settings.flag("broker_dead_letter")?.unwrap_or(false),
             confirm_timeout: settings.milliseconds("confirm_timeout_ms", 10_000, 1)?,
+            delivery_limit: delivery_limit(&settings)?,
             channel,
         })
+    }
+}
+
+fn delivery_limit(settings: &Settings) -> Result<DeliveryLimit> {
+    match settings.get("delivery_limit")?.as_deref() {
+        None => Ok(DeliveryLimit::Unsaid),
+        Some("none") => Ok(DeliveryLimit::None),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| *limit > 0)
+            .map(DeliveryLimit::At)
+            .ok_or_else(|| {
+                Error::invalid("expected a number from 1 on, or `none`").with("setting", "delivery_limit")
+            }),
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Read {
     pub(crate) message: Message,
     /// How often the broker handed it out before this time, where it counts.
     pub(crate) deliveries_before: Option<u64>,
+    /// How often it was given back before, by which a quorum queue decides to drop it.
+    pub(crate) returns_before: Option<u64>,
     /// A header had another type than text, of which only the value is left.
     pub(crate) untyped: bool,
     /// `app-id`, `user-id`, `cluster-id`, or an expiration that is no number, was left out.
@@ -41,7 +43,8 @@ pub(crate) struct Read {
 }
 
 /// What goes to the broker with every message: the headers by which it counts, and no publisher's.
-const COUNTERS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
+const COUNTERS: [&str; 2] = [RETURNS, "x-acquired-count"];
+const RETURNS: &str = "x-delivery-count";
 
 /// Headers by which RabbitMQ routes copies of a message to further queues.
 const ROUTING: [&str; 2] = ["CC", "BCC"];
@@ -271,12 +274,17 @@ pub(crate) fn same(headers: &Headers, table: &Option<FieldTable>) -> bool {
 pub(crate) fn read(properties: &BasicProperties, payload: Vec<u8>) -> Read {
     let mut message = Message::new(payload);
     let mut deliveries_before = None;
+    let mut returns_before = None;
     let mut untyped = false;
     if let Some(table) = properties.headers() {
         let mut headers = Vec::with_capacity(table.inner().len());
         for (name, header) in table {
             if COUNTERS.contains(&name.as_str()) {
-                deliveries_before = deliveries_before.max(value::count(header));
+                let count = value::count(header);
+                deliveries_before = deliveries_before.max(count);
+                if name.as_str() == RETURNS {
+                    returns_before = count;
+                }
                 continue;
             }
             let (bytes, lossy) = value::bytes(header);
@@ -310,6 +318,7 @@ pub(crate) fn read(properties: &BasicProperties, payload: Vec<u8>) -> Read {
     Read {
         message,
         deliveries_before,
+        returns_before,
         untyped,
         left_out,
     }

@@ -76,6 +76,8 @@ struct Open {
 struct Told {
     untyped: bool,
     left_out: bool,
+    /// The most often that a message had come back when it was told.
+    returns: u64,
 }
 
 impl Opener {
@@ -156,6 +158,7 @@ impl AmqpReceiver {
         let read = headers::read(&taken.properties, taken.data);
         self.told
             .once(&self.opener.end.channel, read.untyped, read.left_out);
+        self.told.returns(&self.opener.end, read.returns_before);
         let size = read.message.size();
         let mut delivery = Delivery::new(token(), self.lane, read.message)
             .addressed(Bytes::copy_from_slice(taken.routing_key.as_str().as_bytes()));
@@ -332,6 +335,22 @@ async fn sleep(clock: &Arc<dyn Clock>, time: Option<Duration>) {
 }
 
 impl Told {
+    /// Warns of a message that the queue may soon drop, each time it gets worse.
+    fn returns(&mut self, end: &End, returns: Option<u64>) {
+        let (Some(alarm), Some(returns)) = (end.delivery_limit.alarm(), returns) else {
+            return;
+        };
+        if returns < alarm || returns <= self.returns {
+            return;
+        }
+        self.returns = returns;
+        tracing::warn!(
+            channel = %end.channel,
+            "a message was given back {returns} times; a quorum queue drops it at its delivery limit, which is 20 where nobody says \
+             otherwise: set the policy `delivery-limit` of the queue to -1, and `delivery_limit: none` here"
+        );
+    }
+
     fn once(&mut self, channel: &str, untyped: bool, left_out: bool) {
         if untyped && !self.untyped {
             self.untyped = true;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::config::plain_name;
 use crate::error::{Fault, disconnected, late, nobody, refused};
 use crate::link::Line;
 
@@ -172,6 +173,16 @@ impl Line {
     }
 
     pub(crate) async fn stream(&self, operation: &'static str, name: &str) -> Result<StreamInfo> {
+        if plain_name("stream", name).is_err() {
+            // Asked for it, no part of the server would answer: the name stands in the subject of the question.
+            let taker = match self.stream_of(operation, name).await? {
+                Some(stream) => format!("the stream that takes it is `{stream}`"),
+                None => "no stream takes it".to_owned(),
+            };
+            let message =
+                format!("expected the name of a stream, which has no dot, found a subject; {taker}");
+            return Err(Error::invalid(message).with("channel", name));
+        }
         let found = self
             .ask(operation, &format!("STREAM.INFO.{name}"), &Value::Null)
             .await;

@@ -114,6 +114,11 @@ pub(super) const SETTINGS: &[SettingFact] = &[
         "false",
         "The queue has a dead-letter exchange, so that the broker keeps what is rejected; without one it would drop it.",
     ),
+    SettingFact::at_end(
+        "delivery_limit",
+        "20, RabbitMQ's own since 4.0",
+        "After how many deliveries a quorum queue drops a message, or `none`. A queue that `topology: create` makes gets this limit, and none where nothing is said.",
+    ),
 ];
 
 /// A queue takes what is settled away from everyone, has no position, and brings back what was given back in any order.

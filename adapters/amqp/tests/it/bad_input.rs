@@ -400,3 +400,106 @@ fn a_look_shows_what_is_there_and_gives_it_back() {
         assert_eq!((state.depth, state.lag), (Some(3), None));
     });
 }
+
+/// The payloads of a queue in their order, taken by a look of this many at most.
+async fn looked_at(session: &Arc<dyn Session>, endpoint: &Endpoint, most: usize) -> Vec<String> {
+    let browse = session.browse().expect("an adapter that looks");
+    let mut look = browse
+        .look(endpoint, &Start::Earliest, false)
+        .await
+        .expect("a look");
+    let mut seen = Vec::new();
+    while seen.len() < most {
+        let room = dunlin_core::messaging::Room {
+            messages: (most - seen.len()).min(256),
+            bytes: 1 << 20,
+        };
+        match look.receive(room, &mut seen).await {
+            Ok(()) => {}
+            Err(end) => {
+                assert_eq!(end.class(), Class::Closed, "{end}");
+                break;
+            }
+        }
+    }
+    look.close().await.expect("an end");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    seen.iter()
+        .map(|delivery| text(delivery.message.payload.as_deref().unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn looking_again_and_again_costs_neither_a_message_nor_the_order() {
+    test(async {
+        let session = session().await;
+        let endpoint = creating("bad-input-looks");
+        made(&session, &endpoint, Purpose::Receive).await;
+        let sent_ones: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+        for number in &sent_ones {
+            sent(&session, &endpoint, Outgoing::new(Message::new(number.clone())))
+                .await
+                .expect("stored");
+        }
+        // More looks than the twenty deliveries after which a quorum queue drops a message by default.
+        for _ in 0..24 {
+            assert_eq!(looked_at(&session, &endpoint, 5).await, sent_ones[..5]);
+        }
+        // More than one consumer is let hold.
+        assert_eq!(looked_at(&session, &endpoint, 290).await, sent_ones[..290]);
+        assert_eq!(looked_at(&session, &endpoint, 1_000).await, sent_ones);
+    });
+}
+
+#[test]
+fn a_queue_that_counts_deliveries_is_looked_at_only_when_its_limit_is_said() {
+    test(async {
+        let session = session().await;
+        let url = url().await;
+        let (_client, channel) = client(&url).await.expect("a client");
+        let mut arguments = FieldTable::default();
+        arguments.insert(
+            "x-queue-type".into(),
+            lapin::types::AMQPValue::LongString("quorum".into()),
+        );
+        let durable = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        for (name, arguments) in [
+            ("bad-input-limited", arguments),
+            ("bad-input-classic", FieldTable::default()),
+        ] {
+            channel
+                .queue_declare(name.into(), durable, arguments)
+                .await
+                .expect("a queue");
+        }
+        let limited = Endpoint::new("bad-input-limited");
+        sent(&session, &limited, Outgoing::new(Message::new("x")))
+            .await
+            .expect("stored");
+        let browse = session.browse().expect("an adapter that looks");
+        let refused = browse.look(&limited, &Start::Earliest, false).await;
+        told(
+            &refused.map(drop).expect_err("it counts"),
+            ErrorKind::Unsupported,
+            Class::Permanent,
+            &["`delivery_limit`", "bad-input-limited"],
+        );
+        // A classic queue does not count.
+        let classic = Endpoint::new("bad-input-classic");
+        assert!(looked_at(&session, &classic, 1).await.is_empty());
+        let said = limited.with_settings(Settings::new().with("delivery_limit", "6"));
+        for _ in 0..3 {
+            assert_eq!(looked_at(&session, &said, 1).await, ["x"]);
+        }
+        let mut look = browse.look(&said, &Start::Earliest, false).await.expect("a look");
+        let room = dunlin_core::messaging::Room {
+            messages: 1,
+            bytes: 1 << 20,
+        };
+        let error = look.receive(room, &mut Vec::new()).await.expect_err("half of it");
+        told(&error, ErrorKind::Unsupported, Class::Permanent, &["3 times"]);
+    });
+}

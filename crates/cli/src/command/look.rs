@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use clap::{Args, ValueEnum};
 use dunlin_core::envelope;
@@ -36,9 +37,9 @@ pub(crate) struct Peek {
     /// How many messages are shown at most
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 10)]
     count: usize,
-    /// Where to begin
-    #[arg(long, value_enum, default_value_t = From::Earliest)]
-    start: From,
+    /// Where to begin [default: earliest]
+    #[arg(long, value_enum)]
+    start: Option<From>,
 }
 
 /// Shows the messages of a channel as envelopes as they come, without taking them
@@ -55,9 +56,9 @@ pub(crate) struct Tail {
     /// Ends after so many messages
     #[arg(short = 'n', long, value_name = "COUNT")]
     count: Option<usize>,
-    /// Where to begin
-    #[arg(long, value_enum, default_value_t = From::Latest)]
-    start: From,
+    /// Where to begin [default: latest; a queue keeps no history, and is shown from its front]
+    #[arg(long, value_enum)]
+    start: Option<From>,
 }
 
 /// Which channel is looked at.
@@ -97,24 +98,24 @@ impl Tail {
 }
 
 impl Channel {
-    fn look(&self, start: From, follow: bool, most: Option<usize>, shell: &mut Shell) -> Ending {
+    fn look(&self, start: Option<From>, follow: bool, most: Option<usize>, shell: &mut Shell) -> Ending {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Trouble::Failed(format!("the runtime cannot be started: {error}")))?;
-        let ending = runtime.block_on(async {
-            tokio::select! {
-                biased;
-                ended = first_signal() => ended,
-                ending = self.show(start, follow, most, shell) => ending,
-            }
-        });
+        let ending = runtime.block_on(self.show(start, follow, most, shell));
         // A system may have a thread that waits for a file; the process does not wait for it.
         runtime.shutdown_background();
         ending
     }
 
-    async fn show(&self, start: From, follow: bool, most: Option<usize>, shell: &mut Shell) -> Ending {
+    async fn show(
+        &self,
+        start: Option<From>,
+        follow: bool,
+        most: Option<usize>,
+        shell: &mut Shell,
+    ) -> Ending {
         let (system_name, channel) = self.name.split_once('/').unwrap_or((&self.name, ""));
         let plan = self.plan()?;
         let Some(system) = plan.systems.get(system_name) else {
@@ -123,25 +124,40 @@ impl Channel {
             )));
         };
         let failed = |error: Error| Trouble::Failed(format!("{}: {error}", self.name));
-        let session = system.system.connect(Events::ignored()).await.map_err(failed)?;
-        let Some(browse) = session.browse() else {
-            return Err(Trouble::Failed(format!(
-                "the system `{system_name}` cannot show messages without taking them"
-            )));
-        };
         let endpoint = endpoint(&plan, system_name, channel).unwrap_or_else(|| Endpoint::new(channel));
+        let resolved = system.system.resolve(&endpoint).map_err(failed)?;
         let start = match start {
-            From::Earliest => Start::Earliest,
-            From::Latest => Start::Latest,
+            Some(From::Earliest) => Start::Earliest,
+            Some(From::Latest) => Start::Latest,
+            None if follow && !resolved.capabilities.settling_deletes => Start::Latest,
+            None => Start::Earliest,
         };
-        let mut receiver = browse.look(&endpoint, &start, follow).await.map_err(failed)?;
-        let shown = print(&mut *receiver, most, shell).await;
-        receiver.close().await.map_err(failed)?;
-        session.close().await.map_err(failed)?;
-        match shown? {
-            Ok(()) => Ok(Exit::Done),
-            Err(error) => Err(failed(error)),
-        }
+        let mut signal = pin!(first_signal());
+        let opening = async {
+            let session = system.system.connect(Events::ignored()).await.map_err(failed)?;
+            let Some(browse) = session.browse() else {
+                return Err(Trouble::Failed(format!(
+                    "the system `{system_name}` cannot show messages without taking them"
+                )));
+            };
+            let receiver = browse.look(&endpoint, &start, follow).await.map_err(failed)?;
+            Ok((session, receiver))
+        };
+        let (session, mut receiver) = tokio::select! {
+            biased;
+            ended = &mut signal => return ended,
+            opened = opening => opened?,
+        };
+        let shown = tokio::select! {
+            biased;
+            ended = &mut signal => ended.map(|_| Ok(())),
+            shown = print(&mut *receiver, most, shell) => shown,
+        };
+        // Also after a signal: a queue has to be given back what was shown.
+        let closed = receiver.close().await.and(session.close().await);
+        // Why nothing more could be shown comes before what that did to the connection.
+        shown?.and(closed).map_err(failed)?;
+        Ok(Exit::Done)
     }
 
     /// The configuration as far as it is right: a route with a fault does not keep anyone from looking at a channel.
