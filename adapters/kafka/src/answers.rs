@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dunlin_core::messaging::Receipt;
 use dunlin_core::position::Position;
 use dunlin_core::{Error, Result};
+use foldhash::fast::RandomState;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -81,12 +82,15 @@ pub(crate) struct Ticket {
     pub(crate) alone: bool,
 }
 
+/// The names of a topic's logs by partition.
+type Logs = HashMap<i32, Arc<str>, RandomState>;
+
 /// Hears what became of each message of one producer.
 pub(crate) struct Reports {
     pub(crate) listener: Listener,
     cluster: String,
     /// Names of logs by topic and partition, so that a report makes no new text.
-    logs: Mutex<HashMap<String, HashMap<i32, Arc<str>>>>,
+    logs: Mutex<HashMap<String, Logs, RandomState>>,
     /// The client has room again.
     pub(crate) room: Notify,
     /// How many of the next messages are to go alone, since they were refused together and one of them is to blame.
@@ -108,7 +112,7 @@ impl Reports {
         let offset = u64::try_from(offset).ok()?;
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if !logs.contains_key(topic) {
-            logs.insert(topic.to_owned(), HashMap::new());
+            logs.insert(topic.to_owned(), Logs::default());
         }
         let log = logs
             .get_mut(topic)?

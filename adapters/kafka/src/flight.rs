@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{Delivery, Lane, Room, Token, Verdict};
 use dunlin_core::{Error, ErrorKind, Result};
+use foldhash::fast::RandomState;
 
 use crate::lane::{Fetched, LaneState, Partition, Returned};
 
@@ -25,8 +26,8 @@ pub(crate) struct Flight {
     cluster: String,
     lanes: BTreeMap<u64, LaneState>,
     /// The lane of each partition that is this consumer's.
-    places: HashMap<Partition, u64>,
-    out: HashMap<Token, Held>,
+    places: HashMap<Partition, u64, RandomState>,
+    out: HashMap<Token, Held, RandomState>,
     /// How far partitions were settled that were lost with the membership, and may not be committed.
     owed: HashMap<Partition, i64>,
     /// Messages and bytes that were fetched and are not handed out.
@@ -74,9 +75,9 @@ impl Flight {
         Self {
             cluster: cluster.to_owned(),
             lanes: BTreeMap::new(),
-            places: HashMap::new(),
+            places: HashMap::default(),
             owed: HashMap::new(),
-            out: HashMap::new(),
+            out: HashMap::default(),
             waiting: Room {
                 messages: 0,
                 bytes: 0,

@@ -149,7 +149,7 @@ impl<'a> Polling<'a> {
                         topic: record.topic().into(),
                         number: record.partition(),
                     };
-                    self.take_in(&partition, &record)?;
+                    self.take_in(&partition, vec![read_record(&record)?]);
                 }
             }
         }
@@ -177,6 +177,8 @@ impl<'a> Polling<'a> {
         let Some(queue) = self.queues.remove(partition) else {
             return Ok(0);
         };
+        // Taken in together, so that whoever receives is not kept from it by each single record.
+        let mut fetched = Vec::new();
         let mut count = 0;
         let mut end = Ok(());
         while count < room
@@ -185,25 +187,35 @@ impl<'a> Polling<'a> {
         {
             count += 1;
             end = match polled {
-                Ok(record) => self.take_in(partition, &record),
+                Ok(record) => read_record(&record).map(|record| fetched.push(record)),
                 Err(error) => self.failed(&error),
             };
         }
         self.queues.insert(partition.clone(), queue);
+        self.take_in(partition, fetched);
         end.map(|()| count)
     }
 
-    fn take_in(&mut self, partition: &Partition, record: &BorrowedMessage<'_>) -> Result<()> {
-        let message = headers::message(record)?;
-        let offset = record.offset();
-        let pushed = self
-            .shared()
-            .flight()
-            .push(partition, Fetched { offset, message });
+    fn take_in(&mut self, partition: &Partition, fetched: Vec<Fetched>) {
+        let strange: Vec<(i64, Pushed)> = {
+            let mut flight = self.shared().flight();
+            fetched
+                .into_iter()
+                .map(|fetched| (fetched.offset, flight.push(partition, fetched)))
+                .filter(|(_, pushed)| !matches!(pushed, Pushed::Taken | Pushed::Stray))
+                .collect()
+        };
+        for (offset, pushed) in strange {
+            self.tell_strange(partition, offset, &pushed);
+        }
+    }
+
+    /// Tells what is strange about a record that was taken in.
+    fn tell_strange(&mut self, partition: &Partition, offset: i64, pushed: &Pushed) {
         match pushed {
             Pushed::Taken | Pushed::Stray => {}
             Pushed::Jumped { expected, .. } => {
-                self.jumps.entry(partition.clone()).or_insert(expected);
+                self.jumps.entry(partition.clone()).or_insert(*expected);
             }
             Pushed::Restarted { lost } => {
                 tracing::warn!(
@@ -212,14 +224,13 @@ impl<'a> Polling<'a> {
                     offset,
                     "the log of a partition goes back: it was cut, or the topic was made anew"
                 );
-                self.shared().events.tell(Event::LanesLost { lanes: vec![lost] });
+                self.shared().events.tell(Event::LanesLost { lanes: vec![*lost] });
                 self.shared().events.tell(Event::Gap {
                     channel: partition.topic.to_string(),
                     messages: None,
                 });
             }
         }
-        Ok(())
     }
 
     /// An error that the client tells between records.
@@ -327,4 +338,11 @@ impl<'a> Polling<'a> {
         }
         self.shared().news.notify_waiters();
     }
+}
+
+fn read_record(record: &BorrowedMessage<'_>) -> Result<Fetched> {
+    Ok(Fetched {
+        offset: record.offset(),
+        message: headers::message(record)?,
+    })
 }

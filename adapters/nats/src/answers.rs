@@ -178,7 +178,8 @@ impl Answers {
             subject: subject.clone(),
             taker: Arc::clone(taker),
         }));
-        Ok((number, format!("{prefix}.{number}")))
+        let mut digits = itoa::Buffer::new();
+        Ok((number, [prefix, ".", digits.format(number)].concat()))
     }
 
     /// Stops listening, which keeps the client alive, and answers what still waits.

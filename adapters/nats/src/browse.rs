@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Delivery, Lane, Receiver, Room, Start, Token};
 use dunlin_core::{Error, Result};
@@ -145,7 +146,9 @@ impl Receiver for Looker {
             };
             messages += 1;
             bytes += fetched.message.length;
-            batch.push(delivery(Token(self.tokens), self.lane, fetched, &self.log));
+            let address = Bytes::copy_from_slice(fetched.message.subject.as_str().as_bytes());
+            let token = Token(self.tokens);
+            batch.push(delivery(token, self.lane, fetched, &self.log).addressed(address));
             self.tokens += 1;
         }
         Ok(())

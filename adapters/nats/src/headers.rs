@@ -7,7 +7,7 @@
 //! The client keeps headers in a map that forgets their order. Where the order says more than the names do, it travels in
 //! [`ORDER`].
 
-use async_nats::{HeaderMap, HeaderName, HeaderValue};
+use async_nats::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use dunlin_core::carried::{self, Part};
 use dunlin_core::messaging::Outgoing;
@@ -25,6 +25,61 @@ const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
 /// # Errors
 /// A header that cannot be held, where nobody allows to escape it.
 pub(crate) fn write(outgoing: &Outgoing, escape: bool, stream: &str) -> Result<(HeaderMap, usize)> {
+    let mut wire = match plain(outgoing) {
+        Some(wire) => wire,
+        None => ordered(outgoing, escape)?,
+    };
+    if let Some(id) = &outgoing.dedup {
+        wire.put(header::NATS_MESSAGE_ID, &id.to_string())?;
+    }
+    wire.put(header::NATS_EXPECTED_STREAM, stream)?;
+    Ok((wire.map, wire.bytes))
+}
+
+/// Headers as they are given to the client.
+struct Wire {
+    map: HeaderMap,
+    bytes: usize,
+}
+
+impl Wire {
+    fn new() -> Self {
+        Self {
+            map: HeaderMap::new(),
+            // The line of the version, and the empty line behind the headers.
+            bytes: "NATS/1.0\r\n\r\n".len(),
+        }
+    }
+
+    fn put(&mut self, name: HeaderName, value: &str) -> Result<()> {
+        let value = value.parse::<HeaderValue>().map_err(|_| not_taken())?;
+        let letters: &str = name.as_ref();
+        self.bytes += letters.len() + value.as_str().len() + ": \r\n".len();
+        self.map.append(name, value);
+        Ok(())
+    }
+}
+
+/// The headers as nearly all messages have them: each of them fits, and they are in the order that reading gives by itself.
+/// They go to the client without a list of them being made. None: one of the two does not hold.
+fn plain(outgoing: &Outgoing) -> Option<Wire> {
+    let mut wire = Wire::new();
+    let mut last = String::new();
+    carried::each_packed(outgoing, OWN, HeaderValues::Text, |name, value| {
+        let text = std::str::from_utf8(value).map_err(drop)?;
+        if !fits(name, value) || *name < *last {
+            return Err(());
+        }
+        last.clear();
+        last.push_str(name);
+        wire.put(named(name).map_err(drop)?, text).map_err(drop)
+    })
+    .ok()?;
+    Some(wire)
+}
+
+/// The headers as they can be held, where not all of them can, or their order is one of their own.
+fn ordered(outgoing: &Outgoing, escape: bool) -> Result<Wire> {
     let mut headers = carried::pack(outgoing, OWN, HeaderValues::Text);
     if headers.iter().any(|(name, value)| !fits(name, value)) {
         if !(escape || outgoing.escape) {
@@ -32,36 +87,32 @@ pub(crate) fn write(outgoing: &Outgoing, escape: bool, stream: &str) -> Result<(
         }
         headers = carried::escape(&headers, |name, value, _| fits(name, value));
     }
-    let mut map = HeaderMap::new();
-    // The line of the version, and the empty line behind the headers.
-    let mut bytes = "NATS/1.0\r\n\r\n".len();
-    let mut put = |name: &str, value: &str| -> Result<()> {
-        let wrong = || {
-            Error::new(
-                ErrorKind::HeaderNotRepresentable,
-                "send",
-                "the client refused a header",
-            )
-        };
-        bytes += name.len() + value.len() + ": \r\n".len();
-        map.append(
-            name.parse::<HeaderName>().map_err(|_| wrong())?,
-            value.parse::<HeaderValue>().map_err(|_| wrong())?,
-        );
-        Ok(())
-    };
+    let mut wire = Wire::new();
     for (name, value) in headers.iter() {
         // Checked above, or made from text.
-        put(name, std::str::from_utf8(value).unwrap_or_default())?;
+        wire.put(named(name)?, std::str::from_utf8(value).unwrap_or_default())?;
     }
     if let Some(order) = order(&headers) {
-        put(ORDER, &order)?;
+        wire.put(named(ORDER)?, &order)?;
     }
-    if let Some(id) = &outgoing.dedup {
-        put(MESSAGE_ID, &id.to_string())?;
+    Ok(wire)
+}
+
+/// The client's form of a name; those that stand in nearly every message are not made anew.
+fn named(name: &str) -> Result<HeaderName> {
+    match name {
+        "dunlin-hops" => Ok(const { HeaderName::from_static("dunlin-hops") }),
+        "dunlin-time" => Ok(const { HeaderName::from_static("dunlin-time") }),
+        _ => name.parse().map_err(|_| not_taken()),
     }
-    put(EXPECTED_STREAM, stream)?;
-    Ok((map, bytes))
+}
+
+fn not_taken() -> Error {
+    Error::new(
+        ErrorKind::HeaderNotRepresentable,
+        "send",
+        "the client refused a header",
+    )
 }
 
 fn fits(name: &str, value: &[u8]) -> bool {

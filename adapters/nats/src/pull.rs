@@ -106,10 +106,11 @@ impl Pull {
     /// The next of what the server sends; none when the connection is gone. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Option<Result<Came>> {
         let message = self.subscriber.next().await?;
+        self.heard = self.clock.now();
         Some(self.read(message))
     }
 
-    /// The same, if it is there already.
+    /// The same, if it is there already: asked for right after the one before, so that no clock is looked at.
     pub(crate) fn ready(&mut self) -> Option<Result<Came>> {
         let message = self.subscriber.next().now_or_never()??;
         Some(self.read(message))
@@ -127,7 +128,6 @@ impl Pull {
     }
 
     fn read(&mut self, message: Message) -> Result<Came> {
-        self.heard = self.clock.now();
         match message.status {
             None | Some(StatusCode::OK) => {
                 self.outstanding = self.outstanding.saturating_sub(1);
@@ -166,7 +166,7 @@ impl Pull {
 
 /// Reads a reply subject: `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<consumer sequence>.<time>.<pending>`, from
 /// later servers with domain and account behind `ACK`, and with more at the end.
-fn fetched(message: Message) -> Result<Fetched> {
+fn fetched(mut message: Message) -> Result<Fetched> {
     let strange = || {
         Error::new(
             ErrorKind::Damaged,
@@ -174,17 +174,16 @@ fn fetched(message: Message) -> Result<Fetched> {
             "expected a message of a stream, found one that somebody sent into this subscription",
         )
     };
-    let reply = message.reply.clone().ok_or_else(strange)?;
+    let reply = message.reply.take().ok_or_else(strange)?;
     let mut numbers = [0_u64; 4];
     {
-        let tokens = reply.as_str().split('.').count();
-        let skip = if tokens == 9 { 4 } else { 6 };
-        let mut parts = reply
-            .as_str()
-            .strip_prefix("$JS.ACK.")
-            .ok_or_else(strange)?
-            .split('.')
-            .skip(skip - 2);
+        let rest = reply.as_str().strip_prefix("$JS.ACK.").ok_or_else(strange)?;
+        let skip = if rest.bytes().filter(|byte| *byte == b'.').count() == 6 {
+            2
+        } else {
+            4
+        };
+        let mut parts = rest.split('.').skip(skip);
         for number in &mut numbers {
             *number = parts
                 .next()

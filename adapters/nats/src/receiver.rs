@@ -15,6 +15,7 @@ use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Delivery, Lane, Receiver, Room, Settler, Token, Verdict};
 use dunlin_core::position::Position;
 use dunlin_core::{Error, ErrorKind, Result};
+use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -45,8 +46,10 @@ pub(crate) struct Shared {
 /// What is in flight.
 pub(crate) struct State {
     ready: VecDeque<Waiting>,
-    open: HashMap<u64, Open>,
+    open: HashMap<u64, Open, RandomState>,
     next_token: u64,
+    /// The address of the message that was handed out last; nearly always it is that of the next one, too.
+    address: Bytes,
     lane: Lane,
     line: Option<Arc<Line>>,
     window: Room,
@@ -84,8 +87,9 @@ impl Shared {
         Arc::new(Self {
             state: Mutex::new(State {
                 ready: VecDeque::new(),
-                open: HashMap::new(),
+                open: HashMap::default(),
                 next_token: 0,
+                address: Bytes::new(),
                 lane,
                 line: None,
                 window,
@@ -226,7 +230,11 @@ impl State {
                     round,
                 },
             );
-            batch.push(delivery(Token(token), self.lane, fetched, &log));
+            let subject = fetched.message.subject.as_str().as_bytes();
+            if self.address != subject {
+                self.address = Bytes::copy_from_slice(subject);
+            }
+            batch.push(delivery(Token(token), self.lane, fetched, &log).addressed(self.address.clone()));
         }
         batch.len() > before
     }
@@ -238,15 +246,12 @@ impl State {
     }
 }
 
-/// A message of a stream as a delivery.
+/// A message of a stream as a delivery, without its address.
 pub(crate) fn delivery(token: Token, lane: Lane, fetched: Fetched, log: &Arc<str>) -> Delivery {
     let mut message = headers::read(fetched.message.payload, fetched.message.headers.as_ref());
     message.timestamp.get_or_insert(fetched.time);
     Delivery::new(token, lane, message)
         .at(Position::new(Arc::clone(log), fetched.sequence))
-        .addressed(Bytes::copy_from_slice(
-            fetched.message.subject.as_str().as_bytes(),
-        ))
         .attempted(fetched.attempt)
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct NatsSender {
     clock: Arc<dyn Clock>,
     takers: Takers,
     unanswered: Vec<Arc<Batch>>,
+    /// The room for a batch on its way to the client: too large to be had anew for each.
+    prepared: Vec<Result<Ready>>,
 }
 
 /// The streams that were looked up over one connection.
@@ -59,6 +61,7 @@ impl NatsSender {
                 known: vec![taker],
             },
             unanswered: Vec::new(),
+            prepared: Vec::new(),
         }
     }
 
@@ -137,14 +140,15 @@ impl Takers {
 impl Sender for NatsSender {
     async fn send(&mut self, batch: &[Outgoing]) -> Result<Confirm> {
         let line = self.link.now("send")?;
-        let mut prepared = Vec::with_capacity(batch.len());
+        let mut prepared = std::mem::take(&mut self.prepared);
+        prepared.clear();
         for outgoing in batch {
             prepared.push(self.ready(&line, outgoing).await?);
         }
         let answers = Batch::new(batch.len());
         let deadline = self.clock.sleep(line.config.confirm_timeout);
         let mut numbers = Vec::with_capacity(batch.len());
-        for (place, ready) in prepared.into_iter().enumerate() {
+        for (place, ready) in prepared.drain(..).enumerate() {
             match ready {
                 Ok(ready) => match hand_over(&line, ready, &answers, place).await {
                     Ok(number) => numbers.push(number),
@@ -153,6 +157,7 @@ impl Sender for NatsSender {
                 Err(error) => answers.answer(place, Err(error)),
             }
         }
+        self.prepared = prepared;
         self.unanswered.retain(|batch| !batch.is_done());
         self.unanswered.push(Arc::clone(&answers));
         let known = self.takers.known.clone();

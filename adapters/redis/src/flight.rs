@@ -5,13 +5,15 @@
 //! connections: when that ends everything is forgotten, the tokens mean nothing any more, and the server brings the same
 //! entries again. Tokens are numbered on over incarnations and never reused.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dunlin_core::messaging::{Delivery, Lane, Room, Token, Verdict};
 use dunlin_core::position::Position;
 use dunlin_core::{Error, ErrorKind, Message, Result};
+use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
 use crate::connection::Link;
@@ -32,9 +34,10 @@ pub(crate) struct Flight {
 #[derive(Debug)]
 struct State {
     next_token: u64,
-    held: BTreeMap<Id, Held>,
+    // Boxed, because the tree moves what it holds with every removal.
+    held: BTreeMap<Id, Box<Held>>,
     bytes: usize,
-    tokens: HashMap<u64, Id>,
+    tokens: HashMap<u64, Id, RandomState>,
     /// Read and never handed out, in the order in which they came.
     ready: VecDeque<Id>,
     /// Given back, with the time from which on they may come again.
@@ -47,11 +50,23 @@ struct State {
     address: bytes::Bytes,
 }
 
+/// An entry that was read.
 #[derive(Debug)]
-struct Held {
+pub(crate) struct Held {
     message: Message,
-    size: usize,
+    pub(crate) size: usize,
     attempt: u32,
+}
+
+impl Held {
+    /// An entry that the server has handed out so often.
+    pub(crate) fn new(message: Message, attempt: u32) -> Box<Self> {
+        Box::new(Self {
+            size: message.size(),
+            message,
+            attempt,
+        })
+    }
 }
 
 /// What `take` found.
@@ -79,7 +94,7 @@ impl Flight {
                 next_token: 1,
                 held: BTreeMap::new(),
                 bytes: 0,
-                tokens: HashMap::new(),
+                tokens: HashMap::default(),
                 ready: VecDeque::new(),
                 again: BTreeMap::new(),
                 error: None,
@@ -126,22 +141,15 @@ impl Flight {
     }
 
     /// Takes in what was read. What is held already, because it was read twice, stays as it is.
-    pub(crate) fn add(&self, messages: impl IntoIterator<Item = (Id, Message, u32)>) {
+    pub(crate) fn add(&self, entries: impl IntoIterator<Item = (Id, Box<Held>)>) {
         let mut state = self.state();
-        for (id, message, attempt) in messages {
-            if state.held.contains_key(&id) {
+        for (id, held) in entries {
+            let Entry::Vacant(place) = state.held.entry(id) else {
                 continue;
-            }
-            let size = message.size();
+            };
+            let size = held.size;
+            place.insert(held);
             state.bytes += size;
-            state.held.insert(
-                id,
-                Held {
-                    message,
-                    size,
-                    attempt,
-                },
-            );
             state.ready.push_back(id);
         }
         drop(state);

@@ -43,7 +43,7 @@ pub(crate) fn write(end: &End, outgoing: &Outgoing, command: &mut Cmd) -> Result
         command.arg(end.payload.as_str()).arg(payload);
     }
     let mut name_of_field = String::new();
-    for (name, value) in carried::pack(outgoing, OWN, HeaderValues::Binary).iter() {
+    carried::each_packed(outgoing, OWN, HeaderValues::Binary, |name, value| {
         if is_reserved(name) {
             command.arg(name);
         } else {
@@ -52,9 +52,9 @@ pub(crate) fn write(end: &End, outgoing: &Outgoing, command: &mut Cmd) -> Result
             name_of_field.push_str(name);
             command.arg(name_of_field.as_str());
         }
-        command.arg(&value[..]);
-    }
-    Ok(())
+        command.arg(value);
+        Ok(())
+    })
 }
 
 fn is_reserved(name: &str) -> bool {

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use dunlin_core::messaging::{Event, Events};
 use dunlin_core::reconnect::Pauses;
-use dunlin_core::{Class, Error, Message, Result};
+use dunlin_core::{Class, Error, Result};
 use redis::Value;
 use tokio::sync::watch;
 
 use crate::connection::{Connector, Link};
 use crate::error::{disconnected, unexpected};
-use crate::flight::Flight;
+use crate::flight::{Flight, Held};
 use crate::group::Group;
 use crate::headers;
 use crate::reply::{self, Entry, Id};
@@ -292,13 +292,9 @@ impl Reader {
     /// Makes messages of entries, and leaves them to the receiver.
     fn take_in(&mut self, entries: Vec<Entry>, attempt: impl Fn(Id) -> u32) -> Result<()> {
         let messages = messages(&self.group, entries, attempt)?;
-        self.read = messages.iter().map(|(id, ..)| *id).max().max(self.read);
+        self.read = messages.iter().map(|(id, _)| *id).max().max(self.read);
         if !messages.is_empty() {
-            self.mean = messages
-                .iter()
-                .map(|(_, message, _)| message.size())
-                .sum::<usize>()
-                / messages.len();
+            self.mean = messages.iter().map(|(_, held)| held.size).sum::<usize>() / messages.len();
             self.flight.add(messages);
         }
         Ok(())
@@ -333,7 +329,7 @@ pub(crate) fn acknowledgement(group: &Group, ids: &[Id]) -> redis::Cmd {
     let mut command = redis::cmd("XACK");
     command.arg(&group.end.channel).arg(&group.name);
     for id in ids {
-        command.arg(id.to_string());
+        command.arg(*id);
     }
     command
 }
@@ -343,10 +339,13 @@ pub(crate) fn messages(
     group: &Group,
     entries: Vec<Entry>,
     attempt: impl Fn(Id) -> u32,
-) -> Result<Vec<(Id, Message, u32)>> {
+) -> Result<Vec<(Id, Box<Held>)>> {
     entries
         .into_iter()
         .filter_map(|entry| Some((entry.id, entry.fields?)))
-        .map(|(id, fields)| Ok((id, headers::read(&group.end, id, fields)?, attempt(id))))
+        .map(|(id, fields)| {
+            let message = headers::read(&group.end, id, fields)?;
+            Ok((id, Held::new(message, attempt(id))))
+        })
         .collect()
 }

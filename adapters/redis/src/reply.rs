@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use redis::Value;
+use redis::{RedisWrite, ToRedisArgs, Value};
 
 /// The id of an entry: milliseconds in the upper 64 bits, a number in the lower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,11 @@ impl Id {
         u64::try_from(self.0 >> 64).unwrap_or(u64::MAX)
     }
 
+    /// What tells entries of one millisecond apart.
+    fn number(self) -> u64 {
+        u64::try_from(self.0 & u128::from(u64::MAX)).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
@@ -49,7 +54,13 @@ impl Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.milliseconds(), self.0 & u128::from(u64::MAX))
+        write!(f, "{}-{}", self.milliseconds(), self.number())
+    }
+}
+
+impl ToRedisArgs for Id {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(self);
     }
 }
 

@@ -167,10 +167,18 @@ fn executed(mut answers: Vec<Value>) -> Option<Vec<Value>> {
     }
 }
 
+/// How many arguments a command has beside the message's own headers, for nearly all messages.
+const ARGUMENTS: usize = 16;
+/// How many bytes those take together.
+const RESERVED: usize = 256;
+
 /// The command that appends a message, and the key of its stream, if it is not the target's own.
 fn command(end: &End, outgoing: &Outgoing) -> Result<(Cmd, Option<Arc<str>>)> {
     let message = &outgoing.message;
-    let mut command = Cmd::with_capacity(8 + 2 * message.headers.len(), message.size() + 64);
+    let mut command = Cmd::with_capacity(
+        ARGUMENTS + 2 * message.headers.len(),
+        message.size() + end.channel.len() + RESERVED,
+    );
     command.arg("XADD");
     let key = match &outgoing.address {
         Some(address) if **address != *end.channel.as_bytes() => {
@@ -207,6 +215,7 @@ fn answers(end: &End, places: Vec<Place>, answered: Result<Vec<Value>>) -> Vec<R
         Ok(values) => (values.into_iter(), None),
         Err(error) => (Vec::new().into_iter(), Some(error.doubtful())),
     };
+    let channel: Arc<str> = Arc::from(end.channel.as_str());
     places
         .into_iter()
         .map(|place| {
@@ -215,7 +224,7 @@ fn answers(end: &End, places: Vec<Place>, answered: Result<Vec<Value>>) -> Vec<R
                 Place::Sent(key) => key,
             };
             let own = key.is_none();
-            let key = key.unwrap_or_else(|| Arc::from(end.channel.as_str()));
+            let key = key.unwrap_or_else(|| Arc::clone(&channel));
             if let Some(error) = &failed {
                 return Err(error.clone().with("channel", key));
             }

@@ -185,7 +185,7 @@ pub(crate) fn claim(group: &Group, consumer: &str, ids: &[Id], idle: Option<Dura
         .arg(consumer)
         .arg(0);
     for id in ids {
-        command.arg(id.to_string());
+        command.arg(*id);
     }
     if let Some(idle) = idle {
         command

@@ -7,7 +7,7 @@
 //!
 //! Carrying is not obeying: an expiry in a header is kept for the reader, and expires nothing.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -183,29 +183,30 @@ impl Part {
         }
     }
 
-    /// Its value as bytes, where it is one that can travel as a header.
-    fn value(self, outgoing: &Outgoing) -> Option<Bytes> {
+    /// Its value as bytes, where it is one that can travel as a header. What has to be made of something else is put into
+    /// `made`, which is empty.
+    fn value<'a>(self, outgoing: &'a Outgoing, made: &'a mut String) -> Option<&'a [u8]> {
         let message = &outgoing.message;
         let properties = &message.properties;
-        let text = |text: &Option<String>| text.clone().map(Bytes::from);
-        match self {
-            Self::Tombstone => message.payload.is_none().then_some(Bytes::from_static(b"true")),
-            Self::Key => message.key.clone(),
-            Self::Id => message.id.clone(),
+        let text = |text: &'a Option<String>| text.as_deref().map(str::as_bytes);
+        let told: fmt::Result = match self {
+            Self::Tombstone => return message.payload.is_none().then_some(b"true"),
+            Self::Key => return message.key.as_deref(),
+            Self::Id => return message.id.as_deref(),
+            Self::ContentType => return text(&properties.content_type),
+            Self::ContentEncoding => return text(&properties.content_encoding),
+            Self::Kind => return text(&properties.kind),
+            Self::CorrelationId => return properties.correlation_id.as_deref(),
+            Self::ReplyTo => return text(&properties.reply_to),
             // A time that no calendar holds cannot be written as one; it is nobody's, and the message matters more.
-            Self::Time => (message.timestamp)
-                .and_then(|time| jiff::Timestamp::try_from(time).ok())
-                .map(|time| Bytes::from(time.to_string())),
-            Self::ContentType => text(&properties.content_type),
-            Self::ContentEncoding => text(&properties.content_encoding),
-            Self::Kind => text(&properties.kind),
-            Self::CorrelationId => properties.correlation_id.clone(),
-            Self::ReplyTo => text(&properties.reply_to),
-            Self::Priority => (properties.priority).map(|priority| Bytes::from(priority.to_string())),
-            Self::Expiry => (properties.expiry_ms()).map(|millis| Bytes::from(millis.to_string())),
-            Self::Dedup => (outgoing.dedup).map(|id| Bytes::from(id.to_string())),
-            Self::Address | Self::Headers | Self::BinaryHeaders | Self::RepeatedHeaders => None,
-        }
+            Self::Time => write!(made, "{}", jiff::Timestamp::try_from(message.timestamp?).ok()?),
+            Self::Priority => write!(made, "{}", properties.priority?),
+            Self::Expiry => write!(made, "{}", properties.expiry_ms()?),
+            Self::Dedup => write!(made, "{}", outgoing.dedup?),
+            Self::Address | Self::Headers | Self::BinaryHeaders | Self::RepeatedHeaders => return None,
+        };
+        told.ok()?;
+        Some(made.as_bytes())
     }
 
     /// Gives a message what a header said, where it has nothing there yet. False: the text is none of this part.
@@ -271,18 +272,60 @@ pub fn pack(outgoing: &Outgoing, own: &[Part], values: HeaderValues) -> Headers 
     if values == HeaderValues::None {
         return headers;
     }
+    let mut made = String::new();
     for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
-        let (Some(name), Some(value)) = (part.header(), part.value(outgoing)) else {
+        made.clear();
+        let (Some(name), Some(value)) = (part.header(), part.value(outgoing, &mut made)) else {
             continue;
         };
-        if values == HeaderValues::Text && !is_text(&value) {
+        if values == HeaderValues::Text && !is_text(value) {
             headers.remove(name);
-            headers.set(format!("{name}-base64"), BASE64.encode(&value));
+            headers.set(format!("{name}-base64"), BASE64.encode(value));
         } else {
-            headers.set(name, value);
+            headers.set(name, Bytes::copy_from_slice(value));
         }
     }
     headers
+}
+
+/// Shows name and value of each header that [`pack`] would make, in their order, and keeps none of them: for senders that
+/// write headers straight into a form of their own.
+///
+/// # Errors
+/// The first error of `put` ends it.
+pub fn each_packed<E>(
+    outgoing: &Outgoing,
+    own: &[Part],
+    values: HeaderValues,
+    mut put: impl FnMut(&str, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let headers = &outgoing.message.headers;
+    let is_plain = values != HeaderValues::None && !headers.iter().any(|(name, _)| is_reserved(name));
+    if !is_plain {
+        return (pack(outgoing, own, values).iter()).try_for_each(|(name, value)| put(name, value));
+    }
+    headers.iter().try_for_each(|(name, value)| put(name, value))?;
+    let mut made = String::new();
+    for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
+        made.clear();
+        let (Some(name), Some(value)) = (part.header(), part.value(outgoing, &mut made)) else {
+            continue;
+        };
+        if values == HeaderValues::Text && !is_text(value) {
+            put(&format!("{name}-base64"), BASE64.encode(value).as_bytes())?;
+        } else {
+            put(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name is one that a part may travel under.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("dunlin-") && {
+        let name = name.strip_suffix("-base64").unwrap_or(name);
+        Part::ALL.iter().any(|part| part.header() == Some(name))
+    }
 }
 
 /// Takes back what [`pack`] and [`escape`] put into the headers. A part that is there already keeps its value.
@@ -302,12 +345,16 @@ pub fn unpack(message: &mut Message, own: &[Part]) {
             message.headers.append(name, value.clone());
         }
     }
+    let any_encoded = (message.headers.iter()).any(|(name, _)| name.ends_with("-base64"));
     for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
         let Some(name) = part.header() else { continue };
-        let encoded = format!("{name}-base64");
-        let decoded = message
-            .headers
-            .get(&encoded)
+        let encoded = if any_encoded {
+            format!("{name}-base64")
+        } else {
+            String::new()
+        };
+        let decoded = (message.headers.get(&encoded))
+            .filter(|_| any_encoded)
             .and_then(|text| BASE64.decode(text).ok());
         if let Some(value) = decoded {
             if part.give(message, &Bytes::from(value)) {
@@ -373,10 +420,15 @@ fn ascii(json: &str) -> String {
 
 /// UTF-8 without control characters: what every system of text headers takes as it is.
 pub fn is_text(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
+    // Nearly all are printable ASCII, which is told without decoding.
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        || std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
 }
 
 fn repeats(headers: &Headers) -> bool {
+    if headers.len() < 2 {
+        return false;
+    }
     let mut names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     names.windows(2).any(|pair| pair[0] == pair[1])

@@ -123,8 +123,10 @@ impl fmt::Debug for Properties {
 /// Headers in their order. Names may repeat and are compared exactly; values are bytes.
 ///
 /// A clone copies a handle; the first change after it copies the list.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(Arc<Vec<(Arc<str>, Bytes)>>);
+#[derive(Clone, Default)]
+pub struct Headers(Option<Arc<Vec<Header>>>);
+
+type Header = (Arc<str>, Bytes);
 
 impl Headers {
     /// No headers.
@@ -134,14 +136,14 @@ impl Headers {
 
     /// Adds a header at the end, beside any other of the same name.
     pub fn append(&mut self, name: impl Into<Arc<str>>, value: impl Into<Bytes>) {
-        Arc::make_mut(&mut self.0).push((name.into(), value.into()));
+        self.list_mut().push((name.into(), value.into()));
     }
 
     /// Gives the header this one value: the first of that name keeps its place, further ones are removed, and a new
     /// name goes to the end.
     pub fn set(&mut self, name: impl Into<Arc<str>>, value: impl Into<Bytes>) {
         let (name, value) = (name.into(), value.into());
-        let list = Arc::make_mut(&mut self.0);
+        let list = self.list_mut();
         let Some(first) = list.iter().position(|(have, _)| *have == name) else {
             list.push((name, value));
             return;
@@ -159,7 +161,7 @@ impl Headers {
         if !self.contains(name) {
             return 0;
         }
-        let list = Arc::make_mut(&mut self.0);
+        let list = self.list_mut();
         let before = list.len();
         list.retain(|(have, _)| &**have != name);
         before - list.len()
@@ -167,7 +169,7 @@ impl Headers {
 
     /// The last value of this name.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.0
+        self.list()
             .iter()
             .rev()
             .find(|(have, _)| &**have == name)
@@ -176,38 +178,56 @@ impl Headers {
 
     /// Whether there is a header of this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|(have, _)| &**have == name)
+        self.list().iter().any(|(have, _)| &**have == name)
     }
 
     /// Names and values in their order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Bytes)> + ExactSizeIterator {
-        self.0.iter().map(|(name, value)| (&**name, value))
+        self.list().iter().map(|(name, value)| (&**name, value))
     }
 
     /// How many headers there are, repeated names counted each.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list().len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list().is_empty()
     }
 
     /// The number of bytes in names and values.
     pub fn size(&self) -> usize {
-        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+        self.list()
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum()
+    }
+
+    fn list(&self) -> &[Header] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    fn list_mut(&mut self) -> &mut Vec<Header> {
+        Arc::make_mut(self.0.get_or_insert_default())
     }
 }
 
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.list() == other.list()
+    }
+}
+
+impl Eq for Headers {}
+
 impl<N: Into<Arc<str>>, V: Into<Bytes>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(Arc::new(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        ))
+        let list: Vec<Header> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self((!list.is_empty()).then(|| Arc::new(list)))
     }
 }
 
@@ -246,6 +266,13 @@ mod tests {
                 ("b".to_owned(), Bytes::from("2"))
             ]
         );
+    }
+
+    #[test]
+    fn a_list_that_became_empty_is_the_same_as_none() {
+        let mut headers: Headers = [("a", "1")].into_iter().collect();
+        headers.remove("a");
+        assert_eq!(headers, Headers::new());
     }
 
     #[test]

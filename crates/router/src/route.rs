@@ -50,6 +50,7 @@ use crate::progress::{Count, Fate, Progress};
 use crate::sessions::Told;
 use crate::shutdown::{Asked, Shutdown};
 
+use choices::Choices;
 use ending::Ending;
 use failing::Returned;
 use in_flight::{Again, Entry, InFlight, Ticket};
@@ -161,14 +162,15 @@ impl Route {
         let mut batch = std::mem::take(&mut self.batch);
         self.progress.add(Count::Received, batch.len() as u64);
         self.fail_points.reach(FailPoint::AfterReceive);
+        let choices = self.migrations.now();
         for delivery in batch.drain(..) {
             if self.ending.is_some() {
                 // The route was stopped within this batch: the rest is the source's still.
                 self.progress.had_fate(Fate::Left, 1);
-            } else if self.lookup.must_wait(&delivery, &self.migrations.now()) {
+            } else if self.lookup.must_wait(&delivery, &choices) {
                 self.lookup.hold(delivery);
             } else {
-                self.admit(delivery);
+                self.admit(delivery, &choices);
             }
         }
         self.batch = batch;
@@ -181,29 +183,29 @@ impl Route {
         }
         let choices = self.migrations.now();
         while let Some(delivery) = self.lookup.release(&choices) {
-            self.admit(delivery);
+            self.admit(delivery, &choices);
         }
         self.lookup.begin(&choices);
         self.outputs.begin();
     }
 
-    /// Migrates one message and sends it on its way.
-    fn admit(&mut self, delivery: Delivery) {
+    /// Migrates one message, by these choices if it is new to the route, and sends it on its way.
+    fn admit(&mut self, delivery: Delivery, choices: &Arc<Choices>) {
         let mut entry = match self.in_flight.again(delivery) {
             Again::New(delivery) => Entry::new(delivery),
             Again::Joined => return,
             Again::Done(delivery) => return self.settle_again(delivery),
         };
-        let before = entry
-            .position
-            .as_ref()
-            .and_then(|position| self.returned.remove(position));
+        let before = match &entry.position {
+            Some(position) if !self.returned.is_empty() => self.returned.remove(position),
+            _ => None,
+        };
         let choices = match before {
             Some(before) => {
                 entry.attempts = entry.attempts.max(before.attempts.saturating_add(1));
                 before.choices
             }
-            None => self.migrations.now(),
+            None => Arc::clone(choices),
         };
         let judged = self.judge.judge(&mut entry, &choices);
         entry.choices = Some(choices);
@@ -213,13 +215,13 @@ impl Route {
             Judged::Forward { outgoing, report } => {
                 self.breaker.passed(Stage::Judged);
                 entry.fate = Fate::Forwarded;
-                entry.report = report.map(|report| *report);
+                entry.report = report;
                 let ticket = self.in_flight.admit(entry);
-                self.outputs.target.enqueue(ticket, lane, *outgoing);
+                self.outputs.target.enqueue(ticket, lane, outgoing);
             }
             Judged::Finish { fate, report } => {
                 entry.fate = fate;
-                entry.report = report.map(|report| *report);
+                entry.report = report;
                 let ticket = self.in_flight.admit(entry);
                 self.breaker.passed(Stage::Judged);
                 self.breaker.passed(Stage::Finished);
@@ -297,7 +299,7 @@ impl Route {
             return;
         };
         match (entry.report.take(), &mut self.outputs.report) {
-            (Some(report), Some(output)) => output.enqueue(ticket, entry.lane, report),
+            (Some(report), Some(output)) => output.enqueue(ticket, entry.lane, *report),
             _ => self.settle(ticket, Verdict::Done),
         }
     }

@@ -30,7 +30,7 @@ impl Bed {
     fn add(&self, ids: impl IntoIterator<Item = u64>) {
         self.flight.add(
             ids.into_iter()
-                .map(|id| (Id::at(id), Message::new("0123456789"), 1)),
+                .map(|id| (Id::at(id), Held::new(Message::new("0123456789"), 1))),
         );
     }
 
@@ -159,7 +159,8 @@ fn bytes_bound_what_is_read_and_what_is_handed_out_but_one_message_always_passes
         .len(),
         1
     );
-    bed.flight.add([(Id::at(9), Message::new(vec![0_u8; 2_000]), 1)]);
+    bed.flight
+        .add([(Id::at(9), Held::new(Message::new(vec![0_u8; 2_000]), 1))]);
     assert_eq!(bed.flight.free(100), 0);
 }
 

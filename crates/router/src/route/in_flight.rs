@@ -36,7 +36,7 @@ pub(super) struct Entry {
     /// The migrations that it was judged by.
     pub(super) choices: Option<Arc<Choices>>,
     /// What the report will say once the target has confirmed.
-    pub(super) report: Option<Outgoing>,
+    pub(super) report: Option<Box<Outgoing>>,
     /// What has become of it, as far as that is decided.
     pub(super) fate: Fate,
     /// What the source is told, once that is decided.

@@ -24,10 +24,14 @@ use crate::progress::{Count, Fate, Progress};
 
 /// What is to be done with a message.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are forwarded, and a box would be an allocation for each"
+)]
 pub(super) enum Judged {
     /// Send it, then the report.
     Forward {
-        outgoing: Box<Outgoing>,
+        outgoing: Outgoing,
         report: Option<Box<Outgoing>>,
     },
     /// Nothing is forwarded; send the report, if there is one, and settle it.
@@ -183,7 +187,7 @@ impl Judge {
         message: Message,
         report: Option<Box<Outgoing>>,
     ) -> Result<Judged, Fault> {
-        let outgoing = Box::new(self.outgoing(entry, message)?);
+        let outgoing = self.outgoing(entry, message)?;
         Ok(Judged::Forward { outgoing, report })
     }
 }

@@ -1,5 +1,7 @@
 //! What is sent for a message: the message itself, its report, its dead letter, each with its origin and its own id.
 
+use std::sync::{Arc, LazyLock};
+
 use bytes::Bytes;
 use dunlin_core::capability::HeaderValues;
 use dunlin_core::carried;
@@ -18,6 +20,8 @@ use crate::report::{CheckEntry, Payloads, Place, Report, StepEntry};
 
 /// The header that counts how often a message was forwarded.
 pub(crate) const HOPS: &str = "dunlin-hops";
+/// The same as headers hold it, made once: every message that is forwarded has it.
+static HOPS_NAME: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(HOPS));
 
 /// Which of the messages made from one delivery an output is; part of its deduplication id.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +152,11 @@ impl Judge {
                 ),
             ));
         }
-        message.headers.set(HOPS, (hops + 1).to_string());
+        let told = match hops {
+            0 => Bytes::from_static(b"1"),
+            _ => Bytes::from((hops + 1).to_string()),
+        };
+        message.headers.set(Arc::clone(&HOPS_NAME), told);
         Ok(())
     }
 

@@ -26,6 +26,9 @@ use crate::plan::RetryPlan;
 use crate::retry::Backoff;
 use batch::{Awaited, Batch, Head, HeldLane, Item, Sending};
 
+/// How many batches are kept for their room: about as many as are under way at a time.
+const SPARE: usize = 16;
+
 /// One end that a route sends to.
 pub(super) struct Output {
     rules: Rules,
@@ -37,6 +40,8 @@ pub(super) struct Output {
     /// What was taken by the client and not answered, by the number of its batch.
     unanswered: BTreeMap<u64, Batch>,
     batches: u64,
+    /// Batches that were answered, kept for their room: it is too large to be had anew for each.
+    spare: Vec<Batch>,
     /// What was never sent, and what may be sent again, in the order of sending.
     queue: VecDeque<Item>,
     held: BTreeMap<Lane, HeldLane>,
@@ -105,6 +110,7 @@ impl Output {
             confirms: FuturesUnordered::new(),
             unanswered: BTreeMap::new(),
             batches: 0,
+            spare: Vec::new(),
             queue: VecDeque::new(),
             held: BTreeMap::new(),
             paused: None,
@@ -143,11 +149,13 @@ impl Output {
         let Some(mut sender) = self.sender.take() else {
             return;
         };
-        let Batch { heads, outgoing } = self.compose(now);
-        if heads.is_empty() {
+        let batch = self.compose(now);
+        if batch.heads.is_empty() {
+            self.spare.push(batch);
             self.sender = Some(sender);
             return;
         }
+        let Batch { heads, outgoing } = batch;
         self.resent += heads.iter().map(|head| u64::from(head.sends > 1)).sum::<u64>();
         let future = async move {
             let taken = sender.send(&outgoing).await;
@@ -244,7 +252,7 @@ impl Output {
     /// The next batch: one message of each held lane that is due, then the queue.
     fn compose(&mut self, now: Instant) -> Batch {
         let most = if self.singly > 0 { 1 } else { self.rules.batch };
-        let mut batch = Batch::default();
+        let mut batch = self.spare.pop().unwrap_or_default();
         for held in self.held.values_mut() {
             if batch.heads.len() == most {
                 break;
@@ -317,7 +325,7 @@ impl Output {
     }
 
     /// Judges the answers to a batch: what is final is returned, what failed for a while holds its lane.
-    fn answered(&mut self, batch: Batch, answers: Vec<Result<Receipt>>) -> Vec<Answer> {
+    fn answered(&mut self, mut batch: Batch, answers: Vec<Result<Receipt>>) -> Vec<Answer> {
         for head in &batch.heads {
             if let Some(held) = self.held.get_mut(&head.lane) {
                 held.unanswered -= 1;
@@ -325,8 +333,8 @@ impl Output {
         }
         let mut judged = Vec::with_capacity(answers.len());
         let mut again = Vec::new();
-        for (mut item, answer) in batch.into_items().zip(answers) {
-            let Head { ticket, lane, sends } = item.head;
+        for ((head, outgoing), answer) in batch.drain().zip(answers) {
+            let Head { ticket, lane, sends } = head;
             let error = match answer {
                 Ok(receipt) => {
                     self.passed(ticket, lane);
@@ -352,9 +360,10 @@ impl Output {
                 }
                 Class::Temporary => {
                     self.trouble = Some(error.to_string());
-                    again.push(item);
+                    again.push(Item { head, outgoing });
                 }
                 Class::Unhealthy => {
+                    let mut item = Item { head, outgoing };
                     if let Some(smaller) = self.instead(&item.outgoing.message, &error) {
                         tracing::warn!("a dead letter holds a digest instead of its message: {error}");
                         item.outgoing.message = smaller;
@@ -364,6 +373,9 @@ impl Output {
                     again.push(item);
                 }
             }
+        }
+        if self.spare.len() < SPARE {
+            self.spare.push(batch);
         }
         for item in again {
             self.hold(item);

@@ -80,6 +80,11 @@ impl Batch {
         self.outgoing.push(item.outgoing);
     }
 
+    /// The messages, each with its head, taken out so that the room for them is left.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Head, Outgoing)> {
+        self.heads.drain(..).zip(self.outgoing.drain(..))
+    }
+
     /// The messages, each with its head again.
     pub(super) fn into_items(self) -> impl DoubleEndedIterator<Item = Item> {
         self.heads
