@@ -117,16 +117,15 @@ fn routes(messages: usize, rounds: usize, kafka: bool) -> Result<()> {
     }
     succeed(&mut build, "the benchmark did not build")?;
     let program = release(&workspace::target_folder()?, "dunlin-bench-routes");
-    succeed(
-        Command::new(program)
-            .arg("compare")
-            .args([messages.to_string(), rounds.to_string()]),
-        "the comparison failed",
-    )?;
+    let mut compare = Command::new(program);
+    compare
+        .arg("compare")
+        .args([messages.to_string(), rounds.to_string()]);
+    let mut table = output(&mut compare, "the comparison failed")?;
     if !kafka {
-        println!("\nleft out: kafka");
+        table.push_str("\nleft out: kafka\n");
     }
-    Ok(())
+    page::publish("routes", "Routes", "cargo xtask bench routes", &table)
 }
 
 /// Where a program of the release build is.

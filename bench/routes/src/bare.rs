@@ -25,6 +25,20 @@ pub(crate) const BATCH: usize = 256;
 /// The answer to a batch: everything of it is stored.
 type Confirm = BoxFuture<'static, Result<()>>;
 
+/// A message that was received.
+struct Received {
+    payload: Bytes,
+    place: Place,
+}
+
+/// Where a message stood in its source: what a server can know it again by when it is sent a second time, also after a
+/// restart. Only targets that look for repeated ids make use of it.
+enum Place {
+    Unknown,
+    Sequence(u64),
+    Entry(String),
+}
+
 enum Source {
     Amqp(amqp::Source),
     #[cfg(feature = "kafka")]
@@ -34,19 +48,19 @@ enum Source {
 }
 
 impl Source {
-    async fn open(end: &End, group: &str) -> Result<Self> {
+    async fn open(end: &End, group: &str, placed: bool) -> Result<Self> {
         Ok(match end.system.as_str() {
             "amqp" => Self::Amqp(amqp::Source::open(end).await?),
             #[cfg(feature = "kafka")]
             "kafka" => Self::Kafka(kafka::Source::open(end, group)?),
-            "nats" => Self::Nats(nats::Source::open(end, group).await?),
-            "redis" => Self::Redis(redis::Source::open(end, group).await?),
+            "nats" => Self::Nats(nats::Source::open(end, group, placed).await?),
+            "redis" => Self::Redis(redis::Source::open(end, group, placed).await?),
             other => bail!("expected a system that is built in, found `{other}`"),
         })
     }
 
     /// Waits for one message and takes what else is ready, up to a batch. Dropping the future loses nothing.
-    async fn receive(&mut self, batch: &mut Vec<Bytes>) -> Result<()> {
+    async fn receive(&mut self, batch: &mut Vec<Received>) -> Result<()> {
         match self {
             Self::Amqp(source) => source.receive(batch).await,
             #[cfg(feature = "kafka")]
@@ -77,18 +91,18 @@ enum Target {
 }
 
 impl Target {
-    async fn open(end: &End, name: &str) -> Result<Self> {
+    async fn open(end: &End, source: &str) -> Result<Self> {
         Ok(match end.system.as_str() {
             "amqp" => Self::Amqp(amqp::Target::open(end).await?),
             #[cfg(feature = "kafka")]
             "kafka" => Self::Kafka(kafka::Target::open(end)?),
-            "nats" => Self::Nats(nats::Target::open(end, name).await?),
+            "nats" => Self::Nats(nats::Target::open(end, source).await?),
             "redis" => Self::Redis(redis::Target::open(end).await?),
             other => bail!("expected a system that is built in, found `{other}`"),
         })
     }
 
-    async fn send(&mut self, batch: Vec<Bytes>) -> Result<Confirm> {
+    async fn send(&mut self, batch: Vec<Received>) -> Result<Confirm> {
         match self {
             Self::Amqp(target) => target.send(batch).await,
             #[cfg(feature = "kafka")]
@@ -102,8 +116,10 @@ impl Target {
 /// Forwards the messages of the job and measures it.
 pub(crate) fn run(job: &Job) -> Result<Measured> {
     runtime()?.block_on(async move {
-        let mut source = Source::open(&job.from, &job.name).await?;
-        let mut target = Target::open(&job.to, &job.name).await?;
+        // Of these targets NATS alone recognises a message by its id.
+        let placed = job.to.system == "nats";
+        let mut source = Source::open(&job.from, &job.name, placed).await?;
+        let mut target = Target::open(&job.to, &job.from.channel).await?;
         let mut watch = Watch::new(job.messages);
         let mut unconfirmed: VecDeque<(usize, Confirm)> = VecDeque::new();
         let (mut in_flight, mut settled) = (0, 0);

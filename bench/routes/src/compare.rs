@@ -23,6 +23,11 @@ const WAYS: &[(&str, &str)] = &[
     ("kafka", "redis"),
 ];
 
+/// What a bridge is to reach of the bare loop's messages per second.
+const LEAST_RATE: f64 = 0.95;
+/// How much it may take in parts of the bare loop's processor time.
+const MOST_CPU: f64 = 1.15;
+
 /// The contestants in the order in which they take turns.
 const CONTESTANTS: [Contestant; 3] = [Contestant::Bare, Contestant::Bridge, Contestant::Chain];
 
@@ -46,12 +51,17 @@ impl Contestant {
 /// Measures every way, so many messages and rounds each.
 pub(crate) fn compare(messages: usize, rounds: usize) -> Result<()> {
     println!(
-        "{messages} messages of about 1 KB, {rounds} rounds, medians; CPU is that of the client process\n"
+        "{messages} messages of about 1 KB in each measurement; medians of {rounds} rounds in which the contestants take turns. \
+         CPU is that of the client process; the server's is not in it. {}\n",
+        load()
     );
     println!(
-        "| from → to | contestant | messages/s | spread | CPU µs/message | peak MiB | rate ÷ bare | CPU ÷ bare |"
+        "The goal of a bridge is at least {LEAST_RATE} of the bare loop's messages per second, and at most {MOST_CPU} of its CPU.\n"
     );
-    println!("|---|---|--:|--:|--:|--:|--:|--:|");
+    println!(
+        "| from → to | contestant | messages/s | spread | CPU µs/message | peak MiB | rate ÷ bare | CPU ÷ bare | goal |"
+    );
+    println!("|---|---|--:|--:|--:|--:|--:|--:|---|");
     let only = std::env::var("DUNLIN_BENCH_ONLY").unwrap_or_default();
     let runtime = runtime()?;
     let mut servers = Servers::default();
@@ -67,6 +77,16 @@ pub(crate) fn compare(messages: usize, rounds: usize) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// How busy the machine was before anything was measured, as far as the system tells.
+fn load() -> String {
+    let told = std::fs::read_to_string("/proc/loadavg").ok();
+    let minute = told.as_deref().and_then(|text| text.split(' ').next());
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    minute.map_or_else(String::new, |minute| {
+        format!("Before it began the machine's load was {minute}, on {cores} cores.")
+    })
 }
 
 async fn measure(
@@ -153,14 +173,19 @@ fn show(way: &str, found: &BTreeMap<Contestant, Vec<Measured>>) {
         });
         let rate = median(contestant, |one| one.per_second);
         let cpu = median(contestant, |one| one.cpu_micros);
+        let rate_ratio = rate / median(Contestant::Bare, |one| one.per_second);
+        let cpu_ratio = cpu / median(Contestant::Bare, |one| one.cpu_micros);
+        let goal = match contestant {
+            Contestant::Bare | Contestant::Chain => "",
+            Contestant::Bridge if rate_ratio >= LEAST_RATE && cpu_ratio <= MOST_CPU => "pass",
+            Contestant::Bridge => "**falls short**",
+        };
         println!(
-            "| {way} | {} | {rate:.0} | {:.0}–{:.0} % | {cpu:.1} | {:.0} | {:.2} | {:.2} |",
+            "| {way} | {} | {rate:.0} | {:.0}–{:.0} % | {cpu:.1} | {:.0} | {rate_ratio:.2} | {cpu_ratio:.2} | {goal} |",
             contestant.name(),
             100.0 * low / rate,
             100.0 * high / rate,
             median(contestant, |one| one.peak_mib),
-            rate / median(Contestant::Bare, |one| one.per_second),
-            cpu / median(Contestant::Bare, |one| one.cpu_micros),
         );
     }
 }

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use cpu_time::ProcessTime;
+use cpu_time::{ProcessTime, ThreadTime};
 use serde::{Deserialize, Serialize};
 
 /// One measurement: so many messages from here to there.
@@ -50,33 +50,49 @@ pub(crate) struct Measured {
 #[derive(Debug)]
 pub(crate) struct Watch {
     messages: usize,
-    since: Option<(usize, Instant, ProcessTime)>,
+    /// Whether this thread only watches, so that its own processor time is no part of what is measured.
+    aside: bool,
+    since: Option<(usize, Instant, ProcessTime, ThreadTime)>,
 }
 
 impl Watch {
+    /// A watch in the hand of the one that works.
     pub(crate) fn new(messages: usize) -> Self {
         Self {
             messages,
+            aside: false,
             since: None,
+        }
+    }
+
+    /// A watch in the hand of a thread that does nothing else, while others work.
+    pub(crate) fn aside(messages: usize) -> Self {
+        Self {
+            aside: true,
+            ..Self::new(messages)
         }
     }
 
     /// Says how many messages are settled. At the last one it answers.
     pub(crate) fn settled(&mut self, count: usize) -> Result<Option<Measured>> {
-        let Some((before, start, cpu)) = self.since else {
+        let Some((before, start, cpu, own)) = self.since else {
             if count >= self.messages / 10 {
-                self.since = Some((count, Instant::now(), ProcessTime::now()));
+                self.since = Some((count, Instant::now(), ProcessTime::now(), ThreadTime::now()));
             }
             return Ok(None);
         };
         if count < self.messages {
             return Ok(None);
         }
+        let (mut cpu, own) = (cpu.elapsed(), own.elapsed());
+        if self.aside {
+            cpu = cpu.saturating_sub(own);
+        }
         #[expect(clippy::cast_precision_loss, reason = "counts of messages are far below 2^52")]
         let messages = (count - before) as f64;
         Ok(Some(Measured {
             per_second: messages / start.elapsed().as_secs_f64(),
-            cpu_micros: cpu.elapsed().as_secs_f64() * 1e6 / messages,
+            cpu_micros: cpu.as_secs_f64() * 1e6 / messages,
             peak_mib: peak_mib()?,
         }))
     }

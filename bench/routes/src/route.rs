@@ -35,7 +35,7 @@ pub(crate) fn run(job: &Job) -> Result<Measured> {
     let (handle, listening) = shutdown();
     let measured = runtime()?.block_on(async move {
         let mut running = Box::pin(runner.run_on_threads(NonZeroUsize::MIN, listening));
-        let mut watch = Watch::new(job.messages);
+        let mut watch = Watch::aside(job.messages);
         let mut ticks = tokio::time::interval(Duration::from_millis(1));
         let measured = loop {
             tokio::select! {

@@ -12,7 +12,7 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 
-use super::{BATCH, Confirm, WINDOW};
+use super::{BATCH, Confirm, Place, Received, WINDOW};
 use crate::measure::End;
 
 pub(super) struct Source {
@@ -44,12 +44,15 @@ impl Source {
         })
     }
 
-    pub(super) async fn receive(&mut self, batch: &mut Vec<Bytes>) -> Result<()> {
+    pub(super) async fn receive(&mut self, batch: &mut Vec<Received>) -> Result<()> {
         let mut next = self.consumer.next().await;
         loop {
             let delivery = next.context("the consumer ended")??;
             self.tags.push_back(delivery.delivery_tag);
-            batch.push(Bytes::from(delivery.data));
+            batch.push(Received {
+                payload: Bytes::from(delivery.data),
+                place: Place::Unknown,
+            });
             if batch.len() == BATCH {
                 return Ok(());
             }
@@ -89,9 +92,9 @@ impl Target {
         })
     }
 
-    pub(super) async fn send(&mut self, batch: Vec<Bytes>) -> Result<Confirm> {
+    pub(super) async fn send(&mut self, batch: Vec<Received>) -> Result<Confirm> {
         // Each is begun in its order, and none waits until the one before was written to the socket.
-        let sent = batch.iter().map(|payload| {
+        let sent = batch.iter().map(|Received { payload, .. }| {
             let options = BasicPublishOptions {
                 mandatory: true,
                 ..BasicPublishOptions::default()

@@ -13,7 +13,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::{BATCH, Confirm};
+use super::{BATCH, Confirm, Place, Received};
 use crate::measure::End;
 
 fn config(end: &End) -> ClientConfig {
@@ -34,10 +34,12 @@ impl Source {
             .set("group.id", group)
             .set("enable.auto.offset.store", "false")
             .set("enable.auto.commit", "true")
+            .set("auto.commit.interval.ms", "500")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
-            .set("queued.min.messages", "1000")
+            .set("queued.min.messages", "100000")
             .set("queued.max.messages.kbytes", "16384")
+            .set("fetch.wait.max.ms", "50")
             .set("fetch.queue.backoff.ms", "5")
             .create()?;
         consumer.subscribe(&[&end.channel])?;
@@ -48,11 +50,14 @@ impl Source {
         })
     }
 
-    pub(super) async fn receive(&mut self, batch: &mut Vec<Bytes>) -> Result<()> {
+    pub(super) async fn receive(&mut self, batch: &mut Vec<Received>) -> Result<()> {
         let mut next = self.consumer.recv().await?;
         loop {
             self.offsets.push_back((next.partition(), next.offset()));
-            batch.push(Bytes::copy_from_slice(next.payload().unwrap_or_default()));
+            batch.push(Received {
+                payload: Bytes::copy_from_slice(next.payload().unwrap_or_default()),
+                place: Place::Unknown,
+            });
             if batch.len() == BATCH {
                 return Ok(());
             }
@@ -84,6 +89,7 @@ impl Target {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
+            .set("message.timeout.ms", "0")
             .set("linger.ms", "5")
             .set("batch.num.messages", "10000")
             .create()?;
@@ -93,9 +99,9 @@ impl Target {
         })
     }
 
-    pub(super) async fn send(&mut self, batch: Vec<Bytes>) -> Result<Confirm> {
+    pub(super) async fn send(&mut self, batch: Vec<Received>) -> Result<Confirm> {
         let mut reports = Vec::with_capacity(batch.len());
-        for payload in batch {
+        for Received { payload, .. } in batch {
             loop {
                 let record = FutureRecord::<[u8], [u8]>::to(&self.topic).payload(&payload[..]);
                 match self.producer.send_result(record) {

@@ -3,23 +3,30 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
+use async_nats::header;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{self, AckKind};
-use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 
-use super::{BATCH, Confirm, WINDOW};
+use super::{BATCH, Confirm, Place, Received, WINDOW};
 use crate::measure::End;
+
+/// As a route has it.
+async fn connect(end: &End) -> Result<jetstream::Context> {
+    let options = async_nats::ConnectOptions::new().client_capacity(4096);
+    Ok(jetstream::new(options.connect(&end.url).await?))
+}
 
 pub(super) struct Source {
     messages: pull::Stream,
+    placed: bool,
     ackers: VecDeque<Acker>,
 }
 
 impl Source {
-    pub(super) async fn open(end: &End, group: &str) -> Result<Self> {
-        let context = jetstream::new(async_nats::connect(&end.url).await?);
+    pub(super) async fn open(end: &End, group: &str, placed: bool) -> Result<Self> {
+        let context = connect(end).await?;
         let consumer: PullConsumer = context
             .get_stream(&end.channel)
             .await?
@@ -33,16 +40,26 @@ impl Source {
         let messages = consumer.stream().max_messages_per_batch(1_000).messages().await?;
         Ok(Self {
             messages,
+            placed,
             ackers: VecDeque::new(),
         })
     }
 
-    pub(super) async fn receive(&mut self, batch: &mut Vec<Bytes>) -> Result<()> {
+    pub(super) async fn receive(&mut self, batch: &mut Vec<Received>) -> Result<()> {
         let mut next = self.messages.next().await;
         loop {
-            let (message, acker) = next.context("the consumer ended")??.split();
+            let message = next.context("the consumer ended")??;
+            let place = if self.placed {
+                Place::Sequence(message.info().map_err(anyhow::Error::from_boxed)?.stream_sequence)
+            } else {
+                Place::Unknown
+            };
+            let (message, acker) = message.split();
             self.ackers.push_back(acker);
-            batch.push(message.payload);
+            batch.push(Received {
+                payload: message.payload,
+                place,
+            });
             if batch.len() == BATCH {
                 return Ok(());
             }
@@ -67,27 +84,35 @@ impl Source {
 pub(super) struct Target {
     context: jetstream::Context,
     subject: String,
-    name: String,
-    /// A route gives each message an id by which the server knows it again, so the loop does, too.
-    sent: u64,
+    /// The channel of the source, as part of the ids.
+    source: String,
 }
 
 impl Target {
-    pub(super) async fn open(end: &End, name: &str) -> Result<Self> {
+    pub(super) async fn open(end: &End, source: &str) -> Result<Self> {
         Ok(Self {
-            context: jetstream::new(async_nats::connect(&end.url).await?),
+            context: connect(end).await?,
             subject: end.channel.clone(),
-            name: name.to_owned(),
-            sent: 0,
+            source: source.to_owned(),
         })
     }
 
-    pub(super) async fn send(&mut self, batch: Vec<Bytes>) -> Result<Confirm> {
+    /// Each message has the id by which the server knows it again, made of its place in the source as a route makes it, and
+    /// names the stream that it is for, without which whoever else listens to the subject could answer for it.
+    pub(super) async fn send(&mut self, batch: Vec<Received>) -> Result<Confirm> {
         let mut answers = Vec::with_capacity(batch.len());
-        for payload in batch {
-            self.sent += 1;
+        for Received { payload, place } in batch {
+            let source = &self.source;
+            let id = match place {
+                Place::Unknown => None,
+                Place::Sequence(sequence) => Some(format!("{source}@{sequence}")),
+                Place::Entry(id) => Some(format!("{source}@{id}")),
+            };
             let mut headers = async_nats::HeaderMap::new();
-            headers.insert("Nats-Msg-Id", format!("{}-{}", self.name, self.sent));
+            if let Some(id) = id {
+                headers.insert(header::NATS_MESSAGE_ID, id);
+            }
+            headers.insert(header::NATS_EXPECTED_STREAM, self.subject.as_str());
             answers.push(
                 self.context
                     .publish_with_headers(self.subject.clone(), headers, payload)

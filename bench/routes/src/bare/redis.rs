@@ -10,7 +10,7 @@ use redis::streams::{StreamReadOptions, StreamReadReply};
 use redis::{AsyncCommands, AsyncConnectionConfig, RedisResult};
 use std::time::Duration;
 
-use super::{BATCH, Confirm};
+use super::{BATCH, Confirm, Place, Received};
 use crate::measure::End;
 
 type Reading = BoxFuture<'static, (MultiplexedConnection, RedisResult<Option<StreamReadReply>>)>;
@@ -29,11 +29,12 @@ pub(super) struct Source {
     settler: MultiplexedConnection,
     key: String,
     group: String,
+    placed: bool,
     ids: VecDeque<String>,
 }
 
 impl Source {
-    pub(super) async fn open(end: &End, group: &str) -> Result<Self> {
+    pub(super) async fn open(end: &End, group: &str, placed: bool) -> Result<Self> {
         let mut settler = connect(end).await?;
         let _: () = settler.xgroup_create(&end.channel, group, "0").await?;
         Ok(Self {
@@ -42,12 +43,13 @@ impl Source {
             settler,
             key: end.channel.clone(),
             group: group.to_owned(),
+            placed,
             ids: VecDeque::new(),
         })
     }
 
     /// The read goes on where the future is dropped: what it takes would be pending for ever.
-    pub(super) async fn receive(&mut self, batch: &mut Vec<Bytes>) -> Result<()> {
+    pub(super) async fn receive(&mut self, batch: &mut Vec<Received>) -> Result<()> {
         loop {
             if self.reading.is_none() {
                 let mut reader = self.reader.take().context("the reader is lost")?;
@@ -73,7 +75,14 @@ impl Source {
                 .flat_map(|key| key.ids)
             {
                 let payload: Vec<u8> = entry.get("payload").context("an entry without payload")?;
-                batch.push(Bytes::from(payload));
+                batch.push(Received {
+                    payload: Bytes::from(payload),
+                    place: if self.placed {
+                        Place::Entry(entry.id.clone())
+                    } else {
+                        Place::Unknown
+                    },
+                });
                 self.ids.push_back(entry.id);
             }
             if !batch.is_empty() {
@@ -103,11 +112,11 @@ impl Target {
     }
 
     /// Nothing is written before it is polled, so a task of its own drives it.
-    pub(super) fn send(&mut self, batch: &[Bytes]) -> Confirm {
+    pub(super) fn send(&mut self, batch: &[Received]) -> Confirm {
         // One transaction: the server then syncs its file once for the batch, and not once for each of its reads.
         let mut pipeline = redis::pipe();
         pipeline.atomic();
-        for payload in batch {
+        for Received { payload, .. } in batch {
             pipeline
                 .xadd(&self.key, "*", &[("payload", &payload[..])])
                 .ignore();
