@@ -8,6 +8,7 @@
 
 mod canonical;
 mod chain;
+mod complement;
 mod condition;
 mod context;
 mod decimal;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use chain::{Digest, Transformation};
+pub use complement::{COMPLEMENT_HEADER, Complemented, Complements, TooLarge};
 pub use context::{NoSecrets, Secrets};
 pub use document::DuplicateNames;
 pub use failure::{Blamed, Failure, FailureKind};
@@ -77,6 +79,7 @@ pub struct Migration {
     /// What is written down is performed even where nothing is left to do.
     validate_is_written: bool,
     accepts: Vec<Entry>,
+    complements: Complements,
     chain: Chain,
 }
 
@@ -187,6 +190,7 @@ impl Migration {
         };
         Self {
             accepts: draft.accepts,
+            complements: draft.complements,
             chain: Chain::new(&draft.name, transformations),
             name: draft.name.into(),
             description: draft.description,
@@ -260,6 +264,12 @@ impl Migration {
     #[must_use]
     pub fn accepts(&self) -> &[Entry] {
         &self.accepts
+    }
+
+    /// Whether it keeps complements, or requires them.
+    #[must_use]
+    pub const fn complements(&self) -> Complements {
+        self.complements
     }
 
     /// The transformations, in the order in which they are applied.

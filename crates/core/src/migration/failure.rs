@@ -74,11 +74,13 @@ pub enum FailureKind {
     Diverged,
     /// The message was forwarded too often.
     Loop,
+    /// The complement of the message does not belong to it, is missing where it is required, or is too large.
+    Complement,
 }
 
 impl FailureKind {
     /// All kinds, in the order in which they are documented.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Syntax,
         Self::Validation,
         Self::Decode,
@@ -96,6 +98,7 @@ impl FailureKind {
         Self::Record,
         Self::Diverged,
         Self::Loop,
+        Self::Complement,
     ];
 
     /// The word for it, as it stands in headers, reports and fixtures.
@@ -119,6 +122,7 @@ impl FailureKind {
             Self::Record => "record",
             Self::Diverged => "diverged",
             Self::Loop => "loop",
+            Self::Complement => "complement",
         }
     }
 

@@ -6,6 +6,7 @@ mod arrive;
 mod desk;
 mod enter;
 mod passage;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 
 use crate::message::Headers;
 use crate::migration::chain::Transformation;
+use crate::migration::complement::Complemented;
 use crate::migration::context::{Context, NoSecrets, Secrets};
 use crate::migration::document::Value;
 use crate::migration::expression::{EvaluationError, Scope};
@@ -94,6 +96,8 @@ pub struct Migrated {
     pub validations: Vec<(Check, Validated)>,
     /// The media type of the payload, where that is another than on arrival.
     pub content_type: Option<&'static str>,
+    /// What became of its complement, where the migration keeps or uses them.
+    pub complement: Option<Complemented>,
 }
 
 /// What is to become of a message.
@@ -164,10 +168,16 @@ impl Migration {
 
     fn perform(
         &self,
-        input: Input,
+        mut input: Input,
         options: &Options<'_>,
         steps: &mut dyn Steps,
     ) -> Result<Migrated, Failure> {
+        let (record, arrival) = self.arrive(&input.headers, options.record)?;
+        let former = match arrival {
+            Arrival::At(_) | Arrival::Unrecorded => self.former(&mut input, &options.limits)?,
+            Arrival::Ahead | Arrival::Below => None,
+        };
+        let came = input.clone();
         let Input {
             payload,
             key,
@@ -175,7 +185,6 @@ impl Migration {
         } = input;
         // Zero bytes are a message without a payload, and leave as they came.
         let content = payload.as_ref().filter(|bytes| !bytes.is_empty());
-        let (record, arrival) = self.arrive(&headers, options.record)?;
         let entered = match arrival {
             Arrival::At(_) | Arrival::Unrecorded => {
                 self.enter(arrival, content, &headers, &options.limits)?
@@ -197,9 +206,13 @@ impl Migration {
                     changes,
                     validations,
                     content_type: None,
+                complement: None,
                 });
             }
         };
+        if let Some(former) = former {
+            return self.give_back(&came, former, record, &entered, options, steps);
+        }
         let from = entered.from;
         let transformations = self.chain.transformations();
         let nothing_left = transformations[from..].iter().all(Transformation::flagged);
@@ -252,6 +265,7 @@ impl Migration {
                 changes,
                 validations,
                 content_type: None,
+                complement: None,
             });
         }
 
@@ -292,7 +306,7 @@ impl Migration {
         } else {
             Disposition::Forward
         };
-        Ok(Migrated {
+        let mut migrated = Migrated {
             payload,
             key,
             headers,
@@ -301,7 +315,10 @@ impl Migration {
             changes,
             validations,
             content_type,
-        })
+            complement: None,
+        };
+        self.keep_complement(&came, &mut migrated, &options.limits)?;
+        Ok(migrated)
     }
 
     /// Whether the payload must be read even where nothing is left to do.
@@ -397,6 +414,7 @@ impl fmt::Debug for Migrated {
             .field("changes", &self.changes)
             .field("validations", &self.validations)
             .field("content_type", &self.content_type)
+            .field("complement", &self.complement)
             .finish()
     }
 }

@@ -125,20 +125,16 @@ impl Migration {
             } = transformation.undoing();
             undone += transformations.len();
             // Writing into a string cannot fail.
+            let id = transformation.id();
             let _ = match &loss {
-                Loss::Lossless => writeln!(entries, "  # undoes {}: lossless", transformation.id()),
-                Loss::Restorable(why) => {
-                    writeln!(entries, "  # undoes {}: restorable, {why}", transformation.id())
+                Loss::Lossless => writeln!(entries, "  # undoes {id}: lossless"),
+                Loss::Restorable(why) | Loss::Lossy(why) if transformations.is_empty() => {
+                    let operation = transformation.operation();
+                    writeln!(entries, "  # cannot undo {id} ({operation}): {why}")
                 }
-                Loss::Lossy(why) if transformations.is_empty() => {
-                    writeln!(
-                        entries,
-                        "  # cannot undo {} ({}): {why}",
-                        transformation.id(),
-                        transformation.operation()
-                    )
+                Loss::Restorable(why) | Loss::Lossy(why) => {
+                    writeln!(entries, "  # undoes {id}: {}, {why}", loss.name())
                 }
-                Loss::Lossy(why) => writeln!(entries, "  # undoes {}: lossy, {why}", transformation.id()),
             };
             for undo in transformations {
                 // JSON is YAML, so each of them stands as it is digested.

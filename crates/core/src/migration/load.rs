@@ -6,6 +6,7 @@
 
 pub mod fields;
 
+mod complements;
 mod draft;
 pub mod lock;
 mod migration_file;
@@ -128,6 +129,7 @@ impl<'resolver, 'findings> Loader<'resolver, 'findings> {
             return None;
         }
         Some(Draft {
+            complements: crate::migration::Complements::None,
             name,
             description: read.description,
             duplicate_names: DuplicateNames::Allow,

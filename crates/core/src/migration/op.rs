@@ -116,6 +116,12 @@ impl Op {
         parse(fields)
     }
 
+    /// Whether what it takes out of a message is meant to be unknown from then on.
+    pub(crate) fn hides(&self) -> bool {
+        // A message that was dropped has nobody it could be hidden from.
+        matches!(self.inverse().loss, Loss::Lossy(_)) && !matches!(self, Self::Drop(_))
+    }
+
     /// The names of the secrets that it needs.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         match self {

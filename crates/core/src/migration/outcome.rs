@@ -26,6 +26,8 @@ pub enum SkipReason {
     Flagged,
     /// Its `when` was false, or its `where` left every place alone.
     Condition,
+    /// The message was taken back by its complement instead.
+    Restored,
 }
 
 impl Outcome {
@@ -52,13 +54,14 @@ impl Outcome {
 }
 
 impl SkipReason {
-    /// The word for it: `already_applied`, `flagged`, `condition`.
+    /// The word for it: `already_applied`, `flagged`, `condition`, `restored`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::AlreadyApplied => "already_applied",
             Self::Flagged => "flagged",
             Self::Condition => "condition",
+            Self::Restored => "restored",
         }
     }
 }

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::arrive::Arrival;
-use super::{Disposition, Input, Migrated, Migration, Options};
+use super::{Direction, Disposition, Input, Migrated, Migration, Options};
 use crate::migration::chain::Transformation;
+use crate::migration::complement::{COMPLEMENT_HEADER, Complements};
 use crate::migration::document::Value;
 use crate::migration::failure::Failure;
 use crate::migration::load::Check;
@@ -46,6 +47,12 @@ impl Migration {
         engine: &mut dyn FnMut(&Bytes, usize) -> Option<Passage>,
     ) -> Option<Migrated> {
         let payload = input.payload.as_ref().filter(|bytes| !bytes.is_empty())?;
+        // What is taken back by a complement goes through no chain.
+        if matches!(self.direction, Direction::Down { .. })
+            && (input.headers.contains(COMPLEMENT_HEADER) || self.complements != Complements::None)
+        {
+            return None;
+        }
         let (record, arrival) = self.arrive(&input.headers, options.record).ok()?;
         let from = match arrival {
             Arrival::At(from) => from,
@@ -78,7 +85,7 @@ impl Migration {
         let mut headers = input.headers.clone();
         self.leave(record, &mut headers).ok()?;
         self.name_version(&mut headers);
-        Some(Migrated {
+        let mut migrated = Migrated {
             payload: passage.payload.or_else(|| input.payload.clone()),
             key: input.key.clone(),
             headers,
@@ -87,6 +94,9 @@ impl Migration {
             changes: passage.changes,
             validations,
             content_type: None,
-        })
+            complement: None,
+        };
+        self.keep_complement(input, &mut migrated, &options.limits).ok()?;
+        Some(migrated)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::schemas::SchemasDraft;
 use crate::finding::Place;
+use crate::migration::complement::Complements;
 use crate::migration::document::DuplicateNames;
 use crate::migration::expression::Expression;
 use crate::migration::op::Step;
@@ -24,6 +25,8 @@ pub(crate) struct Draft {
     pub(crate) validate_is_written: bool,
     /// Older records that count as ours: after a transformation was corrected, say.
     pub(crate) accepts: Vec<record::Entry>,
+    /// Whether complements are kept, or required.
+    pub(crate) complements: Complements,
     /// Which chain's records it checks and writes.
     pub(crate) direction: Direction,
     /// The transformations in the order of application.

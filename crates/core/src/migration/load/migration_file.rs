@@ -1,6 +1,7 @@
 //! Reads migration files: the frame, the pointers, and the downward migration's reference to the chain it inverts.
 
 use super::Loader;
+use super::complements::{self, complements};
 use super::draft::{Direction, Draft, Entry, Status};
 use super::fields::{Fields, Scope};
 use super::name::{is_migration_name, natural_order, resolve};
@@ -8,19 +9,21 @@ use super::schemas::{SchemasDraft, schemas};
 use super::transformations::{STATUSES, description, transformations};
 use super::validations::{Frame, validations};
 use crate::finding::{Finding, Place, nearest};
+use crate::migration::complement::Complements;
 use crate::migration::document::DuplicateNames;
 use crate::migration::op::is_operation;
 use crate::migration::record;
 use crate::source::{Format, Node};
 
 /// Fields that stand in migration files only. One of them, and a file is meant to be one.
-const MIGRATION_FIELDS: [&str; 8] = [
+const MIGRATION_FIELDS: [&str; 9] = [
     "migration",
     "duplicate_names",
     "schemas",
     "version_by",
     "validate",
     "accepts",
+    "complement",
     "direction",
     "observed",
 ];
@@ -42,6 +45,7 @@ pub(super) struct Header<'node> {
     schemas: SchemasDraft,
     frame: Frame,
     accepts: Vec<(record::Entry, Place)>,
+    complements: Option<(Complements, Place)>,
     down: Option<Down<'node>>,
 }
 
@@ -72,7 +76,8 @@ pub(super) fn header<'node>(
     let schemas = schemas(fields, file);
     let frame = validations(fields, schemas.checks());
     let accepts = accepts(fields, name.as_deref());
-    let down = direction(fields);
+    let (is_down, down) = direction(fields);
+    let complements = complements(fields, is_down);
     *list = transformations(fields);
     Some(Header {
         name: name.clone(),
@@ -81,6 +86,7 @@ pub(super) fn header<'node>(
         schemas,
         frame,
         accepts,
+        complements,
         down,
     })
 }
@@ -136,6 +142,9 @@ impl Loader<'_, '_> {
                 }
             }
         }
+        if let Some((complements, place)) = &header.complements {
+            complements::judge(*complements, place, &entries, self.findings);
+        }
         let direction = match header.down {
             Some(down) => self.inverted(file, &down)?,
             None => Direction::Up,
@@ -148,6 +157,7 @@ impl Loader<'_, '_> {
             validations: header.frame.validations,
             validate_is_written: header.frame.is_written,
             accepts: header.accepts.into_iter().map(|(accepted, _)| accepted).collect(),
+            complements: header.complements.map_or(Complements::None, |(complements, _)| complements),
             direction,
             transformations: entries,
         })
@@ -307,8 +317,8 @@ fn accepts(fields: &mut Fields<'_, '_>, own: Option<&str>) -> Vec<(record::Entry
     all
 }
 
-/// The fields of a downward migration; none for one that leads forward.
-fn direction<'node>(fields: &mut Fields<'node, '_>) -> Option<Down<'node>> {
+/// Whether the migration leads back, and the fields that say where.
+fn direction<'node>(fields: &mut Fields<'node, '_>) -> (bool, Option<Down<'node>>) {
     let is_down = fields.choice("direction", &[("up", false), ("down", true)], false);
     if !is_down {
         for field in ["of", "from", "to"] {
@@ -319,8 +329,12 @@ fn direction<'node>(fields: &mut Fields<'node, '_>) -> Option<Down<'node>> {
                 );
             }
         }
-        return None;
+        return (false, None);
     }
+    (true, down(fields))
+}
+
+fn down<'node>(fields: &mut Fields<'node, '_>) -> Option<Down<'node>> {
     let of = fields.required("of");
     let is_text = of.is_some_and(|of| fields.text_of(of).is_some());
     let count = |fields: &mut Fields<'node, '_>, field| {

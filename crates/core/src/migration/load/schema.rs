@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{Asked, Asking, Fields, Scope, ask_with};
+use super::complements::complement;
 use super::migration_file::{header, target};
 use super::transformations::{STATUSES, entry, frame};
 use super::validations::validation;
@@ -34,6 +35,9 @@ pub fn json_schema() -> Value {
     });
     migration["properties"]["transformations"] = list_of(&json!({"anyOf": [pointer, transformation]}));
     migration["properties"]["validate"] = list_of(&json!({"anyOf": [{"enum": checks}, validation]}));
+    migration["properties"]["complement"] = of_file(&|fields| {
+        complement(fields, false);
+    });
     let mut file = of_file(&|fields| {
         frame(fields);
     });

@@ -201,6 +201,6 @@ impl Compute {
 
     /// What stood there before is not kept.
     pub(super) fn inverse(&self) -> Inverse {
-        Inverse::lossy("an expression cannot be undone; give the transformation an `inverse`")
+        Inverse::none("an expression cannot be undone; give the transformation an `inverse`")
     }
 }

@@ -137,23 +137,28 @@ impl Each {
     pub(super) fn inverse(&self) -> Inverse {
         let mut steps = Vec::new();
         let mut loss = Loss::Lossless;
+        let mut is_undone = true;
         for step in self.steps.iter().rev() {
             let inverse = step.op.inverse();
-            match inverse.loss_at_many_places(step.rules.filter.is_some()) {
-                Loss::Lossy(why) => return Inverse::lossy(why),
-                Loss::Restorable(why) => loss = Loss::Restorable(why),
-                Loss::Lossless => {}
+            let lost = inverse.loss_at_many_places(step.rules.filter.is_some());
+            if lost.rank() >= loss.rank() {
+                loss = lost;
             }
+            is_undone &= !inverse.ops.is_empty();
             steps.extend(inverse.ops.into_iter().map(|op| Step {
                 op,
                 rules: step.rules.without_strict(),
             }));
         }
-        Inverse {
-            ops: vec![Op::Each(Self {
+        let each = is_undone.then(|| {
+            Op::Each(Self {
                 path: self.path.clone(),
                 steps,
-            })],
+            })
+        });
+        Inverse {
+            // Half of the entries undone would be a document of no version.
+            ops: each.into_iter().collect(),
             loss,
             one_place: false,
         }

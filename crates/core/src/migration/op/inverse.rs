@@ -19,9 +19,9 @@ pub(crate) struct Inverse {
 pub enum Loss {
     /// Nothing: where the operation was applied, its inverse gives back an equal document.
     Lossless,
-    /// A document of the old shape comes back, but not every value or place in it. Why.
+    /// By itself an inverse, if there is one, does not give back every value or place; a complement does. Why.
     Restorable(&'static str),
-    /// It cannot be undone. Why.
+    /// Values are gone for good, because that is what the operation is for. Why.
     Lossy(&'static str),
 }
 
@@ -94,7 +94,15 @@ impl Inverse {
         }
     }
 
-    /// Not undone.
+    /// Not undone by any operation.
+    pub(crate) fn none(why: &'static str) -> Self {
+        Self {
+            loss: Loss::Restorable(why),
+            ..Self::lossy(why)
+        }
+    }
+
+    /// Never undone.
     pub(crate) const fn lossy(why: &'static str) -> Self {
         Self {
             ops: Vec::new(),

@@ -334,7 +334,7 @@ impl Join {
     /// Splitting gives the parts back where the separator cannot occur in them, which nobody knows beforehand.
     pub(super) fn inverse(&self) -> Inverse {
         if self.with.is_empty() {
-            return Inverse::lossy("without a separator nobody knows where one part ends");
+            return Inverse::none("without a separator nobody knows where one part ends");
         }
         let split = match &self.what {
             What::Array(path) => Some(Split::new(path.clone(), self.with.clone(), Vec::new())),
@@ -352,7 +352,7 @@ impl Join {
                 Op::Split(split),
                 "parts that hold the separator, numbers, booleans and missing parts do not come back as they were",
             ),
-            None => Inverse::lossy("the joined member cannot be named by a path"),
+            None => Inverse::none("the joined member cannot be named by a path"),
         }
     }
 }

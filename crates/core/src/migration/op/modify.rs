@@ -63,7 +63,7 @@ impl Modify {
         reason = "every operation answers this question in the same form"
     )]
     pub(super) fn inverse(&self) -> Inverse {
-        Inverse::lossy("the values that stood there before are gone")
+        Inverse::none("the values that stood there before are gone")
     }
 }
 

@@ -63,10 +63,10 @@ impl Move {
             .check(Takes::PLACES.message().ends(Ends::Name))
             .is_err()
         {
-            return Inverse::lossy("an element cannot be put back in its place");
+            return Inverse::none("an element cannot be put back in its place");
         }
         if self.0.from.is_inside(&self.0.to) {
-            return Inverse::lossy("what stood around the value was replaced by it");
+            return Inverse::none("what stood around the value was replaced by it");
         }
         let back = Op::Move(Self(self.0.back()));
         let may_be_element =

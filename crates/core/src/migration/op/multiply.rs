@@ -119,7 +119,7 @@ impl Multiply {
 
     pub(super) fn inverse(&self) -> Inverse {
         let Some(by) = self.by.reciprocal() else {
-            return Inverse::lossy("1 divided by the factor is no finite decimal");
+            return Inverse::none("1 divided by the factor is no finite decimal");
         };
         let written = Value::string(&by.to_string());
         let path = self.path.clone();

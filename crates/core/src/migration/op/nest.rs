@@ -241,7 +241,7 @@ impl Nest {
             .and_then(Path::parent)
             .and_then(|parent| parent.member(self.into.clone()))
         else {
-            return Inverse::lossy("the new object cannot be named by a path");
+            return Inverse::none("the new object cannot be named by a path");
         };
         let back = Op::Unnest(Unnest::new(path));
         if self.merge {

@@ -88,7 +88,7 @@ impl Pick {
 
     /// The other members are gone.
     pub(super) fn inverse(&self) -> Inverse {
-        Inverse::lossy("members that were not picked are gone")
+        Inverse::none("members that were not picked are gone")
     }
 }
 

@@ -55,10 +55,10 @@ impl Remove {
     /// Adding `restore` gives the shape back. An element cannot be added, nor a name that is only a pattern.
     pub(super) fn inverse(&self) -> Inverse {
         let Some(restore) = &self.restore else {
-            return Inverse::lossy("what was removed is gone");
+            return Inverse::none("what was removed is gone");
         };
         if self.path.check(Takes::PLACES.message().ends(Ends::Name)).is_err() {
-            return Inverse::lossy("`restore` needs a path that ends in one member");
+            return Inverse::none("`restore` needs a path that ends in one member");
         }
         let add = Add {
             path: self.path.clone(),

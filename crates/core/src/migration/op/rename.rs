@@ -209,7 +209,7 @@ impl Rename {
     /// Renaming back undoes it.
     pub(super) fn inverse(&self) -> Inverse {
         let NewName::To(to) = &self.to else {
-            return Inverse::lossy("the former case of a name is known from a schema only");
+            return Inverse::none("the former case of a name is known from a schema only");
         };
         let Some(old) = self
             .path
@@ -222,10 +222,10 @@ impl Rename {
                 Some(Segment::Elements | Segment::Index(_) | Segment::Anywhere) | None => None,
             })
         else {
-            return Inverse::lossy("the former name is not known");
+            return Inverse::none("the former name is not known");
         };
         let Some(path) = self.renamed_path(to) else {
-            return Inverse::lossy("the new name is not known");
+            return Inverse::none("the new name is not known");
         };
         let back = Op::Rename(Self {
             path,

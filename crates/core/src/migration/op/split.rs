@@ -259,7 +259,7 @@ impl Split {
             names => Join::siblings(&self.path, names, self.on.clone()),
         };
         let Some(join) = join else {
-            return Inverse::lossy("the name of the source is known only when the operation runs");
+            return Inverse::none("the name of the source is known only when the operation runs");
         };
         if self.trim {
             return Inverse::restorable(Op::Join(join), "white space around the parts does not come back");

@@ -95,7 +95,7 @@ impl Text {
     }
 
     pub(super) fn inverse(&self) -> Inverse {
-        Inverse::lossy("the text before the steps is not kept")
+        Inverse::none("the text before the steps is not kept")
     }
 }
 

@@ -183,26 +183,26 @@ impl Translate {
         let mut known: HashSet<Key> = HashSet::new();
         for (from, to) in &self.values {
             let Some(image) = Scalar::from_value(to) else {
-                return Inverse::lossy("an image is an array or an object");
+                return Inverse::none("an image is an array or an object");
             };
             if !known.insert(image.key()) {
-                return Inverse::lossy("two values have the same image");
+                return Inverse::none("two values have the same image");
             }
             back.push((image, from.to_value()));
         }
         match self.otherwise {
             Otherwise::Fail if !self.path.is_document() && !self.is_between_strings() => {
-                Inverse::lossy("a header and the key hold text, which equals only a string")
+                Inverse::none("a header and the key hold text, which equals only a string")
             }
             Otherwise::Fail => {
                 let path = self.path.clone();
                 Inverse::lossless(Op::Translate(Self::new(path, back, Otherwise::Fail)))
             }
             Otherwise::Keep => {
-                Inverse::lossy("a value that was kept may look like an image; `else: fail` makes it lossless")
+                Inverse::none("a value that was kept may look like an image; `else: fail` makes it lossless")
             }
             Otherwise::Null | Otherwise::Remove | Otherwise::Value(_) => {
-                Inverse::lossy("values outside of the table are not kept")
+                Inverse::none("values outside of the table are not kept")
             }
         }
     }

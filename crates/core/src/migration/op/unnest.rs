@@ -237,7 +237,7 @@ impl Unnest {
 
     /// Which members came out, only a schema could tell.
     pub(super) fn inverse(&self) -> Inverse {
-        Inverse::lossy("without a schema nobody knows which members came out of the object")
+        Inverse::none("without a schema nobody knows which members came out of the object")
     }
 }
 

@@ -171,12 +171,12 @@ impl Unwrap {
     pub(super) fn inverse(&self) -> Inverse {
         match &self.out_of {
             OutOf::Array(Take::Only) => self.wrapped(None),
-            OutOf::Array(Take::First | Take::Last) => Inverse::lossy("the other elements are gone"),
+            OutOf::Array(Take::First | Take::Last) => Inverse::none("the other elements are gone"),
             OutOf::Object {
                 name,
                 drop_rest: false,
             } => self.wrapped(Some(name.clone())),
-            OutOf::Object { drop_rest: true, .. } => Inverse::lossy("the other members are gone"),
+            OutOf::Object { drop_rest: true, .. } => Inverse::none("the other members are gone"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The laws, each judged for one pair.
 
+mod complemented;
 mod failures;
 mod fused;
 mod halves;
@@ -125,6 +126,10 @@ pub(super) fn check(pair: &Pair, seed: u64, hits: &mut Hits) -> Law {
     twice::twice(pair, &once)?;
     fused::same(pair, &migration)?;
     proved::proved(pair, &migration, &once, &mut chance)?;
+    // Four chains are loaded and compiled for it: a quarter of the pairs are enough, tens of thousands.
+    if seed.is_multiple_of(4) {
+        complemented::restored(pair, &mut chance)?;
+    }
     Ok(())
 }
 
