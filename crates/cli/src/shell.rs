@@ -164,6 +164,7 @@ fn head(finding: &Finding, line: &str) -> String {
     let tone = match finding.severity {
         Severity::Error => Tone::Bad,
         Severity::Warning => Tone::Warning,
+        Severity::Note => Tone::Faint,
     };
     let word = finding.severity.word();
     let place = finding.place.to_string();

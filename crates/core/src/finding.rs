@@ -29,6 +29,8 @@ pub enum Severity {
     Error,
     /// The text can be used, but its author will want to know.
     Warning,
+    /// Nothing is wrong; what was not looked at is said, so that nobody takes it for looked at.
+    Note,
 }
 
 impl Severity {
@@ -37,6 +39,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -69,6 +72,16 @@ impl Finding {
     pub fn warning(place: &Place, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
+            place: place.clone(),
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// A finding that finds nothing wrong.
+    pub fn note(place: &Place, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Note,
             place: place.clone(),
             message: message.into(),
             help: None,
@@ -132,6 +145,7 @@ pub struct Findings {
     kept: Vec<Finding>,
     errors: usize,
     warnings: usize,
+    notes: usize,
 }
 
 impl Findings {
@@ -148,17 +162,18 @@ impl Findings {
         match finding.severity {
             Severity::Error => self.errors += 1,
             Severity::Warning => self.warnings += 1,
+            Severity::Note => self.notes += 1,
         }
         if self.kept.len() < MOST_FINDINGS {
             self.kept.push(finding);
         } else if finding.severity == Severity::Error
-            && let Some(warning) = self
+            && let Some(lesser) = self
                 .kept
                 .iter_mut()
-                .find(|kept| kept.severity == Severity::Warning)
+                .find(|kept| kept.severity > Severity::Error)
         {
             // A page of warnings must not hide the reason why the text is refused.
-            *warning = finding;
+            *lesser = finding;
         }
     }
 
@@ -176,11 +191,13 @@ impl Findings {
     pub fn append(&mut self, other: Self) {
         let beyond_errors = other.errors - other.count(Severity::Error);
         let beyond_warnings = other.warnings - other.count(Severity::Warning);
+        let beyond_notes = other.notes - other.count(Severity::Note);
         for finding in other.kept {
             self.push(finding);
         }
         self.errors += beyond_errors;
         self.warnings += beyond_warnings;
+        self.notes += beyond_notes;
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -200,6 +217,11 @@ impl Findings {
         self.warnings
     }
 
+    /// How many notes there are, those beyond the limit included.
+    pub fn notes(&self) -> usize {
+        self.notes
+    }
+
     /// Whether the text is refused.
     pub fn has_errors(&self) -> bool {
         self.errors > 0
@@ -207,7 +229,7 @@ impl Findings {
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        self.errors == 0 && self.warnings == 0
+        self.errors == 0 && self.warnings == 0 && self.notes == 0
     }
 
     /// The findings in the order of files and places, without those beyond the limit.
@@ -220,7 +242,7 @@ impl Findings {
     /// All findings as they are shown to a person, in the order of files and places. Ends with a line feed, or is empty.
     pub fn render(&self) -> String {
         let mut text: String = self.sorted().into_iter().map(Finding::render).collect();
-        let beyond = self.errors + self.warnings - self.kept.len();
+        let beyond = self.errors + self.warnings + self.notes - self.kept.len();
         if beyond > 0 {
             text.push_str(&format!("and {beyond} more findings, which are not shown\n"));
         }

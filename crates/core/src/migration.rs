@@ -71,6 +71,8 @@ use crate::message::Headers;
 #[derive(Debug, Clone)]
 pub struct Migration {
     name: Arc<str>,
+    /// The name of its file below the root; of the chain that a downward migration takes back it is not known.
+    entry: Arc<str>,
     description: Option<String>,
     direction: Direction,
     duplicate_names: DuplicateNames,
@@ -140,7 +142,7 @@ impl Migration {
         let Some(draft) = draft.filter(|_| !findings.has_errors()) else {
             return Err(findings);
         };
-        let migration = Self::new(
+        let mut migration = Self::new(
             draft,
             &mut Making {
                 resolver,
@@ -148,6 +150,7 @@ impl Migration {
                 findings: &mut findings,
             },
         );
+        migration.entry = entry.into();
         if options.lock {
             let places: Vec<_> = migration
                 .transformations()
@@ -193,6 +196,7 @@ impl Migration {
             complements: draft.complements,
             chain: Chain::new(&draft.name, transformations),
             name: draft.name.into(),
+            entry: Arc::default(),
             description: draft.description,
             direction,
             duplicate_names: draft.duplicate_names,

@@ -88,6 +88,8 @@ pub enum Count {
     KeptErrors,
     /// Sources that were given up because of `on_conflict: keep_target`.
     KeptTargets,
+    /// Messages that go without their complement, because it was too large.
+    ComplementsLeftOut,
     /// Messages that were sent again after a failure.
     Resent,
     /// Messages that a target knew already although they were sent but once: an alarm, unless they came again after a crash.
@@ -106,7 +108,7 @@ pub enum Count {
 
 impl Count {
     /// All counts.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Received,
         Self::Failed,
         Self::Migrated,
@@ -116,6 +118,7 @@ impl Count {
         Self::Unmatched,
         Self::KeptErrors,
         Self::KeptTargets,
+        Self::ComplementsLeftOut,
         Self::Resent,
         Self::UnexpectedDuplicates,
         Self::Gaps,
@@ -137,6 +140,7 @@ impl Count {
             Self::Unmatched => "unmatched",
             Self::KeptErrors => "kept_errors",
             Self::KeptTargets => "kept_targets",
+            Self::ComplementsLeftOut => "complements_left_out",
             Self::Resent => "resent",
             Self::UnexpectedDuplicates => "unexpected_duplicates",
             Self::Gaps => "gaps",

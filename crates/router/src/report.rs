@@ -43,6 +43,9 @@ pub struct Report<'a> {
     pub target: Option<Place<'a>>,
     /// The checks, with what became of them.
     pub validations: Vec<CheckEntry<'a>>,
+    /// What became of its complement: `kept`, `left_out` or `restored`; left out where the migration has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complement: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transformations: Option<Vec<StepEntry<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +138,7 @@ impl<'a> Report<'a> {
             source: None,
             target: None,
             validations: Vec::new(),
+            complement: None,
             transformations: None,
             counts: None,
             bytes: Sizes {

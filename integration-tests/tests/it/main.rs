@@ -12,6 +12,7 @@ mod kills;
 mod looking;
 mod pairs;
 mod refused;
+mod schemas;
 mod statuses;
 mod terminal;
 mod tidy;

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
+use dunlin_core::migration::Complements;
 
 use crate::desk::fetch;
 use crate::ending::{Ending, Exit, Trouble};
@@ -84,6 +85,12 @@ impl Apply {
             (false, true) => Shape::Envelope,
             (false, false) => Shape::Line,
         };
+        if !self.headers && matches!(loaded.migration.complements(), Complements::Kept { .. }) {
+            writeln!(
+                shell.err,
+                "complements are kept in a header, for which lines have no place; `--headers` writes envelopes"
+            )?;
+        }
         let judge = Judge::new(
             loaded.migration,
             self.engine.into(),

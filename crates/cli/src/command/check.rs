@@ -10,17 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dunlin_core::finding::Findings;
+use dunlin_core::finding::{Finding, Findings, Place};
 use dunlin_core::migration::fused::Program;
 use dunlin_core::migration::load::is_meant_as_migration;
-use dunlin_core::migration::{Loss, Migration};
+use dunlin_core::migration::{Complements, Loss, Migration};
 use dunlin_core::source::{self, Format as TextFormat};
 use dunlin_router::check::{Report, check, warn_of_missing_sources};
 use dunlin_router::config::{DEFAULT_FILE, top_keys};
 use dunlin_router::online::{Online, Standing, online};
+use dunlin_router::registries::fetch_for;
 use dunlin_schemas::registry::Purpose;
 use serde_json::{Value, json};
 
+use crate::desk::fetch;
 use crate::ending::{Ending, Exit, Trouble};
 use crate::project::{ConfigArgs, Loading, clock, load_migration};
 use crate::shell::{Format, Shell, Tone};
@@ -93,6 +95,11 @@ impl Check {
             runtime.block_on(warn_of_missing_sources(&mut report, &clock(), is_file));
             Vec::new()
         };
+        let mut notes = Findings::new();
+        for choice in report.plan.iter().flat_map(|plan| &plan.routes).flat_map(|route| &route.migrations) {
+            note_what_was_not_asked(&choice.migration, &mut notes);
+        }
+        report.findings.append(notes);
         if shell.is_json() {
             let mut all = with_losses(&report);
             if self.resolved {
@@ -128,14 +135,6 @@ impl Check {
                         migration.name()
                     )?;
                 }
-                if let Some(awaited) = migration.awaits(None) {
-                    let why = format!(
-                        "the registry `{}` was not asked, so that what it keeps for `{}` is not known; `--online` asks it",
-                        awaited.registry,
-                        migration.name()
-                    );
-                    writeln!(shell.out, "  {:<12} {why}", "note")?;
-                }
             }
         }
         for route in &asked {
@@ -151,9 +150,9 @@ impl Check {
     }
 
     fn migration(&self, file: &Path, shell: &mut Shell) -> Result<Findings, Trouble> {
-        if self.resolved || self.online || !self.config.set.is_empty() {
+        if self.resolved || !self.config.set.is_empty() {
             let message = format!(
-                "`--resolved`, `--online` and `--set` are for configurations, and {} is a migration",
+                "`--resolved` and `--set` are for configurations, and {} is a migration",
                 file.display()
             );
             return Err(Trouble::Usage(message));
@@ -166,9 +165,24 @@ impl Check {
             },
         );
         let (migration, mut findings) = match loaded {
-            Ok(loaded) => (Some(loaded.migration), loaded.warnings),
+            Ok(mut loaded) => {
+                if self.online {
+                    match fetch(&loaded.migration, None, &loaded.registries) {
+                        Ok(()) => {}
+                        Err(Trouble::Failed(why)) => {
+                            let place = Place::whole(file.display().to_string());
+                            loaded.warnings.error(&place, why);
+                        }
+                        Err(trouble) => return Err(trouble),
+                    }
+                }
+                (Some(loaded.migration), loaded.warnings)
+            }
             Err(findings) => (None, findings),
         };
+        if let Some(migration) = &migration {
+            note_what_was_not_asked(migration, &mut findings);
+        }
         let mut proof = migration.as_ref().and_then(Migration::prove);
         if let Some(proof) = &mut proof {
             findings.append(std::mem::take(&mut proof.findings));
@@ -208,6 +222,20 @@ impl Check {
     }
 }
 
+/// Says of each schema that only a registry knows, and that was not asked for, that it counts as one that admits anything.
+fn note_what_was_not_asked(migration: &Migration, findings: &mut Findings) {
+    for version in migration.versions() {
+        if let Some(awaited) = version.schema.awaits(None) {
+            let message = format!(
+                "`{}` counts as a schema that admits anything: the registry `{}` was not asked for it",
+                version.name, awaited.registry
+            );
+            let help = "`--online` asks the registry, and proves the chain against what it says";
+            findings.push(Finding::note(&version.place, message).help(help));
+        }
+    }
+}
+
 /// The migrations of a route that is right.
 fn migrations_of<'a>(report: &'a Report, route: &str) -> impl Iterator<Item = &'a Migration> {
     let routes = report.plan.iter().flat_map(|plan| &plan.routes);
@@ -236,6 +264,7 @@ fn with_losses(report: &Report) -> Value {
 /// The last line: what was checked, and how it stands.
 fn conclude(shell: &mut Shell, file: &Path, what: &str, findings: &Findings) -> io::Result<()> {
     let verdict = match (findings.errors(), findings.warnings()) {
+        (0, 0) if findings.notes() > 0 => counted(findings.notes(), "note"),
         (0, 0) => shell.paint(Tone::Good, "nothing found"),
         (0, warnings) => shell.paint(Tone::Warning, counted(warnings, "warning")),
         (errors, 0) => shell.paint(Tone::Bad, counted(errors, "error")),
@@ -260,16 +289,21 @@ fn unfused(migration: &Migration) -> Vec<String> {
 /// What is lost on the way there and back, and where.
 fn loss_line(migration: &Migration) -> String {
     let loss = migration.loss();
+    let kept = match migration.complements() {
+        Complements::Kept { .. } => "; complements are kept, and restore it",
+        Complements::None | Complements::Required => "",
+    };
     let Some(why) = loss_reason(&loss) else {
         return loss.name().to_owned();
     };
     let weakest = migration
         .transformations()
         .iter()
-        .find(|one| one.undoing().loss == loss);
+        .zip(migration.undoings())
+        .find(|(_, undoing)| undoing.loss == loss);
     match weakest {
-        Some(one) => format!("{}: {} ({}): {why}", loss.name(), one.id(), one.operation()),
-        None => format!("{}: {why}", loss.name()),
+        Some((one, _)) => format!("{}: {} ({}): {why}{kept}", loss.name(), one.id(), one.operation()),
+        None => format!("{}: {why}{kept}", loss.name()),
     }
 }
 
@@ -284,8 +318,9 @@ fn migration_to_json(migration: &Migration) -> Value {
     let transformations: Vec<Value> = migration
         .transformations()
         .iter()
-        .map(|one| {
-            let loss = one.undoing().loss;
+        .zip(migration.undoings())
+        .map(|(one, undoing)| {
+            let loss = undoing.loss;
             json!({
                 "id": one.id(),
                 "operation": one.operation(),
@@ -300,6 +335,7 @@ fn migration_to_json(migration: &Migration) -> Value {
         "name": migration.name(),
         "chain": migration.chain_id(),
         "loss": migration.loss().name(),
+        "complement": matches!(migration.complements(), Complements::Kept { .. }),
         "transformations": transformations,
     })
 }
@@ -313,6 +349,15 @@ async fn asked(report: &mut Report) -> Vec<Online> {
         for looked in registry.look(Purpose::Look, &*clock()).await {
             if let Err(error) = looked.standing {
                 report.findings.error(&looked.reference.place, error.to_string());
+            }
+        }
+    }
+    // What the registries have said is proved now; what was found before is not told twice.
+    for route in &plan.routes {
+        for choice in &route.migrations {
+            let fetched = fetch_for(&choice.migration, None, &plan.registries, Purpose::Look, &*clock()).await;
+            if let (Ok(()), Some(proof)) = (fetched, choice.migration.prove()) {
+                report.findings.append(proof.findings);
             }
         }
     }

@@ -46,16 +46,17 @@ impl Invert {
         let text = migration
             .invert(&self.of()?, from, self.to)
             .map_err(|error| Trouble::Usage(error.to_string()))?;
-        let part = migration.transformations().get(self.to..from).unwrap_or_default();
+        let undoings = migration.undoings();
+        let all: Vec<_> = migration.transformations().iter().zip(&undoings).collect();
+        let part = all.get(self.to..from).unwrap_or_default();
         if shell.is_json() {
             let undone: Vec<Value> = part
                 .iter()
                 .rev()
-                .map(|one| {
-                    let undoing = one.undoing();
-                    let reason = match undoing.loss {
+                .map(|(one, undoing)| {
+                    let reason = match &undoing.loss {
                         Loss::Lossless => None,
-                        Loss::Restorable(why) | Loss::Lossy(why) => Some(why),
+                        Loss::Restorable(why) | Loss::Lossy(why) => Some(*why),
                     };
                     let transformations: Vec<Value> = undoing
                         .transformations
@@ -84,7 +85,7 @@ impl Invert {
         shell.out.write_all(text.as_bytes())?;
         let lost = part
             .iter()
-            .filter(|one| one.undoing().transformations.is_empty())
+            .filter(|(_, undoing)| undoing.transformations.is_empty())
             .count();
         if lost > 0 {
             let cannot = counted(lost, "transformation");

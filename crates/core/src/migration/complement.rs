@@ -135,11 +135,6 @@ impl Complement {
         }
     }
 
-    /// Whether only the mark is there.
-    pub(crate) const fn is_left_out(&self) -> bool {
-        self.body.is_none()
-    }
-
     /// The message that it leads back to, of the one that carries it. Headers that the chain did not touch stay as they are
     /// now. `None` where it was left out.
     ///

@@ -1,14 +1,17 @@
 //! The way back: the inverse of each transformation, and the downward migration that is made of them.
 //!
 //! What is lost on the way back is said for each transformation ([`Loss`]). A chain is as its weakest transformation. Nothing
-//! here promises more than the operations do by themselves: a value that an upward step drops is not kept anywhere.
+//! here promises more than the operations do by themselves: a value that an upward step drops is kept by a complement, or by
+//! nobody.
+
+mod schemas;
 
 use std::fmt::Write as _;
 
 use super::canonical::Canonical;
 use super::chain::{self, Transformation};
-use super::op::{Loss, Step};
-use super::{Direction, Migration};
+use super::op::{Inverse, Loss, Step};
+use super::{Direction, Migration, Proof};
 
 /// What undoes one transformation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +57,11 @@ impl Transformation {
                 loss,
             };
         }
-        let inverse = self.op().inverse();
+        self.undone_by(self.op().inverse())
+    }
+
+    /// What undoes it where this undoes its operation: the same, under the conditions of the transformation.
+    pub(crate) fn undone_by(&self, inverse: Inverse) -> Undoing {
         let rules = &self.action.step.rules;
         let conditional = self.action.when.is_some() || rules.filter.is_some();
         let loss = match inverse.loss {
@@ -84,8 +91,23 @@ impl Migration {
     /// What is lost when the whole chain is performed and then undone: the loss of its weakest transformation.
     #[must_use]
     pub fn loss(&self) -> Loss {
-        let losses = self.transformations().iter().map(|one| one.undoing().loss);
+        let losses = self.undoings().into_iter().map(|undoing| undoing.loss);
         losses.max_by_key(Loss::rank).unwrap_or(Loss::Lossless)
+    }
+
+    /// What undoes each transformation, in the order of the chain. Where the migration names schemas, by all that they know:
+    /// the names that came out of an object, say, which the transformation alone cannot tell.
+    #[must_use]
+    pub fn undoings(&self) -> Vec<Undoing> {
+        let mut all: Vec<Undoing> = self.transformations().iter().map(Transformation::undoing).collect();
+        let proof = self.prove();
+        for step in proof.iter().flat_map(Proof::steps).map(|step| &step.step) {
+            if let Some(undoing) = all.get_mut(step.index) {
+                undoing.transformations.clone_from(&step.undone_by);
+                undoing.loss = step.loss.clone();
+            }
+        }
+        all
     }
 
     /// The text of the downward migration that leads from `from` transformations back to `to`, in YAML.
@@ -99,34 +121,34 @@ impl Migration {
         if matches!(self.direction(), Direction::Down { .. }) {
             return Err(NoWayBack::Downward);
         }
-        let Some(part) = self
-            .transformations()
-            .get(to..from)
-            .filter(|part| !part.is_empty())
-        else {
+        let undoings = self.undoings();
+        let Some(part) = undoings.get(to..from).filter(|part| !part.is_empty()) else {
             return Err(NoWayBack::Counts {
                 length: self.length(),
                 from,
                 to,
             });
         };
+        let name = format!("{}-down", self.name());
         let mut text = format!(
-            "migration: {}-down\ndescription: Takes {} back from {from} to {to}\ndirection: down\nof: {}\nfrom: {from}\nto: {to}\n",
-            self.name(),
+            "migration: {name}\ndescription: Takes {} back from {from} to {to}\ndirection: down\nof: {}\nfrom: {from}\nto: {to}\n",
             self.name(),
             super::canonical::quoted(of),
         );
+        // How many entries are behind a message that stands at each count, from the highest down.
+        let mut behind = vec![0];
         let mut entries = String::new();
         let mut undone = 0;
-        for transformation in part.iter().rev() {
+        for (transformation, undoing) in self.transformations()[to..from].iter().zip(part).rev() {
             let Undoing {
                 transformations,
                 loss,
-            } = transformation.undoing();
+            } = undoing;
             undone += transformations.len();
+            behind.push(undone);
             // Writing into a string cannot fail.
             let id = transformation.id();
-            let _ = match &loss {
+            let _ = match loss {
                 Loss::Lossless => writeln!(entries, "  # undoes {id}: lossless"),
                 Loss::Restorable(why) | Loss::Lossy(why) if transformations.is_empty() => {
                     let operation = transformation.operation();
@@ -141,6 +163,7 @@ impl Migration {
                 let _ = writeln!(entries, "  - {undo}");
             }
         }
+        text.push_str(&schemas::swapped(self, of, &name, from, &behind));
         if undone == 0 {
             text.push_str("transformations: []\n");
         } else {
@@ -230,13 +253,13 @@ transformations:
             "transformations:\n  - { remove: a }\n  - { rename: b, to: c, when: 'has(payload.b)' }\n  - { hash: d, with: sha256, inverse: { modify: d, value: x } }\n",
         );
         let up = load("orders.yaml", &files);
-        assert_eq!(up.loss().name(), "lossy");
+        assert_eq!(up.loss().name(), "restorable");
         let losses: Vec<_> = up
             .transformations()
             .iter()
             .map(|one| one.undoing().loss.name())
             .collect();
-        assert_eq!(losses, ["lossy", "restorable", "restorable"]);
+        assert_eq!(losses, ["restorable", "restorable", "restorable"]);
         assert_eq!(
             up.invert("../orders.yaml", 3, 0).unwrap(),
             r##"migration: orders-down
@@ -297,12 +320,30 @@ transformations:
         assert_eq!(label(r#"{"add":"b","value":1,"if_present":"fail"}"#), "lossless");
         assert_eq!(
             label(r#"{"move":"a.b","to":"a","on_conflict":"replace"}"#),
-            "lossy"
+            "restorable"
         );
         assert_eq!(
             label(r#"{"translate":"@key","values":[["1",2]],"else":"fail"}"#),
-            "lossy"
+            "restorable"
         );
+    }
+
+    #[test]
+    fn what_is_hidden_is_gone_and_all_else_a_complement_restores() {
+        for lossy in [
+            r#"{"redact":"a"}"#,
+            r#"{"each":"a","do":[{"remove":"b"},{"hash":"c","with":"sha256"},{"rename":"d","to":"e"}]}"#,
+            r#"{"drop":"old","where":{"a":1}}"#,
+        ] {
+            assert_eq!(label(lossy), "lossy", "{lossy}");
+        }
+        for restorable in [
+            r#"{"remove":"a"}"#,
+            r#"{"text":"a","do":["trim"]}"#,
+            r#"{"each":"a","do":[{"modify":"b","value":1}]}"#,
+        ] {
+            assert_eq!(label(restorable), "restorable", "{restorable}");
+        }
     }
 
     #[test]

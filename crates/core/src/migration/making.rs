@@ -44,6 +44,7 @@ impl Making<'_> {
                 at,
                 schema,
                 place: version.place.clone(),
+                reference: version.reference.clone(),
             });
         }
         let versions = Versions {

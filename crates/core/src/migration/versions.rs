@@ -8,7 +8,7 @@ use crate::finding::Place;
 use crate::message::Headers;
 use crate::migration::document::Value;
 use crate::migration::failure::{Failure, FailureKind};
-use crate::migration::schema::{Awaited, Recognised, Schema};
+use crate::migration::schema::{Awaited, Recognised, Schema, SchemaReference};
 
 /// The header that tells the version of a message by the name that the migration gives it.
 ///
@@ -26,6 +26,8 @@ pub struct Version {
     pub schema: Arc<dyn Schema>,
     /// Where the migration file names it.
     pub place: Place,
+    /// What the migration file says of it.
+    pub reference: SchemaReference,
 }
 
 /// One way to tell the version of a message.

@@ -3,6 +3,7 @@
 use dunlin_core::capability::HeaderValues;
 use dunlin_core::carried::{self, Part, Way};
 use dunlin_core::finding::{Finding, Findings, Place};
+use dunlin_core::migration::Complements;
 
 use super::migrations::{leaves_record, protected_by_record_alone};
 use super::{AddressPlan, AppliedRecord, OnError, Order, RoutePlan, Unmatched, Unroutable, graph};
@@ -34,6 +35,7 @@ pub(super) fn check(
     rules.breaker_and_retry();
     rules.own_channel(migrations_are_known);
     rules.record();
+    rules.complements();
     rules.beside_payload();
     rules.envelopes_and_confirms();
     rules.carried();
@@ -335,6 +337,40 @@ impl Rules<'_> {
                 "applied record: none is written, since the target has no headers (capability `header_values`), and whatever \
                  else a message carries beside its payload is left out; use the envelope, where the system has one",
             );
+        }
+    }
+
+    /// Complements travel in a header, which the ends must have room for.
+    fn complements(&mut self) {
+        let target = &self.route.to.end.resolved;
+        let (has_headers, room) = (
+            target.capabilities.header_values != HeaderValues::None,
+            target.limits.headers,
+        );
+        let source_has_headers = self.route.from.resolved.capabilities.header_values != HeaderValues::None;
+        for choice in &self.route.migrations {
+            let name = choice.migration.name();
+            let message = match choice.migration.complements() {
+                Complements::Kept { .. } if !has_headers => format!(
+                    "the complements of `{name}` would be left out: the target of route `{}` has no headers (capability \
+                     `header_values`)",
+                    self.name
+                ),
+                Complements::Kept { max_bytes, .. } if room.is_some_and(|room| max_bytes > room) => format!(
+                    "a complement of `{name}` may have {max_bytes} bytes, and the target of route `{}` takes {} bytes of headers; \
+                     say a smaller `max_bytes`",
+                    self.name,
+                    room.unwrap_or_default()
+                ),
+                Complements::Required if !source_has_headers => format!(
+                    "`{name}` requires complements, and the source of route `{}` has no headers (capability `header_values`): \
+                     every message would fail",
+                    self.name
+                ),
+                Complements::None | Complements::Kept { .. } | Complements::Required => continue,
+            };
+            let path = ["routes", self.name, "migrate"];
+            self.findings.warning(&self.loaded.place(&path), message);
         }
     }
 

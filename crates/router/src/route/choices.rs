@@ -150,7 +150,7 @@ impl Choice {
         let matched = match outcome {
             Outcome::Applied | Outcome::Unchanged | Outcome::Dropped => Some(true),
             Outcome::Absent | Outcome::Skipped(SkipReason::Condition) => Some(false),
-            Outcome::Skipped(SkipReason::AlreadyApplied | SkipReason::Flagged) => None,
+            Outcome::Skipped(SkipReason::AlreadyApplied | SkipReason::Flagged | SkipReason::Restored) => None,
         };
         self.counts.add(index, outcome.name(), matched);
     }

@@ -11,7 +11,7 @@ use dunlin_core::carried::{self, Part, Way};
 use dunlin_core::clock::Clock;
 use dunlin_core::message::Message;
 use dunlin_core::messaging::Outgoing;
-use dunlin_core::migration::{Disposition, Input, Migrated, Options, RecordMode};
+use dunlin_core::migration::{Complemented, Disposition, Input, Migrated, Options, RecordMode};
 use dunlin_core::position::DedupIds;
 
 use super::choices::{Choice, Choices, Chosen};
@@ -173,6 +173,9 @@ impl Judge {
             choice.count(index, change.outcome);
             self.progress.add(Count::KeptErrors, change.kept_errors);
             self.progress.add(Count::KeptTargets, change.kept_targets);
+        }
+        if migrated.complement == Some(Complemented::LeftOut) {
+            self.progress.add(Count::ComplementsLeftOut, 1);
         }
         match migrated.disposition {
             Disposition::Behind => self.progress.add(Count::Behind, 1),

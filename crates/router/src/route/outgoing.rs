@@ -7,7 +7,7 @@ use dunlin_core::capability::HeaderValues;
 use dunlin_core::carried;
 use dunlin_core::message::{Headers, Message};
 use dunlin_core::messaging::{Origin, Outgoing};
-use dunlin_core::migration::{Disposition, Migrated};
+use dunlin_core::migration::{Complemented, Disposition, Migrated};
 use dunlin_core::position::DedupId;
 use sha2::{Digest, Sha256};
 
@@ -80,6 +80,7 @@ impl Judge {
         .listing(steps, *detail);
         report.route = Some(&plan.name);
         report.from = migrated.from;
+        report.complement = migrated.complement.map(Complemented::name);
         report.source = Some(Place {
             system: &plan.from.system,
             channel: &plan.from.channel,

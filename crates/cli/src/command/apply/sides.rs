@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use dunlin_core::capability::HeaderValues;
 use dunlin_core::envelope::{self, Envelope};
 use dunlin_core::message::Message;
-use dunlin_core::migration::{Digest, Disposition, Failure, Migrated, Migration};
+use dunlin_core::migration::{Complemented, Digest, Disposition, Failure, Migrated, Migration};
 use dunlin_router::dead_letter::{Circumstances, Fault, dead_letter};
 use dunlin_router::plan::ReportDetail;
 use dunlin_router::report::{CheckEntry, Payloads, Report, StepEntry};
@@ -139,6 +139,7 @@ impl Telling {
         )
         .listing(steps, ReportDetail::All);
         report.from = migrated.from;
+        report.complement = migrated.complement.map(Complemented::name);
         report.validations = migrated
             .validations
             .iter()

@@ -41,7 +41,11 @@ fn show_step(step: &ProvedStep, shell: &mut Shell) -> io::Result<()> {
         "not performed"
     };
     let places = places(&step.step.places);
-    writeln!(shell.out, "    {} ({}): {what}{places}", step.id, step.operation)?;
+    let why = match loss_reason(&step.step.loss) {
+        Some(why) if step.step.performed => format!(": {why}"),
+        Some(_) | None => String::new(),
+    };
+    writeln!(shell.out, "    {} ({}): {what}{places}{why}", step.id, step.operation)?;
     for note in &step.step.notes {
         writeln!(shell.out, "      note: {note}")?;
     }
@@ -67,25 +71,54 @@ fn places(places: &[ShapePath]) -> String {
     format!(", at {shown}{rest}")
 }
 
-/// How many transformations lose something, and how many of these an inverse makes good in part.
+/// How many transformations may lose something, and for how many of them an inverse or a complement makes it good.
+struct Losses {
+    all: usize,
+    /// An inverse gives back the shape, though not everything in it.
+    inverse: usize,
+    /// A complement gives back everything.
+    complement: usize,
+}
+
+impl Losses {
+    fn of(proof: &Proof) -> Self {
+        let losing = || {
+            let steps = proof.steps().map(|step| &step.step);
+            steps.filter(|step| step.loss != Loss::Lossless)
+        };
+        Self {
+            all: losing().count(),
+            inverse: losing().filter(|step| !step.undone_by.is_empty()).count(),
+            complement: losing()
+                .filter(|step| matches!(step.loss, Loss::Restorable(_)))
+                .count(),
+        }
+    }
+}
+
 fn way_back(proof: &Proof) -> String {
-    let losing = |rank: fn(&Loss) -> bool| proof.steps().filter(|step| rank(&step.step.loss)).count();
-    let lossy = losing(|loss| matches!(loss, Loss::Lossy(_)));
-    let restorable = losing(|loss| matches!(loss, Loss::Restorable(_)));
-    if lossy + restorable == 0 {
+    let losses = Losses::of(proof);
+    if losses.all == 0 {
         return "lossless".to_owned();
     }
     format!(
-        "{}: {} may lose something, and an inverse restores the shape for {restorable} of them",
+        "{}: {} may lose something; an inverse restores the shape for {} of them, a complement everything for {}",
         proof.loss().name(),
-        counted(lossy + restorable, "transformation"),
+        counted(losses.all, "transformation"),
+        losses.inverse,
+        losses.complement
     )
 }
 
 /// The proof for a program.
 pub(super) fn to_json(proof: &Proof) -> Value {
     let segments: Vec<Value> = proof.segments.iter().map(segment_to_json).collect();
-    json!({"loss": proof.loss().name(), "segments": segments})
+    let losses = Losses::of(proof);
+    json!({
+        "loss": proof.loss().name(),
+        "losses": {"transformations": losses.all, "inverse": losses.inverse, "complement": losses.complement},
+        "segments": segments,
+    })
 }
 
 fn segment_to_json(segment: &ProvedSegment) -> Value {
@@ -100,6 +133,7 @@ fn segment_to_json(segment: &ProvedSegment) -> Value {
                 "performed": step.step.performed,
                 "loss": step.step.loss.name(),
                 "reason": loss_reason(&step.step.loss),
+                "undone": !step.step.undone_by.is_empty(),
                 "places": places,
                 "always_fails": step.step.always_fails,
                 "warnings": step.step.warnings,

@@ -43,7 +43,7 @@ struct Output {
 }
 
 /// Counts that are told only where they are not zero, because they are news then.
-const NEWS: [(Count, &str); 11] = [
+const NEWS: [(Count, &str); 12] = [
     (Count::Behind, "migrated before"),
     (Count::Ahead, "ahead of the chain"),
     (Count::Unmatched, "that no condition fits"),
@@ -51,6 +51,10 @@ const NEWS: [(Count, &str); 11] = [
     (
         Count::KeptTargets,
         "sources given up by `on_conflict: keep_target`",
+    ),
+    (
+        Count::ComplementsLeftOut,
+        "without their complement, which was too large",
     ),
     (Count::Resent, "sent again"),
     (Count::Gaps, "gaps in the source"),

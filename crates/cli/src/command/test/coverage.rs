@@ -115,7 +115,7 @@ impl Steps for Coverage<'_> {
     fn step(&mut self, step: &Step<'_>) {
         let not_tried = matches!(
             step.change.outcome,
-            Outcome::Skipped(SkipReason::AlreadyApplied | SkipReason::Flagged)
+            Outcome::Skipped(SkipReason::AlreadyApplied | SkipReason::Flagged | SkipReason::Restored)
         );
         let transformations = self.migration.transformations();
         let index = transformations

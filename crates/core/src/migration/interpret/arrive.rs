@@ -83,7 +83,10 @@ impl Migration {
         let recorded = self.recorded();
         match recorded.chain.hash(count) {
             Some(hash) if count > 0 => record.put(Entry::new(&recorded.name, count, hash))?,
-            Some(_) | None if self.length() > 0 => record.remove(&recorded.name),
+            // A way back on which nothing can be undone still leads to where it says.
+            Some(_) | None if self.length() > 0 || matches!(self.direction, Direction::Down { .. }) => {
+                record.remove(&recorded.name);
+            }
             // A migration without transformations has nothing to say, and leaves the header as it is.
             Some(_) | None => return Ok(()),
         }

@@ -94,6 +94,20 @@ impl Inverse {
         }
     }
 
+    /// Undone by operations that only a schema could tell.
+    pub(crate) fn known(ops: Vec<Op>, is_lossless: bool, why: &'static str) -> Self {
+        let loss = if is_lossless {
+            Loss::Lossless
+        } else {
+            Loss::Restorable(why)
+        };
+        Self {
+            ops,
+            loss,
+            one_place: false,
+        }
+    }
+
     /// Not undone by any operation.
     pub(crate) fn none(why: &'static str) -> Self {
         Self {

@@ -14,7 +14,7 @@ use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
 use crate::migration::op::{Inverse, Op};
 use crate::migration::outcome::Change;
-use crate::migration::path::{Ends, Glob, Path, Pattern, Segment, Takes};
+use crate::migration::path::{Ends, Glob, Name, Path, Pattern, Segment, Takes};
 use crate::migration::place::{Location, Occurrences, Place};
 use case::Case;
 
@@ -204,6 +204,15 @@ impl Rename {
     /// Where it works.
     pub(super) fn paths(&mut self) -> Vec<&mut Path> {
         vec![&mut self.path]
+    }
+
+    /// A member gets this name, and none that is there is touched.
+    pub(super) fn to_name(path: Path, name: Name) -> Self {
+        Self {
+            path,
+            to: NewName::To(Pattern::Name(name)),
+            on_conflict: OnConflict::Fail,
+        }
     }
 
     /// Renaming back undoes it.

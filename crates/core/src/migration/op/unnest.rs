@@ -6,15 +6,13 @@ use crate::migration::document::Kind;
 use crate::migration::document::{Member, Text, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
-use crate::migration::op::Inverse;
-use crate::migration::op::Loss;
+use crate::migration::op::{Inverse, Nest, Op, Rename};
 use crate::migration::op::crowd::{Arrival, settle};
 use crate::migration::outcome::Change;
-use crate::migration::path::Segment;
-use crate::migration::path::{Ends, Path, Takes};
+use crate::migration::path::{Ends, Name, Path, Segment, Takes};
 use crate::migration::place::{Location, Occurrences};
 use crate::migration::proof::{After, Prover};
-use crate::migration::shape::{Node, ObjectShape, ShapePath};
+use crate::migration::shape::{Kinds, Node, ObjectShape, ShapePath};
 
 /// Replaces object members by their own members.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,6 +178,8 @@ impl Unnest {
             let mut all = Vec::new();
             let mut without = object.clone();
             without.erase(name);
+            let is_always_object = required && left.is_empty() && !seen.open && is_only_object(&seen.kinds);
+            self.tell_way_back(prover, &without, seen.kinds.object.as_ref(), is_always_object);
             if !required {
                 all.push(without.clone());
             }
@@ -215,30 +215,75 @@ impl Unnest {
                 return None;
             }
         }
-        match inner.others {
-            None => {
-                const KNOWN: &str = "nested again, by the names that the schema knows";
-                prover.loss = Some(Loss::Restorable(KNOWN));
+        if let Some(others) = inner.others {
+            prover.undecide(at, "which members come out is known only when a message is there");
+            // A member that comes out may have any name.
+            for member in &mut outer.members {
+                member.value = prover.unite(&member.value, &others);
             }
-            Some(others) => {
-                prover.undecide(at, "which members come out is known only when a message is there");
-                // A member that comes out may have any name.
-                for member in &mut outer.members {
-                    member.value = prover.unite(&member.value, &others);
-                }
-                outer.others = Some(match &outer.others {
-                    Some(own) => prover.unite(own, &others),
-                    None => others,
-                });
-            }
+            outer.others = Some(match &outer.others {
+                Some(own) => prover.unite(own, &others),
+                None => others,
+            });
         }
         Some(outer)
+    }
+
+    /// With all names of the members known, they can be nested again. Nothing is lost where the object was always there, one
+    /// of its members was, and no sibling can be taken for one of them.
+    fn tell_way_back(
+        &self,
+        prover: &mut Prover,
+        siblings: &ObjectShape,
+        inner: Option<&ObjectShape>,
+        is_always_object: bool,
+    ) {
+        const KNOWN: &str = "nested again, by the names that the schema knows";
+        let inner = inner.filter(|inner| inner.others.is_none());
+        let names: Vec<&str> = inner
+            .iter()
+            .flat_map(|inner| &inner.members)
+            .filter(|member| !member.value.is_impossible())
+            .map(|member| member.name.as_str())
+            .collect();
+        let new_name = |name: &str| format!("{}{name}", self.prefix);
+        let is_lossless = is_always_object
+            && self.on_conflict == OnConflict::Fail
+            && inner.is_some_and(|inner| inner.members.iter().any(|member| member.required))
+            && names.iter().all(|name| siblings.look(&new_name(name)).is_none());
+        let ops = inner.filter(|_| !names.is_empty()).and_then(|_| self.nested_again(&names));
+        prover.undone_by(ops, is_lossless, KNOWN);
+    }
+
+    fn nested_again(&self, names: &[&str]) -> Option<Vec<Op>> {
+        let parent = self.path.parent()?;
+        let (Segment::Name(into) | Segment::Token(into)) = self.path.last()? else {
+            return None;
+        };
+        let new_name = |name: &str| Name::new(format!("{}{name}", self.prefix));
+        let paths: Option<Vec<Path>> = names.iter().map(|name| parent.member(new_name(name))).collect();
+        let mut ops = vec![Op::Nest(Nest {
+            paths: paths?,
+            into: into.clone(),
+            merge: false,
+        })];
+        if !self.prefix.is_empty() {
+            for name in names {
+                let path = self.path.member(new_name(name))?;
+                ops.push(Op::Rename(Rename::to_name(path, Name::new(*name))));
+            }
+        }
+        Some(ops)
     }
 
     /// Which members came out, only a schema could tell.
     pub(super) fn inverse(&self) -> Inverse {
         Inverse::none("without a schema nobody knows which members came out of the object")
     }
+}
+
+fn is_only_object(kinds: &Kinds) -> bool {
+    kinds.kinds().all(|kind| kind == Kind::Object)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A part of a chain, run over a shape.
 
-use super::prover::{Prover, Remark};
+use super::prover::{Known, Prover, Remark};
 use crate::migration::op::Loss;
 use crate::migration::shape::{Kinds, Node, Shape, ShapePath};
 use crate::migration::{Migration, Transformation};
@@ -33,6 +33,8 @@ pub struct FollowedStep {
     pub undecided: Vec<String>,
     /// What is lost on the way back.
     pub loss: Loss,
+    /// The transformations that undo it, as canonical JSON, with the names that the shape knows. Empty where none do.
+    pub undone_by: Vec<String>,
 }
 
 impl Migration {
@@ -85,15 +87,21 @@ impl FollowedStep {
             notes: Vec::new(),
             undecided: Vec::new(),
             loss: transformation.undoing().loss,
+            undone_by: transformation.undoing().transformations,
         }
     }
 
     fn of(index: usize, transformation: &Transformation, prover: Prover, always_fails: bool) -> Self {
-        let told = transformation.undoing().loss;
-        let loss = match prover.loss {
-            _ if prover.met.is_empty() => Loss::Lossless,
-            Some(known) if known.rank() < told.rank() => known,
-            Some(_) | None => told,
+        let undoing = match prover.known {
+            Known::Undone(inverse) if transformation.op().inverse().ops.is_empty() => {
+                transformation.undone_by(inverse)
+            }
+            Known::Undone(_) | Known::Nothing | Known::Never => transformation.undoing(),
+        };
+        let loss = if prover.met.is_empty() {
+            Loss::Lossless
+        } else {
+            undoing.loss
         };
         let texts = |is_warning: bool| {
             let remarks = prover.remarks.iter();
@@ -118,6 +126,7 @@ impl FollowedStep {
                 .collect(),
             places,
             loss,
+            undone_by: undoing.transformations,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::migration::context::Rules;
 use crate::migration::document::Kind;
-use crate::migration::op::Loss;
+use crate::migration::op::{Inverse, Op};
 use crate::migration::shape::{Kinds, Node, Shape, ShapePath};
 
 /// A chain while it runs over a shape.
@@ -26,10 +26,22 @@ pub(crate) struct Prover {
     pub(crate) remarks: Vec<Remark>,
     /// What cannot be followed, and why.
     pub(crate) undecided: Vec<(ShapePath, String)>,
-    /// What is lost on the way back, where the shape knows better than the operation alone.
-    pub(crate) loss: Option<Loss>,
+    /// What undoes the operation, where the shape knows better than the operation alone.
+    pub(crate) known: Known,
     /// Whether a target was looked for that may be out of reach.
     pub(crate) unreached: bool,
+}
+
+/// What a shape knows of the way back.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) enum Known {
+    /// Nothing was said.
+    #[default]
+    Nothing,
+    /// These operations lead back, wherever the operation worked so far.
+    Undone(Inverse),
+    /// Different places would need different operations, or a name is not known.
+    Never,
 }
 
 /// Something that may fail.
@@ -97,7 +109,7 @@ impl Prover {
             met: Vec::new(),
             remarks: Vec::new(),
             undecided: Vec::new(),
-            loss: None,
+            known: Known::Nothing,
             unreached: false,
         }
     }
@@ -113,6 +125,21 @@ impl Prover {
         let after = run(self);
         self.rules = outer;
         (after, self.met.len() > met)
+    }
+
+    /// Says what undoes the operation at this place. In `each` that is nobody's business: its entries are undone together.
+    pub(crate) fn undone_by(&mut self, ops: Option<Vec<Op>>, is_lossless: bool, why: &'static str) {
+        if self.inside {
+            return;
+        }
+        let known = ops.map(|ops| Inverse::known(ops, is_lossless, why));
+        self.known = match (std::mem::take(&mut self.known), known) {
+            (Known::Nothing, Some(known)) => Known::Undone(known),
+            (Known::Undone(one), Some(other)) if one.ops == other.ops => {
+                Known::Undone(if one.loss.rank() >= other.loss.rank() { one } else { other })
+            }
+            _ => Known::Never,
+        };
     }
 
     /// The kinds of a value, behind its references.

@@ -5,7 +5,8 @@ use crate::migration::document::{Reading, Value, parse};
 use crate::migration::load::{MemoryResolver, Resolver};
 use crate::migration::shape::{ArrayShape, Kinds, Node, NumberShape, ObjectShape, Shape, StringShape};
 use crate::migration::{
-    Awaited, Codec, LoadOptions, Migration, Proof, Recognised, Schema, SchemaCompiler, SchemaReference, Unmet,
+    Awaited, Codec, Input, LoadOptions, Migration, Options, Proof, Recognised, Schema, SchemaCompiler,
+    SchemaReference, Unmet,
 };
 
 /// A schema that is its shape, and checks nothing.
@@ -230,8 +231,47 @@ fn a_loss_is_told_where_there_is_something_to_lose_and_by_what_the_schema_knows(
         open,
     );
     let losses: Vec<&str> = proof.steps().map(|step| step.step.loss.name()).collect();
-    assert_eq!(losses, ["lossless", "restorable", "restorable"]);
-    assert_eq!(proof.loss().name(), "restorable");
+    assert_eq!(losses, ["lossless", "lossless", "lossless"]);
+    let undone: Vec<String> = proof.steps().flat_map(|step| step.step.undone_by.clone()).collect();
+    assert_eq!(
+        undone,
+        [
+            r#"{"rename":"http_server","to":"HTTPServer"}"#,
+            r#"{"into":"a","nest":["b"]}"#,
+        ]
+    );
+}
+
+#[test]
+fn what_may_be_taken_for_something_else_on_the_way_back_is_not_called_lossless() {
+    let loss = |from: &str, step: &str| {
+        let proof = proof(from, &format!("  - {step}\n"), r#"{"*":"any"}"#);
+        let step = proof.steps().next().unwrap().step.clone();
+        (step.loss.name(), step.undone_by)
+    };
+    let unnest = "{ unnest: a, prefix: a_ }";
+    let back = vec![
+        r#"{"into":"a","nest":["a_b","a_c"]}"#.to_owned(),
+        r#"{"rename":"a.a_b","to":"b"}"#.to_owned(),
+        r#"{"rename":"a.a_c","to":"c"}"#.to_owned(),
+    ];
+    assert_eq!(
+        loss(r#"{"a":{"b":"string","c?":"string"}}"#, unnest),
+        ("lossless", back.clone())
+    );
+    for from in [
+        r#"{"a?":{"b":"string","c?":"string"}}"#,
+        r#"{"a":{"b?":"string","c?":"string"}}"#,
+        r#"{"a":{"b":"string","c?":"string"},"a_c?":"string"}"#,
+        r#"{"a":{"b":"string","c?":"string"},"*":"any"}"#,
+    ] {
+        assert_eq!(loss(from, unnest), ("restorable", back.clone()), "{from}");
+    }
+    assert_eq!(loss(r#"{"a":{"b":"string","*":"any"}}"#, unnest), ("restorable", Vec::new()));
+    let case = "{ rename: '*', case: snake }";
+    assert_eq!(loss(r#"{"aB?":"string","a_b?":"string"}"#, case).0, "restorable");
+    assert_eq!(loss(r#"{"aB?":"string"}"#, case).0, "lossless");
+    assert_eq!(loss(r#"{"aB?":"string","*":"any"}"#, case), ("restorable", Vec::new()));
 }
 
 #[test]
@@ -264,4 +304,77 @@ fn each_part_between_two_versions_is_proved_for_itself() {
         told(&proof),
         ["8:7: warning: not every message fits `v3` behind the chain: expected a string at `c`, null"]
     );
+}
+
+fn loaded(entry: &str, files: &MemoryResolver) -> Migration {
+    let options = LoadOptions {
+        lock: false,
+        schemas: &Sketches,
+    };
+    let loaded = Migration::load(entry, files, &options);
+    loaded.unwrap_or_else(|findings| panic!("{findings}")).migration
+}
+
+/// The migration `name` of these texts, what it says for its way back, and that as a migration.
+fn inverted(entry: &str, files: &MemoryResolver, of: &str, down: &str) -> (Migration, String, Migration) {
+    let up = loaded(entry, files);
+    let text = up.invert(of, up.length(), 0).unwrap();
+    let files = files.clone().with(down, text.as_str());
+    let down = loaded(down, &files);
+    (up, text, down)
+}
+
+#[test]
+fn a_lossless_chain_is_inverted_with_its_schemas_and_the_inverse_is_proved() {
+    let text = "migration: m\nschemas:\n  from: { format: json-schema, file: ../schemas/old.json }\n  to: { format: json-schema, file: new.json }\nvalidate: [syntax, { check: from, status: applied }, to]\ntransformations:\n  - { unnest: address, prefix: a_ }\n  - { rename: '*', case: snake }\n  - { rename: id, to: key }\n  - { nest: [a_zip, key], into: head }\n";
+    let files = MemoryResolver::new()
+        .with("up/m.yaml", text)
+        .with("schemas/old.json", r#"{"id":"integer","shopId":"string","address":{"zip":"string","street?":"string"}}"#)
+        .with("up/new.json", r#"{"shop_id":"string","a_street?":"string","head":{"a_zip":"string","key":"integer"}}"#);
+    let (up, text, down) = inverted("up/m.yaml", &files, "../up/m.yaml", "down/m.yaml");
+    assert_eq!(told(&up.prove().unwrap()), [""; 0]);
+    assert_eq!(up.prove().unwrap().loss().name(), "lossless");
+    let schemas = "schemas:\n  \"from\": { format: json-schema, file: \"../up/new.json\" }\n  \"to\": { format: json-schema, file: \"../up/../schemas/old.json\" }\nvalidate: [syntax, { check: to, status: applied }, from]\n";
+    assert!(text.contains(schemas), "{text}");
+    let proof = down.prove().unwrap();
+    assert_eq!(told(&proof), [""; 0], "{text}");
+    assert!(proof.segments.iter().all(|segment| segment.undecided.is_empty()));
+
+    let before = r#"{"id":1.0,"shopId":"s","address":{"zip":"1"}}"#;
+    let input = Input {
+        payload: Some(before.into()),
+        ..Input::default()
+    };
+    let there = up.migrate(input, &Options::default());
+    // `1.0` is no integer, and the check of it is declared as done.
+    let there = there.unwrap();
+    let input = Input {
+        payload: there.payload,
+        key: None,
+        headers: there.headers,
+    };
+    let back = down.migrate(input, &Options::default()).unwrap().payload.unwrap();
+    assert_eq!(std::str::from_utf8(&back).unwrap(), r#"{"shopId":"s","id":1.0,"address":{"zip":"1"}}"#);
+}
+
+#[test]
+fn versions_are_inverted_with_the_places_where_they_hold() {
+    let text = "migration: m\nschemas:\n  v1: { format: json-schema, file: v1.json }\n  v2: { format: json-schema, file: v2.json, at: second }\n  v3: { format: json-schema, file: v3.json }\nversion_by: [header, { member: v, values: { \"1\": v1 } }]\ntransformations:\n  - { unnest: a }\n  - { rename: b, to: c, id: second }\n  - { rename: c, to: d }\n";
+    let files = MemoryResolver::new()
+        .with("m.yaml", text)
+        .with("v1.json", r#"{"a":{"b":"string"}}"#)
+        .with("v2.json", r#"{"c":"string"}"#)
+        .with("v3.json", r#"{"d":"string"}"#);
+    let (up, text, down) = inverted("m.yaml", &files, "m.yaml", "down.yaml");
+    let schemas = "schemas:\n  \"v3\": { format: json-schema, file: \"v3.json\" }\n  \"v2\": { format: json-schema, file: \"v2.json\", at: \"m-down#1\" }\n  \"v1\": { format: json-schema, file: \"v1.json\" }\nversion_by: [header, { member: \"v\", values: { \"1\": \"v1\" } }]\n";
+    assert!(text.contains(schemas), "{text}");
+    let places: Vec<_> = down.versions().iter().map(|version| (&*version.name, version.at)).collect();
+    assert_eq!(places, [("v3", 0), ("v2", 1), ("v1", 3)]);
+    assert_eq!(told(&down.prove().unwrap()), [""; 0]);
+
+    let part = up.invert("m.yaml", 3, 2).unwrap();
+    assert!(part.contains("# the schema `v1` is left out: it is outside of the part that is taken back\n"), "{part}");
+    assert!(part.contains("  \"v3\": {") && part.contains("  \"v2\": { format: json-schema, file: \"v2.json\" }\n"));
+    let one = up.invert("m.yaml", 1, 0).unwrap();
+    assert!(!one.contains("schemas:"), "{one}");
 }

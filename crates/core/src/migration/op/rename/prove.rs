@@ -3,8 +3,8 @@
 use super::{NewName, Rename};
 use crate::migration::context::OnConflict;
 use crate::migration::document::Text;
-use crate::migration::op::Loss;
-use crate::migration::path::Segment;
+use crate::migration::op::Op;
+use crate::migration::path::{Name, Segment};
 use crate::migration::proof::{After, Prover, named};
 use crate::migration::shape::{Node, ObjectShape, ShapePath};
 
@@ -34,7 +34,7 @@ impl Rename {
             Segment::Elements | Segment::Index(_) | Segment::Anywhere => false,
         };
         let mut left = object.clone();
-        let mut moved = Vec::new();
+        let (mut moved, mut pairs) = (Vec::new(), Vec::new());
         for member in object
             .members
             .iter()
@@ -52,15 +52,12 @@ impl Rename {
             };
             if *new != *member.name {
                 left.erase(&member.name);
+                pairs.push((new.clone().into_owned(), member.name.clone(), member.required));
                 moved.push((new.into_owned(), member.required, member.value.clone()));
             }
         }
+        self.tell_way_back(prover, &object, &pairs, last);
         let others = object.others.filter(|_| matches!(last, Segment::Glob(_)));
-        if others.is_none() && matches!(self.to, NewName::Case(_)) && prover.loss.is_none() {
-            prover.loss = Some(Loss::Restorable(
-                "renamed back, by the names that the schema knows",
-            ));
-        }
         for (name, required, value) in moved {
             prover.met.push(at.member(&name));
             if !prover.meet(&mut left, &name, (required, value), self.on_conflict, at) {
@@ -68,7 +65,6 @@ impl Rename {
             }
         }
         if let Some(others) = others {
-            prover.loss = None;
             prover.met.push(at.others());
             prover.undecide(
                 at,
@@ -82,5 +78,37 @@ impl Rename {
             }
         }
         Some(left)
+    }
+
+    /// Of `case`, only a schema knows the former names. Nothing is lost where each of them was always there, or nothing else
+    /// can have the new one.
+    fn tell_way_back(
+        &self,
+        prover: &mut Prover,
+        object: &ObjectShape,
+        pairs: &[(String, String, bool)],
+        last: &Segment,
+    ) {
+        const KNOWN: &str = "renamed back, by the names that the schema knows";
+        if !matches!(self.to, NewName::Case(_)) {
+            return;
+        }
+        let is_known = object.others.is_none() || !matches!(last, Segment::Glob(_) | Segment::Anywhere);
+        let is_lossless = self.on_conflict == OnConflict::Fail
+            && pairs
+                .iter()
+                .all(|(new, _, required)| *required || object.look(new).is_none());
+        let back = || -> Option<Vec<Op>> {
+            let parent = self.path.parent().filter(|_| !self.path.is_deep())?;
+            pairs
+                .iter()
+                .map(|(new, old, _)| {
+                    let path = parent.member(Name::new(new.as_str()))?;
+                    Some(Op::Rename(Self::to_name(path, Name::new(old.as_str()))))
+                })
+                .collect()
+        };
+        let ops = is_known.then(back).flatten();
+        prover.undone_by(ops, is_lossless, KNOWN);
     }
 }
