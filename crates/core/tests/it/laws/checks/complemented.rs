@@ -106,7 +106,7 @@ fn file(chain: &[Entry]) -> String {
 fn load(entry: &str, files: &[(&str, String)]) -> Result<Migration, Broken> {
     let files = files
         .iter()
-        .fold(MemoryResolver::new(), |all, (name, text)| all.with(*name, text.as_str()));
+        .fold(MemoryResolver::new(), |all, (name, text)| all.with(name, text.as_str()));
     match Migration::load(entry, &files, &LoadOptions::default()) {
         Ok(loaded) => Ok(loaded.migration),
         Err(findings) => Err(Broken {
