@@ -20,6 +20,20 @@ fn a_finding_prints_its_place_the_underlined_line_and_the_help() {
 }
 
 #[test]
+fn a_note_is_told_and_finds_nothing_wrong() {
+    let place = at("schemas: main", "main");
+    let mut findings = Findings::new();
+    findings.push(Finding::note(&place, "nobody was asked"));
+    findings.push(Finding::note(&place, "nobody was asked"));
+    assert_eq!((findings.errors(), findings.warnings(), findings.notes()), (0, 0, 1));
+    assert!(!findings.has_errors() && !findings.is_empty());
+    assert!(findings.render().starts_with("orders.yaml:1:10: note: nobody was asked\n"));
+    let mut all = Findings::new();
+    all.append(findings);
+    assert_eq!(all.notes(), 1);
+}
+
+#[test]
 fn columns_count_characters_and_the_marks_follow_the_width_on_the_screen() {
     let place = at("\t注文: {ß: zip}", "zip");
     assert_eq!(place.to_string(), "orders.yaml:1:10");
