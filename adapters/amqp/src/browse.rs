@@ -15,9 +15,7 @@ use dunlin_core::clock::Clock;
 use dunlin_core::messaging::{Browse, Delivery, Endpoint, Lane, Receiver, Room, Start};
 use dunlin_core::{Error, ErrorKind, Result};
 use futures_util::{FutureExt, StreamExt};
-use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions,
-};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 
@@ -77,7 +75,6 @@ impl Browse for AmqpSession {
             follow,
             shown: 0,
             allowed: 0,
-            held: Vec::new(),
             ended: None,
         }))
     }
@@ -95,8 +92,6 @@ struct Onlooker {
     shown: u16,
     /// How many messages the consumers so far may hold; no more are taken than somebody wants to see.
     allowed: u16,
-    /// What is shown, to be given back in its order.
-    held: Vec<u64>,
     /// Why nothing more is shown.
     ended: Option<Error>,
 }
@@ -184,7 +179,6 @@ impl Onlooker {
 
     fn show(&mut self, taken: lapin::message::Delivery) -> Result<Delivery> {
         self.shown += 1;
-        self.held.push(taken.delivery_tag);
         let read = headers::read(&taken.properties, taken.data);
         let returns = read.returns_before.unwrap_or(0);
         if let Some(alarm) = self.end.delivery_limit.alarm()
@@ -265,25 +259,10 @@ impl Receiver for Onlooker {
     }
 
     async fn close(self: Box<Self>) -> Result<()> {
-        let closing = async {
-            if let Some(consumer) = &self.consumer {
-                // Else what is given back would come to it again.
-                self.channel
-                    .basic_cancel(consumer.tag(), BasicCancelOptions::default())
-                    .await?;
-            }
-            let requeue = BasicNackOptions {
-                requeue: true,
-                ..BasicNackOptions::default()
-            };
-            // One by one: several at once a quorum queue takes back consumer by consumer, in any order of these.
-            for tag in &self.held {
-                self.channel.basic_nack(*tag, requeue).await?;
-            }
-            self.channel.close(200, "closed".into()).await
-        };
         within(&self.clock, CLOSE_LIMIT, "close", async {
-            closing.await.map_err(|cause| broker("close", cause))
+            // Not by `basic.nack`: what that gives back to a queue without a delivery limit goes to its end.
+            let closed = self.channel.close(200, "closed".into()).await;
+            closed.map_err(|cause| broker("close", cause))
         })
         .await
     }

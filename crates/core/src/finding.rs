@@ -167,10 +167,7 @@ impl Findings {
         if self.kept.len() < MOST_FINDINGS {
             self.kept.push(finding);
         } else if finding.severity == Severity::Error
-            && let Some(lesser) = self
-                .kept
-                .iter_mut()
-                .find(|kept| kept.severity > Severity::Error)
+            && let Some(lesser) = self.kept.iter_mut().find(|kept| kept.severity > Severity::Error)
         {
             // A page of warnings must not hide the reason why the text is refused.
             *lesser = finding;

@@ -65,7 +65,10 @@ fn the_documents_of_a_case_are_written_and_read_by_the_schemas_of_both_ends() {
     assert!(told.contains("5 passed, 0 failed"), "{told}");
     desk.write(file, &fixture("Eva"));
     let told = found(&desk, "dunlin test config/schemas/protobuf");
-    assert!(told.contains("customer.name") && told.contains("4 passed, 1 failed"), "{told}");
+    assert!(
+        told.contains("customer.name") && told.contains("4 passed, 1 failed"),
+        "{told}"
+    );
     desk.write(file, &fixture("Ana").replace("customerName", "unknown"));
     let told = found(&desk, "dunlin test config/schemas/protobuf");
     assert!(told.contains("found a failure: encode"), "{told}");
@@ -125,24 +128,41 @@ fn commands_ask_the_registry_that_the_configuration_names() {
     let desk = registry_desk(&url.expect("the registry starts"));
 
     done(&desk, "dunlin run --set routes.readers.from=in/nothing");
-    let written = std::fs::read_to_string(desk.path().join("out/orders.ndjson")).expect("the target is there");
-    assert_eq!(written.matches("\"payload_base64\":\"AAAAA").count(), 2, "{written}");
+    let written =
+        std::fs::read_to_string(desk.path().join("out/orders.ndjson")).expect("the target is there");
+    assert_eq!(
+        written.matches("\"payload_base64\":\"AAAAA").count(),
+        2,
+        "{written}"
+    );
 
     // Nothing is known of what only the registry has, and that is said.
     let told = done(&desk, "dunlin check read.yaml --allow-warnings");
-    assert!(told.contains("read.yaml:4:3: note: `from` counts as a schema that admits anything"), "{told}");
+    assert!(
+        told.contains("read.yaml:4:3: note: `from` counts as a schema that admits anything"),
+        "{told}"
+    );
     assert!(told.contains("= help: `--online` asks the registry"), "{told}");
     assert!(!told.contains("can never match"), "{told}");
     let told = found(&desk, "dunlin check read.yaml --online");
-    assert!(told.contains("read.yaml:8:7: warning: the path can never match"), "{told}");
+    assert!(
+        told.contains("read.yaml:8:7: warning: the path can never match"),
+        "{told}"
+    );
     assert!(!told.contains("note: `from`"), "{told}");
     let told = done(&desk, "dunlin check --format json --allow-warnings");
     assert!(told.contains(r#""severity":"note""#), "{told}");
     let told = found(&desk, "dunlin check --online");
-    assert!(told.contains("the path can never match") && !told.contains("note: `from`"), "{told}");
+    assert!(
+        told.contains("the path can never match") && !told.contains("note: `from`"),
+        "{told}"
+    );
 
     let told = done(&desk, "dunlin apply read.yaml out/orders.ndjson --headers");
-    assert!(told.contains(r#""payload":{"total":7}"#) && told.contains(r#""payload":{"total":8}"#), "{told}");
+    assert!(
+        told.contains(r#""payload":{"total":7}"#) && told.contains(r#""payload":{"total":8}"#),
+        "{told}"
+    );
     let told = done(&desk, "echo '{\"amount\":9}' | dunlin explain read.yaml -");
     assert!(told.contains("+ total: 9"), "{told}");
     desk.write(
@@ -171,26 +191,49 @@ fn a_message_goes_up_and_comes_back_by_its_complement() {
         let systems = "systems:\n  shop: { url: file:data, settings: { envelope: true } }\n";
         desk.write(name, &format!("{systems}routes:\n  people: {{ {route} }}\n"));
     };
-    route("there.yaml", "from: shop/old, migrate: up.yaml, to: shop/new, report: shop/report");
+    route(
+        "there.yaml",
+        "from: shop/old, migrate: up.yaml, to: shop/new, report: shop/report",
+    );
     route("back.yaml", "from: shop/new, migrate: down.yaml, to: shop/back");
     desk.write(
         "up.yaml",
         "migration: people\ncomplement: { max_bytes: 400, too_large: leave_out }\ntransformations:\n  - { remove: nickname }\n  - { text: name, do: [upper] }\n",
     );
     let told = done(&desk, "dunlin check up.yaml");
-    assert!(told.contains("restorable: people#2 (text): the text before the steps is not kept; complements are kept"), "{told}");
-    done(&desk, "dunlin invert up.yaml > down.yaml; sed -i '/cannot be undone/d' down.yaml");
-    let long: String = (0..2_000_u32).map(|number| format!("{:x}", number.wrapping_mul(2_654_435_761))).collect();
+    assert!(
+        told.contains(
+            "restorable: people#2 (text): the text before the steps is not kept; complements are kept"
+        ),
+        "{told}"
+    );
+    done(
+        &desk,
+        "dunlin invert up.yaml > down.yaml; sed -i '/cannot be undone/d' down.yaml",
+    );
+    let long: String = (0..2_000_u32)
+        .map(|number| format!("{:x}", number.wrapping_mul(2_654_435_761)))
+        .collect();
     let first = r#"{"payload":{ "nickname" : "Nan","name":"Ana" }}"#;
-    desk.write("data/old.ndjson", &format!("{first}\n{{\"payload\":{{\"nickname\":\"{long}\",\"name\":\"Eva\"}}}}\n"));
+    desk.write(
+        "data/old.ndjson",
+        &format!("{first}\n{{\"payload\":{{\"nickname\":\"{long}\",\"name\":\"Eva\"}}}}\n"),
+    );
     let told = done(&desk, "dunlin run there.yaml");
     done(&desk, "dunlin run back.yaml");
-    assert!(told.contains("without their complement, which was too large"), "{told}");
+    assert!(
+        told.contains("without their complement, which was too large"),
+        "{told}"
+    );
     let read = |channel: &str| {
-        std::fs::read_to_string(desk.path().join(format!("data/{channel}.ndjson"))).expect("the channel is there")
+        std::fs::read_to_string(desk.path().join(format!("data/{channel}.ndjson")))
+            .expect("the channel is there")
     };
     let report = read("report");
-    assert!(report.contains(r#""complement":"kept""#) && report.contains(r#""complement":"left_out""#), "{report}");
+    assert!(
+        report.contains(r#""complement":"kept""#) && report.contains(r#""complement":"left_out""#),
+        "{report}"
+    );
     let back = read("back");
     assert!(back.contains(r#"{ "nickname" : "Nan","name":"Ana" }"#), "{back}");
     assert!(back.contains(r#"{"name":"EVA"}"#), "{back}");
@@ -199,5 +242,8 @@ fn a_message_goes_up_and_comes_back_by_its_complement() {
     // What somebody changed on the way does not come back as if nobody had.
     desk.write("data/new.ndjson", &read("new").replacen("ANA", "ENA", 1));
     let told = found(&desk, "dunlin apply down.yaml data/new.ndjson --headers");
-    assert!(told.contains("line 1: complement: expected the complement of this message"), "{told}");
+    assert!(
+        told.contains("line 1: complement: expected the complement of this message"),
+        "{told}"
+    );
 }

@@ -484,7 +484,7 @@ fn a_queue_that_counts_deliveries_is_looked_at_only_when_its_limit_is_said() {
         told(
             &refused.map(drop).expect_err("it counts"),
             ErrorKind::Unsupported,
-            Class::Permanent,
+            Class::Unhealthy,
             &["`delivery_limit`", "bad-input-limited"],
         );
         // A classic queue does not count.
@@ -500,6 +500,6 @@ fn a_queue_that_counts_deliveries_is_looked_at_only_when_its_limit_is_said() {
             bytes: 1 << 20,
         };
         let error = look.receive(room, &mut Vec::new()).await.expect_err("half of it");
-        told(&error, ErrorKind::Unsupported, Class::Permanent, &["3 times"]);
+        told(&error, ErrorKind::Unsupported, Class::Unhealthy, &["3 times"]);
     });
 }

@@ -96,7 +96,12 @@ impl Check {
             Vec::new()
         };
         let mut notes = Findings::new();
-        for choice in report.plan.iter().flat_map(|plan| &plan.routes).flat_map(|route| &route.migrations) {
+        for choice in report
+            .plan
+            .iter()
+            .flat_map(|plan| &plan.routes)
+            .flat_map(|route| &route.migrations)
+        {
             note_what_was_not_asked(&choice.migration, &mut notes);
         }
         report.findings.append(notes);
@@ -355,7 +360,14 @@ async fn asked(report: &mut Report) -> Vec<Online> {
     // What the registries have said is proved now; what was found before is not told twice.
     for route in &plan.routes {
         for choice in &route.migrations {
-            let fetched = fetch_for(&choice.migration, None, &plan.registries, Purpose::Look, &*clock()).await;
+            let fetched = fetch_for(
+                &choice.migration,
+                None,
+                &plan.registries,
+                Purpose::Look,
+                &*clock(),
+            )
+            .await;
             if let (Ok(()), Some(proof)) = (fetched, choice.migration.prove()) {
                 report.findings.append(proof.findings);
             }

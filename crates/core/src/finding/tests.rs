@@ -25,9 +25,16 @@ fn a_note_is_told_and_finds_nothing_wrong() {
     let mut findings = Findings::new();
     findings.push(Finding::note(&place, "nobody was asked"));
     findings.push(Finding::note(&place, "nobody was asked"));
-    assert_eq!((findings.errors(), findings.warnings(), findings.notes()), (0, 0, 1));
+    assert_eq!(
+        (findings.errors(), findings.warnings(), findings.notes()),
+        (0, 0, 1)
+    );
     assert!(!findings.has_errors() && !findings.is_empty());
-    assert!(findings.render().starts_with("orders.yaml:1:10: note: nobody was asked\n"));
+    assert!(
+        findings
+            .render()
+            .starts_with("orders.yaml:1:10: note: nobody was asked\n")
+    );
     let mut all = Findings::new();
     all.append(findings);
     assert_eq!(all.notes(), 1);

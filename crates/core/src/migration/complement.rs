@@ -141,14 +141,19 @@ impl Complement {
     /// # Errors
     /// Kind `complement`: it does not belong to this payload, or is not as it was made.
     pub(crate) fn undo(&self, now: &Input, limits: &Limits) -> Result<Option<Input>, Failure> {
-        let Some((digest, difference)) = self.body.as_deref().and_then(|body| body.split_at_checked(DIGEST))
+        let Some((digest, difference)) = self
+            .body
+            .as_deref()
+            .and_then(|body| body.split_at_checked(DIGEST))
         else {
             return Ok(None);
         };
         let payload = now.payload.as_deref().unwrap_or_default();
         // The payload is told apart from the complement first, since a difference from another payload is no text at all.
-        let changed = "expected the complement of this message, found that of another payload or one that was changed";
-        let content = difference::apply(difference, payload, most_content(limits)).map_err(|_| broken(changed))?;
+        let changed =
+            "expected the complement of this message, found that of another payload or one that was changed";
+        let content =
+            difference::apply(difference, payload, most_content(limits)).map_err(|_| broken(changed))?;
         if self.digest(now.payload.as_ref(), &content)[..] != *digest {
             return Err(broken(changed));
         }
@@ -207,13 +212,17 @@ impl Carried {
             return Ok(Self::default());
         };
         if values.next().is_some() {
-            return Err(broken(format!("expected one header `{COMPLEMENT_HEADER}`, found several")));
+            return Err(broken(format!(
+                "expected one header `{COMPLEMENT_HEADER}`, found several"
+            )));
         }
         let text = std::str::from_utf8(value).unwrap_or_default();
         let all: Option<Vec<_>> = text.split(',').map(Complement::parse).collect();
         let all = all.filter(|all| all.len() <= MOST_ENTRIES && !has_twins(all));
         all.map(Self).ok_or_else(|| {
-            broken(format!("expected complements in the header `{COMPLEMENT_HEADER}`, found another text"))
+            broken(format!(
+                "expected complements in the header `{COMPLEMENT_HEADER}`, found another text"
+            ))
         })
     }
 
@@ -228,7 +237,11 @@ impl Carried {
     /// Kind `complement`, for a 33rd.
     pub(crate) fn put(&mut self, complement: Complement) -> Result<(), Failure> {
         let is_full = self.0.len() == MOST_ENTRIES;
-        match self.0.iter_mut().find(|one| one.entry.name == complement.entry.name) {
+        match self
+            .0
+            .iter_mut()
+            .find(|one| one.entry.name == complement.entry.name)
+        {
             Some(one) => *one = complement,
             None if is_full => return Err(broken(format!("expected at most {MOST_ENTRIES} complements"))),
             None => self.0.push(complement),

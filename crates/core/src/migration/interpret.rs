@@ -206,7 +206,7 @@ impl Migration {
                     changes,
                     validations,
                     content_type: None,
-                complement: None,
+                    complement: None,
                 });
             }
         };

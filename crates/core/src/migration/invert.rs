@@ -99,7 +99,11 @@ impl Migration {
     /// the names that came out of an object, say, which the transformation alone cannot tell.
     #[must_use]
     pub fn undoings(&self) -> Vec<Undoing> {
-        let mut all: Vec<Undoing> = self.transformations().iter().map(Transformation::undoing).collect();
+        let mut all: Vec<Undoing> = self
+            .transformations()
+            .iter()
+            .map(Transformation::undoing)
+            .collect();
         let proof = self.prove();
         for step in proof.iter().flat_map(Proof::steps).map(|step| &step.step) {
             if let Some(undoing) = all.get_mut(step.index) {

@@ -219,16 +219,18 @@ fn without_a_place_for_the_record_what_cannot_be_repeated_is_warned_of() {
 
 #[test]
 fn complements_need_headers_and_room_for_them_at_the_ends() {
-    const KEEPS: &str = "migration: orders\ncomplement: { max_bytes: 2000 }\ntransformations: [{ remove: a }]\n";
+    const KEEPS: &str =
+        "migration: orders\ncomplement: { max_bytes: 2000 }\ntransformations: [{ remove: a }]\n";
     assert!(through(KEEPS).good().warnings.is_empty());
-    let narrow = |room: usize| {
-        through(KEEPS).set(&format!("routes.orders.to.settings={{headers_limit: {room}}}"))
-    };
+    let narrow =
+        |room: usize| through(KEEPS).set(&format!("routes.orders.to.settings={{headers_limit: {room}}}"));
     assert!(narrow(2000).good().warnings.is_empty());
     narrow(1999).refused("a complement of `orders` may have 2000 bytes, and the target of route `orders` takes 1999 bytes of headers");
     through(KEEPS)
         .set("routes.orders.to.settings={header_values: none}")
-        .refused("the complements of `orders` would be left out: the target of route `orders` has no headers");
+        .refused(
+            "the complements of `orders` would be left out: the target of route `orders` has no headers",
+        );
     const DOWN: &str = "migration: back\ndirection: down\nof: orders.yaml\nfrom: 1\nto: 0\ncomplement: { missing: fail }\ntransformations: []\n";
     let down = Project::route("from: queue/orders\nto: log/orders\nmigrate: migrations/down.yaml")
         .file("migrations/orders.yaml", KEEPS)

@@ -45,7 +45,11 @@ fn show_step(step: &ProvedStep, shell: &mut Shell) -> io::Result<()> {
         Some(why) if step.step.performed => format!(": {why}"),
         Some(_) | None => String::new(),
     };
-    writeln!(shell.out, "    {} ({}): {what}{places}{why}", step.id, step.operation)?;
+    writeln!(
+        shell.out,
+        "    {} ({}): {what}{places}{why}",
+        step.id, step.operation
+    )?;
     for note in &step.step.notes {
         writeln!(shell.out, "      note: {note}")?;
     }

@@ -23,27 +23,39 @@ pub(super) fn between(text: &[u8], base: &[u8]) -> Result<Vec<u8>, &'static str>
         .map_err(get_error_name)?;
     let both = text.len().saturating_add(base.len());
     if both > SEEN_BY_ITSELF {
-        let window = both.next_power_of_two().ilog2().clamp(*WINDOWS.start(), *WINDOWS.end());
-        for parameter in [CParameter::WindowLog(window), CParameter::EnableLongDistanceMatching(true)] {
+        let window = both
+            .next_power_of_two()
+            .ilog2()
+            .clamp(*WINDOWS.start(), *WINDOWS.end());
+        for parameter in [
+            CParameter::WindowLog(window),
+            CParameter::EnableLongDistanceMatching(true),
+        ] {
             compressor.set_parameter(parameter).map_err(get_error_name)?;
         }
     }
     compressor.ref_prefix(base).map_err(get_error_name)?;
     let mut difference = Vec::with_capacity(compress_bound(text.len()));
-    compressor.compress2(&mut difference, text).map_err(get_error_name)?;
+    compressor
+        .compress2(&mut difference, text)
+        .map_err(get_error_name)?;
     Ok(difference)
 }
 
 /// The text that differs so from `base`, if it has at most so many bytes.
 pub(super) fn apply(difference: &[u8], base: &[u8], most: usize) -> Result<Vec<u8>, &'static str> {
     let size = get_frame_content_size(difference).ok().flatten();
-    let size = size.and_then(|size| usize::try_from(size).ok()).ok_or("it says no size")?;
+    let size = size
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or("it says no size")?;
     if size > most {
         return Err("it is larger than a message may be");
     }
     let mut decompressor = DCtx::create();
     decompressor.ref_prefix(base).map_err(get_error_name)?;
     let mut text = Vec::with_capacity(size);
-    decompressor.decompress(&mut text, difference).map_err(get_error_name)?;
+    decompressor
+        .decompress(&mut text, difference)
+        .map_err(get_error_name)?;
     Ok(text)
 }

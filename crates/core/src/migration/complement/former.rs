@@ -99,13 +99,18 @@ impl Former {
             }
             headers.push((name.to_owned(), values));
         }
-        rest.is_empty().then_some(Self { payload, key, headers })
+        rest.is_empty().then_some(Self {
+            payload,
+            key,
+            headers,
+        })
     }
 }
 
 /// Whether Dunlin writes this header: no chain can touch it, and no complement may.
 fn is_own(name: &str) -> bool {
-    name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("dunlin-"))
+    name.get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case("dunlin-"))
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) {

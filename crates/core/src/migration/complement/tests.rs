@@ -46,7 +46,9 @@ fn came() -> Input {
     Input {
         payload: Some(MESSAGE.into()),
         key: Some("k".into()),
-        headers: [("trace", "1"), ("other", "2"), ("trace", "3")].into_iter().collect(),
+        headers: [("trace", "1"), ("other", "2"), ("trace", "3")]
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -90,16 +92,24 @@ fn what_the_chain_took_out_is_put_back_byte_for_byte_by_both_engines() {
             .map(|(name, value)| format!("{name}: {}", text(Some(value))))
             .collect();
         headers.sort();
-        assert_eq!(headers, ["added-on-the-way: 4", "other: 2", "trace: 1", "trace: 3"]);
+        assert_eq!(
+            headers,
+            ["added-on-the-way: 4", "other: 2", "trace: 1", "trace: 3"]
+        );
     }
 }
 
 #[test]
 fn what_stays_costs_next_to_nothing_and_what_is_gone_costs_what_it_is() {
-    let long: String = (0..2_000).map(|number| format!("{:x},", number * number)).collect();
+    let long: String = (0..2_000)
+        .map(|number| format!("{:x},", number * number))
+        .collect();
     let size = |chain: &str| {
         let pair = pair_of(chain, KEEP, "", 1, 0);
-        let payload = format!(r#"{{"a":"{long}","b":{{"c":"short"}},"d":"{:x}"}}"#, 1_u128 << 100);
+        let payload = format!(
+            r#"{{"a":"{long}","b":{{"c":"short"}},"d":"{:x}"}}"#,
+            1_u128 << 100
+        );
         let input = Input {
             payload: Some(payload.into()),
             ..Input::default()
@@ -143,20 +153,36 @@ fn a_message_that_was_changed_is_told_from_one_that_was_not() {
         assert_eq!(refused(with(changed)).kind, FailureKind::Complement, "at {at}");
     }
     for cut in body..header.len() {
-        assert_eq!(refused(with(header[..cut].to_owned())).kind, FailureKind::Complement);
+        assert_eq!(
+            refused(with(header[..cut].to_owned())).kind,
+            FailureKind::Complement
+        );
     }
     let hash = header.find(':').unwrap() + 1;
     let mut other_chain = header.clone();
     other_chain.replace_range(hash..hash + 16, "0123456789abcdef");
     let failure = refused(with(other_chain));
     assert_eq!(failure.kind, FailureKind::Complement);
-    assert!(failure.message().contains("a complement of the chain"), "{failure}");
+    assert!(
+        failure.message().contains("a complement of the chain"),
+        "{failure}"
+    );
 
     let mut twice = there.clone();
     twice.headers.append(COMPLEMENT_HEADER, header.clone());
     assert_eq!(refused(twice).kind, FailureKind::Complement);
-    for broken in ["", "orders", &format!("{header},"), &format!("{header},{header}"), &header.replace("/0/", "/00/")] {
-        assert_eq!(refused(with(broken.to_owned())).kind, FailureKind::Complement, "{broken}");
+    for broken in [
+        "",
+        "orders",
+        &format!("{header},"),
+        &format!("{header},{header}"),
+        &header.replace("/0/", "/00/"),
+    ] {
+        assert_eq!(
+            refused(with(broken.to_owned())).kind,
+            FailureKind::Complement,
+            "{broken}"
+        );
     }
 }
 
@@ -165,13 +191,19 @@ fn one_that_is_too_large_is_refused_or_left_out_as_the_file_says() {
     let fails = pair("complement: { max_bytes: 100 }", "");
     let failure = fails.up.migrate(came(), &Options::default()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Complement);
-    assert!(failure.message().contains("at most 100 bytes, found one of "), "{failure}");
+    assert!(
+        failure.message().contains("at most 100 bytes, found one of "),
+        "{failure}"
+    );
 
     let goes = pair("complement: { max_bytes: 100, too_large: leave_out }", "");
     let there = goes.up.migrate(came(), &Options::default()).unwrap();
     assert_eq!(there.complement, Some(Complemented::LeftOut));
     let header = text(there.headers.get(COMPLEMENT_HEADER));
-    assert!(header.starts_with("orders@5:") && header.ends_with("/0/-"), "{header}");
+    assert!(
+        header.starts_with("orders@5:") && header.ends_with("/0/-"),
+        "{header}"
+    );
     let back = goes.down.migrate(again(there), &Options::default()).unwrap();
     assert_eq!(back.complement, None, "the chain is performed");
     assert_ne!(text(back.payload.as_ref()), MESSAGE);
@@ -180,11 +212,18 @@ fn one_that_is_too_large_is_refused_or_left_out_as_the_file_says() {
 
 #[test]
 fn a_downward_migration_may_require_one() {
-    let strict = pair("complement: { max_bytes: 100, too_large: leave_out }", "complement: { missing: fail }");
+    let strict = pair(
+        "complement: { max_bytes: 100, too_large: leave_out }",
+        "complement: { missing: fail }",
+    );
     let there = strict.up.migrate(came(), &Options::default()).unwrap();
-    let failure = strict.down.migrate(again(there), &Options::default()).unwrap_err();
+    let failure = strict
+        .down
+        .migrate(again(there), &Options::default())
+        .unwrap_err();
     assert_eq!(failure.kind, FailureKind::Complement);
-    let expected = "expected a complement of `orders` that leads from 5 transformations back to 0, found none";
+    let expected =
+        "expected a complement of `orders` that leads from 5 transformations back to 0, found none";
     assert_eq!(failure.message(), expected);
 }
 
@@ -220,7 +259,9 @@ fn those_of_other_migrations_stay_and_are_put_back_in_turn() {
     let text_of = |name: &str| format!("migration: {name}\n{KEEP}\ntransformations: [{{ remove: n }}]\n");
     let files = MemoryResolver::new().with("stamps.yaml", text_of("stamps"));
     let load = |files: &MemoryResolver, entry: &str| {
-        Migration::load(entry, files, &LoadOptions::default()).unwrap().migration
+        Migration::load(entry, files, &LoadOptions::default())
+            .unwrap()
+            .migration
     };
     let second = load(&files, "stamps.yaml");
     let down = second.invert("stamps.yaml", 1, 0).unwrap();
@@ -236,23 +277,37 @@ fn those_of_other_migrations_stay_and_are_put_back_in_turn() {
 #[test]
 fn a_chain_that_hides_values_is_refused_one_and_fields_stand_where_they_mean_something() {
     let findings = |text: &str| {
-        let files = MemoryResolver::new().with("m.yaml", text).with(
-            "up.yaml",
-            "migration: up\ntransformations: [{ remove: a }]\n",
-        );
-        Migration::load("m.yaml", &files, &LoadOptions::default()).unwrap_err().to_string()
+        let files = MemoryResolver::new()
+            .with("m.yaml", text)
+            .with("up.yaml", "migration: up\ntransformations: [{ remove: a }]\n");
+        Migration::load("m.yaml", &files, &LoadOptions::default())
+            .unwrap_err()
+            .to_string()
     };
     for hiding in ["{ redact: mail }", "{ each: a, do: [{ hash: b, with: sha256 }] }"] {
         let found = findings(&format!("migration: m\n{KEEP}\ntransformations: [{hiding}]\n"));
-        assert!(found.contains("m.yaml:2:13: error: `m#1` hides values"), "{found}");
+        assert!(
+            found.contains("m.yaml:2:13: error: `m#1` hides values"),
+            "{found}"
+        );
     }
-    let found = findings("migration: m\ncomplement: { missing: fail, max_bytes: 2000000 }\ntransformations: []\n");
-    assert!(found.contains("`missing` has a meaning only in a downward migration"), "{found}");
-    assert!(found.contains("expected a whole number from 0 to 1048576"), "{found}");
+    let found =
+        findings("migration: m\ncomplement: { missing: fail, max_bytes: 2000000 }\ntransformations: []\n");
+    assert!(
+        found.contains("`missing` has a meaning only in a downward migration"),
+        "{found}"
+    );
+    assert!(
+        found.contains("expected a whole number from 0 to 1048576"),
+        "{found}"
+    );
     let found = findings(
         "migration: m\ndirection: down\nof: up.yaml\nfrom: 1\nto: 0\ncomplement: { too_large: fail }\ntransformations: []\n",
     );
-    assert!(found.contains("`too_large` has a meaning only in an upward migration"), "{found}");
+    assert!(
+        found.contains("`too_large` has a meaning only in an upward migration"),
+        "{found}"
+    );
 }
 
 #[test]

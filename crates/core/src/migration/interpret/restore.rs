@@ -3,7 +3,9 @@
 use super::enter::Entered;
 use super::{Disposition, Input, Migrated, Migration, Options, Step, Steps};
 use crate::migration::Direction;
-use crate::migration::complement::{Carried, Complement, Complemented, Complements, TooLarge, broken, judge_chain};
+use crate::migration::complement::{
+    Carried, Complement, Complemented, Complements, TooLarge, broken, judge_chain,
+};
 use crate::migration::failure::Failure;
 use crate::migration::limits::Limits;
 use crate::migration::load::{Check, Status};

@@ -33,7 +33,11 @@ pub(super) fn swapped(migration: &Migration, of: &str, name: &str, from: usize, 
             if is_end {
                 kept.push((word, None, version));
             } else {
-                comment(&mut text, version, "it holds at no end of the part that is taken back");
+                comment(
+                    &mut text,
+                    version,
+                    "it holds at no end of the part that is taken back",
+                );
             }
             continue;
         }
@@ -46,7 +50,11 @@ pub(super) fn swapped(migration: &Migration, of: &str, name: &str, from: usize, 
     }
     if is_named && kept.len() < 2 {
         for (_, _, version) in kept.drain(..) {
-            comment(&mut text, version, "no other version is in the part that is taken back");
+            comment(
+                &mut text,
+                version,
+                "no other version is in the part that is taken back",
+            );
         }
     }
     if kept.is_empty() {
@@ -55,7 +63,11 @@ pub(super) fn swapped(migration: &Migration, of: &str, name: &str, from: usize, 
     text.push_str("schemas:\n");
     for (word, place, version) in &kept {
         let at = place.map(|place| format!("{name}#{place}"));
-        line(&mut text, word, &fields(migration, of, &version.reference, at.as_deref()));
+        line(
+            &mut text,
+            word,
+            &fields(migration, of, &version.reference, at.as_deref()),
+        );
     }
     if is_named {
         let names: Vec<&str> = kept.iter().map(|(word, ..)| *word).collect();
@@ -113,7 +125,9 @@ fn fields(migration: &Migration, of: &str, reference: &SchemaReference, at: Opti
     } else {
         Framing::Plain
     };
-    let framing = Framing::ALL.iter().find(|(_, framing)| *framing == reference.framing);
+    let framing = Framing::ALL
+        .iter()
+        .find(|(_, framing)| *framing == reference.framing);
     if let Some((word, _)) = framing.filter(|(_, framing)| *framing != default) {
         fields.push(format!("framing: {word}"));
     }
@@ -122,11 +136,18 @@ fn fields(migration: &Migration, of: &str, reference: &SchemaReference, at: Opti
 
 /// The name of a file, which is below the root, as the downward migration writes it: by the way to the upward one.
 fn beside(migration: &Migration, of: &str, file: &str) -> String {
-    let folder = |name: &str| name.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+    let folder = |name: &str| {
+        name.rsplit_once('/')
+            .map_or(String::new(), |(folder, _)| folder.to_owned())
+    };
     let home = folder(&migration.entry);
     let home: Vec<&str> = home.split('/').filter(|part| !part.is_empty()).collect();
     let target: Vec<&str> = file.split('/').collect();
-    let shared = home.iter().zip(&target).take_while(|(one, other)| one == other).count();
+    let shared = home
+        .iter()
+        .zip(&target)
+        .take_while(|(one, other)| one == other)
+        .count();
     let to_home = folder(of);
     let way: Vec<&str> = to_home
         .split('/')
@@ -158,7 +179,12 @@ fn way(by: &VersionBy, kept: &[&str]) -> String {
 }
 
 /// The checks that were written down, each at the other end. A check whose schema was left out is left out with it.
-fn validate(text: &mut String, migration: &Migration, is_named: bool, kept: &[(&str, Option<usize>, &Version)]) {
+fn validate(
+    text: &mut String,
+    migration: &Migration,
+    is_named: bool,
+    kept: &[(&str, Option<usize>, &Version)],
+) {
     let has = |word: &str| is_named || kept.iter().any(|(name, ..)| *name == word);
     let checks: Vec<String> = migration
         .validations

@@ -27,11 +27,18 @@ pub(super) fn complement(fields: &mut Fields<'_, '_>, is_down: bool) -> Compleme
     let too_large = fields.choice("too_large", &TooLarge::ALL, TooLarge::Fail);
     let missing = [("perform", Missing::Perform), ("fail", Missing::Fail)];
     let missing = fields.choice("missing", &missing, Missing::Perform);
-    let foreign: &[&'static str] = if is_down { &["max_bytes", "too_large"] } else { &["missing"] };
+    let foreign: &[&'static str] = if is_down {
+        &["max_bytes", "too_large"]
+    } else {
+        &["missing"]
+    };
     for field in foreign {
         if fields.has(field) {
             let which = if is_down { "an upward" } else { "a downward" };
-            fields.error(field, format!("`{field}` has a meaning only in {which} migration"));
+            fields.error(
+                field,
+                format!("`{field}` has a meaning only in {which} migration"),
+            );
         }
     }
     match (is_down, missing) {
@@ -57,7 +64,8 @@ pub(super) fn judge(complements: Complements, place: &Place, entries: &[Entry], 
             "`{}` hides values, and a complement would carry them beside the message",
             entry.id
         );
-        let help = "remove `complement`, or put what hides values into a migration of its own, which runs first";
+        let help =
+            "remove `complement`, or put what hides values into a migration of its own, which runs first";
         findings.push(Finding::error(place, message).help(help));
     }
 }

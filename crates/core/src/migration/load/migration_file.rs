@@ -157,7 +157,9 @@ impl Loader<'_, '_> {
             validations: header.frame.validations,
             validate_is_written: header.frame.is_written,
             accepts: header.accepts.into_iter().map(|(accepted, _)| accepted).collect(),
-            complements: header.complements.map_or(Complements::None, |(complements, _)| complements),
+            complements: header
+                .complements
+                .map_or(Complements::None, |(complements, _)| complements),
             direction,
             transformations: entries,
         })

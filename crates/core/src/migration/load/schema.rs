@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Asked, Asking, Fields, Scope, ask_with};
 use super::complements::complement;
+use super::fields::{Asked, Asking, Fields, Scope, ask_with};
 use super::migration_file::{header, target};
 use super::transformations::{STATUSES, entry, frame};
 use super::validations::validation;

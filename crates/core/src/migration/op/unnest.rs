@@ -6,8 +6,8 @@ use crate::migration::document::Kind;
 use crate::migration::document::{Member, Text, Value};
 use crate::migration::failure::{Failure, FailureKind};
 use crate::migration::load::fields::Fields;
-use crate::migration::op::{Inverse, Nest, Op, Rename};
 use crate::migration::op::crowd::{Arrival, settle};
+use crate::migration::op::{Inverse, Nest, Op, Rename};
 use crate::migration::outcome::Change;
 use crate::migration::path::{Ends, Name, Path, Segment, Takes};
 use crate::migration::place::{Location, Occurrences};
@@ -251,7 +251,9 @@ impl Unnest {
             && self.on_conflict == OnConflict::Fail
             && inner.is_some_and(|inner| inner.members.iter().any(|member| member.required))
             && names.iter().all(|name| siblings.look(&new_name(name)).is_none());
-        let ops = inner.filter(|_| !names.is_empty()).and_then(|_| self.nested_again(&names));
+        let ops = inner
+            .filter(|_| !names.is_empty())
+            .and_then(|_| self.nested_again(&names));
         prover.undone_by(ops, is_lossless, KNOWN);
     }
 

@@ -136,7 +136,11 @@ impl Prover {
         self.known = match (std::mem::take(&mut self.known), known) {
             (Known::Nothing, Some(known)) => Known::Undone(known),
             (Known::Undone(one), Some(other)) if one.ops == other.ops => {
-                Known::Undone(if one.loss.rank() >= other.loss.rank() { one } else { other })
+                Known::Undone(if one.loss.rank() >= other.loss.rank() {
+                    one
+                } else {
+                    other
+                })
             }
             _ => Known::Never,
         };

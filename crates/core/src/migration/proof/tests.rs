@@ -232,7 +232,10 @@ fn a_loss_is_told_where_there_is_something_to_lose_and_by_what_the_schema_knows(
     );
     let losses: Vec<&str> = proof.steps().map(|step| step.step.loss.name()).collect();
     assert_eq!(losses, ["lossless", "lossless", "lossless"]);
-    let undone: Vec<String> = proof.steps().flat_map(|step| step.step.undone_by.clone()).collect();
+    let undone: Vec<String> = proof
+        .steps()
+        .flat_map(|step| step.step.undone_by.clone())
+        .collect();
     assert_eq!(
         undone,
         [
@@ -267,11 +270,17 @@ fn what_may_be_taken_for_something_else_on_the_way_back_is_not_called_lossless()
     ] {
         assert_eq!(loss(from, unnest), ("restorable", back.clone()), "{from}");
     }
-    assert_eq!(loss(r#"{"a":{"b":"string","*":"any"}}"#, unnest), ("restorable", Vec::new()));
+    assert_eq!(
+        loss(r#"{"a":{"b":"string","*":"any"}}"#, unnest),
+        ("restorable", Vec::new())
+    );
     let case = "{ rename: '*', case: snake }";
     assert_eq!(loss(r#"{"aB?":"string","a_b?":"string"}"#, case).0, "restorable");
     assert_eq!(loss(r#"{"aB?":"string"}"#, case).0, "lossless");
-    assert_eq!(loss(r#"{"aB?":"string","*":"any"}"#, case), ("restorable", Vec::new()));
+    assert_eq!(
+        loss(r#"{"aB?":"string","*":"any"}"#, case),
+        ("restorable", Vec::new())
+    );
 }
 
 #[test]
@@ -329,8 +338,14 @@ fn a_lossless_chain_is_inverted_with_its_schemas_and_the_inverse_is_proved() {
     let text = "migration: m\nschemas:\n  from: { format: json-schema, file: ../schemas/old.json }\n  to: { format: json-schema, file: new.json }\nvalidate: [syntax, { check: from, status: applied }, to]\ntransformations:\n  - { unnest: address, prefix: a_ }\n  - { rename: '*', case: snake }\n  - { rename: id, to: key }\n  - { nest: [a_zip, key], into: head }\n";
     let files = MemoryResolver::new()
         .with("up/m.yaml", text)
-        .with("schemas/old.json", r#"{"id":"integer","shopId":"string","address":{"zip":"string","street?":"string"}}"#)
-        .with("up/new.json", r#"{"shop_id":"string","a_street?":"string","head":{"a_zip":"string","key":"integer"}}"#);
+        .with(
+            "schemas/old.json",
+            r#"{"id":"integer","shopId":"string","address":{"zip":"string","street?":"string"}}"#,
+        )
+        .with(
+            "up/new.json",
+            r#"{"shop_id":"string","a_street?":"string","head":{"a_zip":"string","key":"integer"}}"#,
+        );
     let (up, text, down) = inverted("up/m.yaml", &files, "../up/m.yaml", "down/m.yaml");
     assert_eq!(told(&up.prove().unwrap()), [""; 0]);
     assert_eq!(up.prove().unwrap().loss().name(), "lossless");
@@ -354,7 +369,10 @@ fn a_lossless_chain_is_inverted_with_its_schemas_and_the_inverse_is_proved() {
         headers: there.headers,
     };
     let back = down.migrate(input, &Options::default()).unwrap().payload.unwrap();
-    assert_eq!(std::str::from_utf8(&back).unwrap(), r#"{"shopId":"s","id":1.0,"address":{"zip":"1"}}"#);
+    assert_eq!(
+        std::str::from_utf8(&back).unwrap(),
+        r#"{"shopId":"s","id":1.0,"address":{"zip":"1"}}"#
+    );
 }
 
 #[test]
@@ -368,13 +386,23 @@ fn versions_are_inverted_with_the_places_where_they_hold() {
     let (up, text, down) = inverted("m.yaml", &files, "m.yaml", "down.yaml");
     let schemas = "schemas:\n  \"v3\": { format: json-schema, file: \"v3.json\" }\n  \"v2\": { format: json-schema, file: \"v2.json\", at: \"m-down#1\" }\n  \"v1\": { format: json-schema, file: \"v1.json\" }\nversion_by: [header, { member: \"v\", values: { \"1\": \"v1\" } }]\n";
     assert!(text.contains(schemas), "{text}");
-    let places: Vec<_> = down.versions().iter().map(|version| (&*version.name, version.at)).collect();
+    let places: Vec<_> = down
+        .versions()
+        .iter()
+        .map(|version| (&*version.name, version.at))
+        .collect();
     assert_eq!(places, [("v3", 0), ("v2", 1), ("v1", 3)]);
     assert_eq!(told(&down.prove().unwrap()), [""; 0]);
 
     let part = up.invert("m.yaml", 3, 2).unwrap();
-    assert!(part.contains("# the schema `v1` is left out: it is outside of the part that is taken back\n"), "{part}");
-    assert!(part.contains("  \"v3\": {") && part.contains("  \"v2\": { format: json-schema, file: \"v2.json\" }\n"));
+    assert!(
+        part.contains("# the schema `v1` is left out: it is outside of the part that is taken back\n"),
+        "{part}"
+    );
+    assert!(
+        part.contains("  \"v3\": {")
+            && part.contains("  \"v2\": { format: json-schema, file: \"v2.json\" }\n")
+    );
     let one = up.invert("m.yaml", 1, 0).unwrap();
     assert!(!one.contains("schemas:"), "{one}");
 }

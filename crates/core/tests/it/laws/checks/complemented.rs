@@ -23,7 +23,11 @@ pub(super) fn restored(pair: &Pair, chance: &mut Chance) -> Law {
         return Ok(());
     }
     let up = load("laws.json", &[("laws.json", file(&pair.chain))])?;
-    let engine = if chance.percent(50) { Engine::Fused } else { Engine::Interpreter };
+    let engine = if chance.percent(50) {
+        Engine::Fused
+    } else {
+        Engine::Interpreter
+    };
     let came = pair.message.input(pair.spaced);
     let Ok(there) = migrate(&up, came.clone(), engine) else {
         return Ok(());
@@ -38,7 +42,10 @@ pub(super) fn restored(pair: &Pair, chance: &mut Chance) -> Law {
         law: LAW,
         how: error.to_string(),
     })?;
-    let down = load("down.yaml", &[("laws.json", file(&pair.chain)), ("down.yaml", text)])?;
+    let down = load(
+        "down.yaml",
+        &[("laws.json", file(&pair.chain)), ("down.yaml", text)],
+    )?;
     let there = again(there);
     comes_back(&down, there.clone(), &came, engine)?;
 
@@ -63,8 +70,13 @@ fn comes_back(down: &Migration, there: Input, came: &Input, engine: Engine) -> L
         && sorted(&back.headers) == sorted(&came.headers)
         && back.complement == Some(Complemented::Restored);
     hold(LAW, same, || {
-        let shown = |input: Option<&bytes::Bytes>| input.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        format!("{:?}\n{:?}", shown(came.payload.as_ref()), shown(back.payload.as_ref()))
+        let shown =
+            |input: Option<&bytes::Bytes>| input.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        format!(
+            "{:?}\n{:?}",
+            shown(came.payload.as_ref()),
+            shown(back.payload.as_ref())
+        )
     })
 }
 
@@ -72,7 +84,10 @@ fn comes_back(down: &Migration, there: Input, came: &Input, engine: Engine) -> L
 fn tampered(down: &Migration, mut there: Input, chance: &mut Chance) -> Law {
     let header = there.headers.get(COMPLEMENT_HEADER).map(|value| value.to_vec());
     let mut header = header.unwrap_or_default();
-    let body = header.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let body = header
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |slash| slash + 1);
     if chance.percent(50) {
         let at = body + chance.below(header.len() - body);
         header[at] = if header[at] == b'A' { b'B' } else { b'A' };
@@ -82,7 +97,9 @@ fn tampered(down: &Migration, mut there: Input, chance: &mut Chance) -> Law {
         payload.push(b' ');
         there.payload = Some(payload.into());
     }
-    let found = migrate(down, there, Engine::Interpreter).err().map(|failure| failure.kind);
+    let found = migrate(down, there, Engine::Interpreter)
+        .err()
+        .map(|failure| failure.kind);
     hold(
         "a complement that was changed, or whose payload was, is refused",
         found == Some(FailureKind::Complement),
@@ -104,9 +121,9 @@ fn file(chain: &[Entry]) -> String {
 }
 
 fn load(entry: &str, files: &[(&str, String)]) -> Result<Migration, Broken> {
-    let files = files
-        .iter()
-        .fold(MemoryResolver::new(), |all, (name, text)| all.with(name, text.as_str()));
+    let files = files.iter().fold(MemoryResolver::new(), |all, (name, text)| {
+        all.with(name, text.as_str())
+    });
     match Migration::load(entry, &files, &LoadOptions::default()) {
         Ok(loaded) => Ok(loaded.migration),
         Err(findings) => Err(Broken {
