@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
-use dunlin_core::migration::Loss;
+use dunlin_core::migration::{Loss, NoWayBack};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, Exit, Trouble};
@@ -43,9 +43,12 @@ impl Invert {
         shell.tell(&loaded.warnings)?;
         let migration = &loaded.migration;
         let from = self.from.unwrap_or(migration.length());
-        let text = migration
-            .invert(&self.of()?, from, self.to)
-            .map_err(|error| Trouble::Usage(error.to_string()))?;
+        let text = match migration.invert(&self.of()?, from, self.to) {
+            Ok(text) => Some(text),
+            // What each transformation is undone by is JSON all the same.
+            Err(NoWayBack::NotYaml { .. }) if shell.is_json() => None,
+            Err(error) => return Err(Trouble::Usage(error.to_string())),
+        };
         let undoings = migration.undoings();
         let all: Vec<_> = migration.transformations().iter().zip(&undoings).collect();
         let part = all.get(self.to..from).unwrap_or_default();
@@ -82,7 +85,7 @@ impl Invert {
             }))?;
             return Ok(Exit::Done);
         }
-        shell.out.write_all(text.as_bytes())?;
+        shell.out.write_all(text.unwrap_or_default().as_bytes())?;
         let lost = part
             .iter()
             .filter(|(_, undoing)| undoing.transformations.is_empty())

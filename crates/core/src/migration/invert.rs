@@ -4,6 +4,7 @@
 //! here promises more than the operations do by themselves: a value that an upward step drops is kept by a complement, or by
 //! nobody.
 
+mod entry;
 mod schemas;
 
 use std::fmt::Write as _;
@@ -39,6 +40,14 @@ pub enum NoWayBack {
         from: usize,
         /// The count on leaving.
         to: usize,
+    },
+    /// The way back of a migration in JSON has a text that YAML does not keep.
+    #[error(
+        "what undoes {id} cannot be written in YAML, which keeps neither the spelling of every number nor half of a surrogate pair; `dunlin invert --format json` shows it, for a migration that is written in JSON"
+    )]
+    NotYaml {
+        /// The transformation that it undoes.
+        id: String,
     },
 }
 
@@ -163,8 +172,8 @@ impl Migration {
                 }
             };
             for undo in transformations {
-                // JSON is YAML, so each of them stands as it is digested.
-                let _ = writeln!(entries, "  - {undo}");
+                let entry = entry::of(undo).ok_or_else(|| NoWayBack::NotYaml { id: id.to_string() })?;
+                let _ = writeln!(entries, "  - {entry}");
             }
         }
         text.push_str(&schemas::swapped(self, of, &name, from, &behind));

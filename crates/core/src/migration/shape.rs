@@ -165,6 +165,35 @@ impl Shape {
     }
 }
 
+/// How many nodes a shape may have, and how many of them one step may look at: two definitions that refer to themselves twice
+/// have 2^128 of them, and so has a tree of that depth when each of its members may be renamed or not.
+pub(crate) const MOST_NODES: usize = 50_000;
+
+impl Node {
+    /// Whether it has at most [`MOST_NODES`] nodes, itself included. References are not followed.
+    pub(crate) fn is_handy(&self) -> bool {
+        self.counted_down(&mut { MOST_NODES })
+    }
+
+    fn counted_down(&self, left: &mut usize) -> bool {
+        let Some(fewer) = left.checked_sub(1) else {
+            return false;
+        };
+        *left = fewer;
+        let Self::Kinds(kinds) = self else { return true };
+        let array = kinds.array.iter().map(|array| &array.element);
+        let objects = kinds.object.iter();
+        let members = objects.flat_map(|object| {
+            object
+                .members
+                .iter()
+                .map(|member| &member.value)
+                .chain(&object.others)
+        });
+        array.chain(members).all(|node| node.counted_down(left))
+    }
+}
+
 impl From<Kinds> for Node {
     fn from(kinds: Kinds) -> Self {
         Self::Kinds(Box::new(kinds))

@@ -59,6 +59,7 @@ impl Migration {
                 let why = "whether its condition holds is known only when a message is there";
                 prover.undecide(&ShapePath::default(), why);
             }
+            let after = prover.handy(after, &ShapePath::default());
             let fails = after.is_impossible();
             steps.push(FollowedStep::of(index, transformation, prover, fails));
             node = tidied(after);

@@ -98,6 +98,6 @@ impl Prover {
             (seen.kinds.object).and_then(|object| self.members(object, &|_| true, true, at, enter));
         seen.kinds.object = (seen.kinds.object).and_then(|object| self.act_or_not(object, last, at, act));
         within.truncate(depth);
-        seen.kinds.into()
+        self.handy(seen.kinds.into(), at)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::migration::context::Rules;
 use crate::migration::document::Kind;
 use crate::migration::op::{Inverse, Op};
-use crate::migration::shape::{Kinds, Node, Shape, ShapePath};
+use crate::migration::shape::{Kinds, MOST_NODES, Node, Shape, ShapePath};
 
 /// A chain while it runs over a shape.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Prover {
     pub(crate) known: Known,
     /// Whether a target was looked for that may be out of reach.
     pub(crate) unreached: bool,
+    /// How many more nodes `**` may go into.
+    pub(super) entries_left: usize,
 }
 
 /// What a shape knows of the way back.
@@ -111,6 +113,7 @@ impl Prover {
             undecided: Vec::new(),
             known: Known::Nothing,
             unreached: false,
+            entries_left: MOST_NODES,
         }
     }
 
@@ -218,6 +221,18 @@ impl Prover {
         if !self.undecided.contains(&entry) {
             self.undecided.push(entry);
         }
+    }
+
+    /// Forgets a node that has become too large to be carried along.
+    pub(super) fn handy(&mut self, node: Node, at: &ShapePath) -> Node {
+        if node.is_handy() {
+            return node;
+        }
+        self.undecide(
+            at,
+            "too many forms are possible here for all of them to be followed",
+        );
+        Node::Anything
     }
 
     /// Refuses the kinds of a value into which a path does not lead, and gives what is left of them: `null`, which is

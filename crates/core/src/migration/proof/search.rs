@@ -117,6 +117,14 @@ impl Prover {
 
     /// The kinds of a value that `**` goes into; `None` where it cannot be followed.
     pub(crate) fn enter(&mut self, node: &Node, at: &ShapePath, within: &[Arc<str>]) -> Option<Seen> {
+        let Some(fewer) = self.entries_left.checked_sub(1) else {
+            self.undecide(
+                &ShapePath::default(),
+                "the schema is too large for `**` to be followed everywhere",
+            );
+            return None;
+        };
+        self.entries_left = fewer;
         let recursive = matches!(node, Node::Reference(name) if within.contains(name));
         let seen = self.see(node);
         if seen.open || recursive || at.depth() > DEEPEST {

@@ -406,3 +406,59 @@ fn versions_are_inverted_with_the_places_where_they_hold() {
     let one = up.invert("m.yaml", 1, 0).unwrap();
     assert!(!one.contains("schemas:"), "{one}");
 }
+
+#[test]
+fn forms_that_double_with_every_level_are_forgotten_and_not_kept() {
+    let nested = |depth: usize| format!("{}\"string\"{}", r#"{"b":"#.repeat(depth), "}".repeat(depth));
+    let transformations = "  - { rename: '**.b', to: c, on_conflict: replace, on_mismatch: skip }\n";
+    let proof = proof(&nested(60), transformations, r#"{"*":"any"}"#);
+    let undecided = &proof.steps().next().unwrap().step.undecided;
+    assert!(
+        undecided
+            .iter()
+            .any(|text| text.ends_with("too many forms are possible here for all of them to be followed")),
+        "{undecided:?}"
+    );
+}
+
+#[test]
+fn definitions_that_double_with_every_level_are_not_all_entered() {
+    let name = |level: usize| Arc::<str>::from(format!("level {level}"));
+    let level = |below: Node| {
+        let mut object = ObjectShape {
+            members: Vec::new(),
+            others: None,
+        };
+        for member in ["a", "b"] {
+            object.put(member, true, below.clone());
+        }
+        Node::from(Kinds {
+            object: Some(object),
+            ..Kinds::default()
+        })
+    };
+    let definitions = (0..40).map(|depth| (name(depth), level(Node::Reference(name(depth + 1)))));
+    let end = [(name(40), level(Kinds::all().into()))];
+    let shape = Shape {
+        root: Node::Reference(name(0)),
+        definitions: Arc::new(definitions.chain(end).collect()),
+    };
+    for operation in [
+        "{ remove: '**.c' }",
+        "{ rename: '**.a', to: d }",
+        "{ rename: '**.*', case: snake }",
+    ] {
+        let text = format!("migration: m\ntransformations:\n  - {operation}\n");
+        let files = MemoryResolver::new().with("m.yaml", text);
+        let loaded = Migration::load("m.yaml", &files, &LoadOptions::default()).unwrap();
+        let followed = loaded.migration.follow(&shape, 0, 1);
+        assert!(
+            followed.steps[0]
+                .undecided
+                .iter()
+                .any(|text| text.contains("too large for `**`")),
+            "{operation}: {:?}",
+            followed.steps[0].undecided.len()
+        );
+    }
+}

@@ -2,13 +2,10 @@
 
 use std::cell::Cell;
 
-use super::{ArrayShape, Kinds, MemberShape, Node, NumberShape, ObjectShape, Shape, StringShape};
+use super::{ArrayShape, Kinds, MOST_NODES, MemberShape, Node, NumberShape, ObjectShape, Shape, StringShape};
 
 /// How deep two trees are united before nothing is known any more. Documents are less deep by default.
 const DEEPEST: usize = 128;
-
-/// How many nodes are looked at. Two definitions that refer to themselves twice have 2^128 of them.
-const MOST_NODES: usize = 50_000;
 
 /// How many texts a string may be known by.
 const MOST_VALUES: usize = 1_000;
