@@ -63,6 +63,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     for reason in &totals.left_out {
         println!("skipped: {reason}");
     }
+    for name in &totals.names {
+        println!("failed: {name}");
+    }
     println!("{totals}");
     // Nothing may follow: scripts read the last line.
     Ok(if totals.failed > 0 {
@@ -177,6 +180,8 @@ fn step(name: &str, mut command: Command, release: &Path, totals: &mut Totals) -
     let failed_before = totals.failed;
     let mut child = command
         .env("DUNLIN_RELEASE_BINARY", release)
+        // Tests panic on purpose, some of them a thousand times. Who needs the frames runs the one test by hand.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -2,7 +2,7 @@
 //!
 //! libtest ends each test binary with one `test result:` line. A test that leaves something out prints a line that
 //! begins with `skipped: ` and its reason; it is counted beside the ignored ones, so that a green run never hides
-//! what was not tried. Nothing else is read: no names, no times.
+//! what was not tried. The names of the tests that failed are kept, to be said again at the end; no times are read.
 
 use std::fmt;
 
@@ -17,6 +17,8 @@ pub(crate) struct Totals {
     pub(crate) ignored: u64,
     /// What the tests left out, in their own words.
     pub(crate) left_out: Vec<String>,
+    /// The names of the tests that failed.
+    pub(crate) names: Vec<String>,
 }
 
 /// A test that leaves something out says so with a line that begins like this.
@@ -30,6 +32,10 @@ impl Totals {
             self.left_out.push(reason.to_owned());
             return;
         }
+        let name = line
+            .strip_prefix("test ")
+            .and_then(|line| line.strip_suffix(" ... FAILED"));
+        self.names.extend(name.map(str::to_owned));
         let Some(result) = line.strip_prefix("test result: ") else {
             return;
         };
@@ -86,6 +92,7 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 7 filtered out; fini
         OUTPUT.lines().for_each(|line| totals.read(line));
         assert_eq!(totals.to_string(), "tests: 3 passed, 1 failed, 2 skipped");
         assert_eq!(totals.left_out, ["real webhooks: no folder of data"]);
+        assert_eq!(totals.names, ["c"]);
     }
 
     #[test]

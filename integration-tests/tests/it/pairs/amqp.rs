@@ -136,6 +136,8 @@ impl Broker for Amqp {
     async fn make(&mut self, channel: &str) -> Result<()> {
         let mut arguments = FieldTable::default();
         arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        // What the page on delivery asks of operators, too.
+        arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(-1));
         let options = QueueDeclareOptions {
             durable: true,
             ..QueueDeclareOptions::default()
