@@ -57,7 +57,7 @@ const TYPES: [(&str, &str); 25] = [
     ("uuid", r#"{"type":"string","logicalType":"uuid"}"#),
     (
         "duration",
-        r#"{"type":{"type":"fixed","name":"D","size":12},"logicalType":"duration"}"#,
+        r#"{"type":"fixed","name":"D","size":12,"logicalType":"duration"}"#,
     ),
 ];
 
