@@ -4,7 +4,7 @@
 //! 32 bits. Everything else, and what does not fit, goes as a header with a reserved name and comes back from it. All of it is
 //! judged before the wire, since the broker answers a single wrong property by closing the channel of all messages.
 
-use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub(crate) struct Read {
     pub(crate) returns_before: Option<u64>,
     /// A header had another type than text, of which only the value is left.
     pub(crate) untyped: bool,
-    /// `app-id`, `user-id`, `cluster-id`, or an expiration that is no number, was left out.
+    /// `app-id`, `user-id`, `cluster-id`, an expiration that is no number, or a time that no clock shows, was left out.
     pub(crate) left_out: bool,
 }
 
@@ -73,14 +73,7 @@ pub(crate) fn write(end: &End, frame_max: usize, outgoing: &Outgoing) -> Result<
     let mut properties = Builder::default();
     properties.fill(&outgoing.message);
     let fitting = fitted(end, outgoing)?;
-    let carried = match &fitting {
-        None => carried::pack(outgoing, &properties.own, HeaderValues::Binary),
-        Some(headers) => {
-            let mut escaped = outgoing.clone();
-            escaped.message.headers = headers.clone();
-            carried::pack(&escaped, &properties.own, HeaderValues::Binary)
-        }
-    };
+    let carried = carried::pack_beside(fitting, outgoing, &properties.own, HeaderValues::Binary);
     let mut table = FieldTable::default();
     for (name, value) in carried.iter() {
         // One byte for the length of the name, one for the type, four for the length of the value.
@@ -139,28 +132,24 @@ fn short(text: &str) -> Result<ShortString> {
     })
 }
 
-/// The headers with those moved that no table holds; none where all of them fit as they are.
-fn fitted(end: &End, outgoing: &Outgoing) -> Result<Option<Headers>> {
+/// The message's headers, with those moved that no table holds where that is allowed.
+fn fitted(end: &End, outgoing: &Outgoing) -> Result<Headers> {
     let headers = &outgoing.message.headers;
     let fits = |name: &str, before: usize| before == 0 && name.len() <= 255 && !ROUTING.contains(&name);
-    let unfit = headers.iter().enumerate().find(|(place, (name, _))| {
-        let before = headers
-            .iter()
-            .take(*place)
-            .filter(|(earlier, _)| earlier == name)
-            .count();
-        !fits(name, before)
-    });
-    let Some((place, (name, _))) = unfit else {
-        return Ok(None);
+    let mut seen = HashSet::with_capacity(headers.len());
+    let unfit = headers
+        .iter()
+        .position(|(name, _)| !fits(name, usize::from(!seen.insert(name))));
+    let Some(place) = unfit else {
+        return Ok(headers.clone());
     };
     if !end.escape && !outgoing.escape {
-        let why = if ROUTING.contains(&name) {
-            "found `CC` or `BCC`, by which RabbitMQ would route copies of the message elsewhere"
-        } else if name.len() > 255 {
-            "found a name of more than 255 bytes"
-        } else {
-            "found a name twice"
+        let why = match headers.iter().nth(place) {
+            Some((name, _)) if ROUTING.contains(&name) => {
+                "found `CC` or `BCC`, by which RabbitMQ would route copies of the message elsewhere"
+            }
+            Some((name, _)) if name.len() > 255 => "found a name of more than 255 bytes",
+            Some(_) | None => "found a name twice",
         };
         return Err(Error::new(
             ErrorKind::HeaderNotRepresentable,
@@ -169,19 +158,16 @@ fn fitted(end: &End, outgoing: &Outgoing) -> Result<Option<Headers>> {
         )
         .with("header", place));
     }
-    // A table has no order but that of its names, so that what is moved begins with the first header that steps out of it:
-    // behind the ones that stayed it brings the whole list back as it was.
-    let moving = Cell::new(false);
-    let last = RefCell::new(None::<String>);
-    Ok(Some(carried::escape(headers, |name, _, before| {
-        let rises = last.borrow().as_deref().is_none_or(|last| last < name);
-        if moving.get() || !rises || !fits(name, before) {
-            moving.set(true);
-            return false;
+    // A table has no order but that of its names, so that a header which steps out of it moves, too: between the ones that
+    // stay it brings the whole list back as it was.
+    let mut last = None::<String>;
+    Ok(carried::escape(headers, |name, _, before| {
+        let stays = fits(name, before) && last.as_deref().is_none_or(|last| last < name);
+        if stays {
+            last = Some(name.to_owned());
         }
-        *last.borrow_mut() = Some(name.to_owned());
-        true
-    })))
+        stays
+    }))
 }
 
 /// Properties, the parts that found a place in them, and their size on the wire.
@@ -311,6 +297,7 @@ pub(crate) fn read(properties: &BasicProperties, payload: Vec<u8>) -> Read {
         .and_then(|millis| millis.parse().ok())
         .map(Duration::from_millis);
     let left_out = (expiration.is_some() && to.expiry.is_none())
+        || (properties.timestamp().is_some() && message.timestamp.is_none())
         || properties.app_id().is_some()
         || properties.user_id().is_some()
         || properties.cluster_id().is_some();

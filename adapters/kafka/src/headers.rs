@@ -31,7 +31,7 @@ pub(crate) fn record(outgoing: &Outgoing, escape: bool) -> Result<Record> {
     let time = outgoing.message.timestamp.and_then(milliseconds);
     let exact = outgoing.message.timestamp.is_none() || time.is_some_and(|(_, exact)| exact);
     let own = if exact { OWN } else { OWN_BUT_TIME };
-    let mut headers = carried::pack(outgoing, own, HeaderValues::Binary);
+    let mut headers = outgoing.message.headers.clone();
     if headers.iter().any(|(name, _)| !fits(name)) {
         if !escape && !outgoing.escape {
             return Err(Error::new(
@@ -42,6 +42,7 @@ pub(crate) fn record(outgoing: &Outgoing, escape: bool) -> Result<Record> {
         }
         headers = carried::escape(&headers, |name, _, _| fits(name));
     }
+    let headers = carried::pack_beside(headers, outgoing, own, HeaderValues::Binary);
     Ok(Record {
         time: time.map(|(milliseconds, _)| milliseconds),
         headers,

@@ -80,13 +80,14 @@ fn plain(outgoing: &Outgoing) -> Option<Wire> {
 
 /// The headers as they can be held, where not all of them can, or their order is one of their own.
 fn ordered(outgoing: &Outgoing, escape: bool) -> Result<Wire> {
-    let mut headers = carried::pack(outgoing, OWN, HeaderValues::Text);
+    let mut headers = outgoing.message.headers.clone();
     if headers.iter().any(|(name, value)| !fits(name, value)) {
         if !(escape || outgoing.escape) {
             return Err(refused(&headers));
         }
         headers = carried::escape(&headers, |name, value, _| fits(name, value));
     }
+    headers = carried::pack_beside(headers, outgoing, OWN, HeaderValues::Text);
     let mut wire = Wire::new();
     for (name, value) in headers.iter() {
         // Checked above, or made from text.

@@ -8,22 +8,20 @@
 //! Carrying is not obeying: an expiry in a header is kept for the reader, and expires nothing.
 
 use std::fmt::{self, Write as _};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use crate::capability::HeaderValues;
-use crate::envelope::header_list;
 use crate::message::{Headers, Message};
 use crate::messaging::Outgoing;
 
-/// The header that holds, as JSON, the headers of a message that its channel cannot hold as they are.
-///
-/// A list of `[name, value]` in their order, where a value is text or `{"base64": …}`, as in an envelope.
-pub const ESCAPED_HEADERS: &str = "dunlin-headers";
+mod escape;
+mod time;
+
+pub use escape::{ESCAPED_HEADERS, escape};
 
 /// A part of a message beside its payload that not every system has a place for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -198,8 +196,7 @@ impl Part {
             Self::Kind => return text(&properties.kind),
             Self::CorrelationId => return properties.correlation_id.as_deref(),
             Self::ReplyTo => return text(&properties.reply_to),
-            // A time that no calendar holds cannot be written as one; it is nobody's, and the message matters more.
-            Self::Time => write!(made, "{}", jiff::Timestamp::try_from(message.timestamp?).ok()?),
+            Self::Time => time::write(message.timestamp?, made),
             Self::Priority => write!(made, "{}", properties.priority?),
             Self::Expiry => write!(made, "{}", properties.expiry_ms()?),
             Self::Dedup => write!(made, "{}", outgoing.dedup?),
@@ -224,9 +221,8 @@ impl Part {
             Self::Key => take(&mut message.key, Some(value.clone())),
             Self::Id => take(&mut message.id, Some(value.clone())),
             Self::Time => {
-                let time = text().and_then(|text| text.parse::<jiff::Timestamp>().ok());
                 // The reserved header is finer than a system's own time, which may be that of its arrival.
-                let Some(time) = time.map(SystemTime::from) else {
+                let Some(time) = text().and_then(|text| time::read(&text)) else {
                     return false;
                 };
                 message.timestamp = Some(time);
@@ -268,7 +264,13 @@ fn take<T>(place: &mut Option<T>, found: Option<T>) -> bool {
 /// text, as base64 under the same name with `-base64` behind it. Headers of the message that use a reserved name are
 /// replaced. Nothing is done for a system without headers.
 pub fn pack(outgoing: &Outgoing, own: &[Part], values: HeaderValues) -> Headers {
-    let mut headers = outgoing.message.headers.clone();
+    pack_beside(outgoing.message.headers.clone(), outgoing, own, values)
+}
+
+/// As [`pack`], beside these headers in the place of the message's own: those that are left after [`escape`].
+///
+/// Escaping comes first, so that the places in its list count the message's own headers alone.
+pub fn pack_beside(mut headers: Headers, outgoing: &Outgoing, own: &[Part], values: HeaderValues) -> Headers {
     if values == HeaderValues::None {
         return headers;
     }
@@ -339,12 +341,6 @@ pub fn unpack(message: &mut Message, own: &[Part]) {
     {
         return;
     }
-    if let Some(escaped) = (message.headers.get(ESCAPED_HEADERS)).and_then(|text| header_list(text)) {
-        message.headers.remove(ESCAPED_HEADERS);
-        for (name, value) in escaped.iter() {
-            message.headers.append(name, value.clone());
-        }
-    }
     let any_encoded = (message.headers.iter()).any(|(name, _)| name.ends_with("-base64"));
     for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
         let Some(name) = part.header() else { continue };
@@ -366,56 +362,8 @@ pub fn unpack(message: &mut Message, own: &[Part]) {
             message.headers.remove(name);
         }
     }
-}
-
-/// Moves every header that does not fit, in order, into the one header [`ESCAPED_HEADERS`], whose text is ASCII and has no
-/// control characters. `fits` is given a name, a value, and how many headers of that name came before.
-pub fn escape(headers: &Headers, fits: impl Fn(&str, &[u8], usize) -> bool) -> Headers {
-    let mut kept = Headers::new();
-    let mut moved = Vec::new();
-    for (place, (name, value)) in headers.iter().enumerate() {
-        let before = headers
-            .iter()
-            .take(place)
-            .filter(|(earlier, _)| *earlier == name)
-            .count();
-        if fits(name, value, before) {
-            kept.append(name, value.clone());
-        } else {
-            moved.push(match std::str::from_utf8(value) {
-                Ok(text) => json!([name, text]),
-                Err(_) => json!([name, { "base64": BASE64.encode(value) }]),
-            });
-        }
-    }
-    if moved.is_empty() {
-        return headers.clone();
-    }
-    // What was escaped on an earlier way and not taken back is kept in front.
-    if let Some(Ok(Value::Array(mut earlier))) =
-        kept.get(ESCAPED_HEADERS).map(|text| serde_json::from_slice(text))
-    {
-        earlier.append(&mut moved);
-        moved = earlier;
-    }
-    kept.set(ESCAPED_HEADERS, ascii(&Value::Array(moved).to_string()));
-    kept
-}
-
-/// JSON whose other characters are written as escapes, so that every system takes it for text.
-fn ascii(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        if character.is_ascii() && !character.is_ascii_control() {
-            text.push(character);
-            continue;
-        }
-        let mut units = [0; 2];
-        for unit in character.encode_utf16(&mut units) {
-            text.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    text
+    // Last, so that a publisher's own header with a reserved name, which was moved, stays a header.
+    escape::restore(&mut message.headers);
 }
 
 /// UTF-8 without control characters: what every system of text headers takes as it is.

@@ -145,11 +145,6 @@ pub fn dead_letter(
     carries: HeaderValues,
 ) -> Message {
     let mut message = original.clone();
-    if carries == HeaderValues::Text {
-        message.headers = carried::escape(&original.headers, |name, value, _| {
-            carried::is_text(name.as_bytes()) && carried::is_text(value)
-        });
-    }
     if let Some(millis) = message.properties.expiry_ms() {
         message.properties.expiry = None;
         message.headers.set(EXPIRY, millis.to_string());
@@ -173,6 +168,11 @@ pub fn dead_letter(
             // What an earlier failure said must not stand beside this one.
             None => drop(message.headers.remove(name)),
         }
+    }
+    if carries == HeaderValues::Text {
+        message.headers = carried::escape(&message.headers, |name, value, _| {
+            carried::is_text(name.as_bytes()) && carried::is_text(value)
+        });
     }
     message
 }
@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(header(&dead, "plain"), Some("a"));
         assert_eq!(
             header(&dead, carried::ESCAPED_HEADERS),
-            Some(r#"[["bytes",{"base64":"/wA="}],["lines","a\r\nb"]]"#)
+            Some(r#"[["bytes",{"base64":"/wA="},1],["lines","a\r\nb",2]]"#)
         );
         for (_, value) in dead.headers.iter() {
             assert!(!std::str::from_utf8(value).unwrap().chars().any(char::is_control));

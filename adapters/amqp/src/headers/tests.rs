@@ -154,6 +154,22 @@ fn headers_that_no_table_holds_are_refused_for_good_or_escaped_and_never_altered
 }
 
 #[test]
+fn the_time_to_judge_headers_grows_with_their_number_and_not_with_its_square() {
+    // Looking at each pair of these would take hours.
+    let many = 300_000;
+    let mut message = Message::new("{}");
+    message.headers = (0..many)
+        .map(|number| (format!("h{number}"), Bytes::new()))
+        .chain([("h0".to_owned(), Bytes::new())])
+        .collect();
+    let refused =
+        write(&end(&Settings::new()), FRAME, &Outgoing::new(message.clone())).expect_err("a name twice");
+    assert_eq!(refused.kind(), ErrorKind::HeaderNotRepresentable);
+    let large = write(&escaping(), FRAME, &Outgoing::new(message)).expect_err("headers of more than a frame");
+    assert_eq!(large.kind(), ErrorKind::TooLarge);
+}
+
+#[test]
 fn what_is_larger_than_the_limits_is_refused_before_the_wire() {
     let end = end(&Settings::new().with("max_payload", "4"));
     assert!(write(&end, FRAME, &Outgoing::new(Message::new("1234"))).is_ok());

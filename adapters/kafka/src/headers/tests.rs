@@ -32,6 +32,18 @@ fn a_time_that_a_record_cannot_hold_goes_as_a_header_beside_it() {
 }
 
 #[test]
+fn a_time_that_no_calendar_holds_goes_as_a_header() {
+    let mut message = Message::new("{}");
+    message.timestamp = UNIX_EPOCH.checked_add(Duration::from_secs(i64::MAX.unsigned_abs()));
+    assert!(message.timestamp.is_some());
+    let record = record(&outgoing(message.clone()), false).unwrap();
+    let mut back = Message::new("{}");
+    back.headers = record.headers;
+    carried::unpack(&mut back, OWN_BUT_TIME);
+    assert_eq!(back.timestamp, message.timestamp);
+}
+
+#[test]
 fn what_has_a_place_in_a_record_is_no_header_and_what_has_none_is_one() {
     let message = Message::tombstone().with_key("k").with_id("i");
     let record = record(&outgoing(message), false).unwrap();

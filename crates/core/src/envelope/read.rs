@@ -1,6 +1,7 @@
 //! Reading: every member is judged here, because the messages of the JSON reader may quote what they found.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -77,9 +78,26 @@ fn headers(value: &RawValue) -> Result<Headers> {
     of_pairs(pairs)
 }
 
-/// A list of `[name, value]` that stands by itself, as in an escaped header; none where it is something else.
-pub(crate) fn header_list(json: &[u8]) -> Option<Headers> {
-    of_pairs(listed(json)?).ok()
+/// A header of a list that stands by itself: its name, its value, and its place in another list.
+type Placed = (Arc<str>, Bytes, Option<usize>);
+
+/// A list of `[name, value]` or `[name, value, place]` that stands by itself, as in an escaped header; none where it is
+/// something else.
+pub(crate) fn header_list(json: &[u8]) -> Option<Vec<Placed>> {
+    let entries: Vec<Vec<&RawValue>> = serde_json::from_slice(json).ok()?;
+    let placed = |entry: &Vec<&RawValue>| {
+        let (name, value, place) = match entry.as_slice() {
+            [name, value] => (name, value, None),
+            [name, value, place] => (name, value, Some(number("place", place).ok()?)),
+            _ => return None,
+        };
+        Some((
+            text("name", name).ok()?.into(),
+            bytes("headers", value).ok()?,
+            place,
+        ))
+    };
+    entries.iter().map(placed).collect()
 }
 
 fn listed(json: &[u8]) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
@@ -128,8 +146,9 @@ fn number<'a, T: Deserialize<'a>>(name: &'static str, value: &'a RawValue) -> Re
 
 fn members<'a>(object: &'a [u8], what: &str) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>> {
     let members = pairs(object, what)?;
-    for (place, (name, _)) in members.iter().enumerate() {
-        if members[..place].iter().any(|(earlier, _)| earlier == name) {
+    let mut seen = HashSet::with_capacity(members.len());
+    for (name, _) in &members {
+        if !seen.insert(name) {
             return Err(BadEnvelope::new(format!(
                 "expected each member of {what} once, found {name:?} twice"
             )));
