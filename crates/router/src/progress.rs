@@ -159,11 +159,11 @@ pub enum State {
     Starting,
     /// It takes and forwards messages.
     Running,
-    /// An end asked to come again later; what is in flight is held.
+    /// An end asked to come again later; what is in flight is held, also while the route ends.
     Waiting(String),
-    /// A channel or its credentials are wrong; nothing is taken until that is mended.
+    /// A channel or its credentials are wrong; nothing is taken until that is mended, and the end of the route waits for it.
     Down(String),
-    /// It takes nothing more and finishes what is in flight.
+    /// It takes nothing more and finishes what is in flight; nothing holds that up.
     Draining,
     /// It has ended, as asked or because the source has.
     Ended,

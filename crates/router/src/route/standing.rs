@@ -125,9 +125,10 @@ impl Route {
             .or_else(|| self.lookup.trouble())
             .or_else(|| self.intake.trouble());
         self.progress.stand(match (down, trouble) {
-            _ if self.ending.is_some() => State::Draining,
+            // What holds up the end of a route must be told as well as what holds up its work.
             (Some(reason), _) => State::Down(reason),
             (None, Some(reason)) => State::Waiting(reason),
+            (None, None) if self.ending.is_some() => State::Draining,
             (None, None) => State::Running,
         });
     }

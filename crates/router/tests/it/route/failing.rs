@@ -9,7 +9,7 @@ use dunlin_core::settings::Settings;
 use dunlin_router::fail_points::FailPoint;
 use dunlin_router::plan::{Breaker, EmptyPayload, OnError, RoutePlan, Unroutable};
 use dunlin_router::progress::{Count, Fate, State};
-use dunlin_router::route::RouteError;
+use dunlin_router::route::{EndReason, RouteError};
 
 use super::stand::{Stand, header, number, numbers, pass, settle_down, text};
 
@@ -201,6 +201,29 @@ async fn a_target_that_is_wrong_takes_the_route_down_until_it_is_mended() {
 }
 
 #[tokio::test]
+async fn a_route_whose_source_has_ended_tells_that_its_target_takes_nothing() {
+    let stand = Stand::new();
+    stand.fill_numbers(3).await;
+    stand.source_faults.end_when_empty();
+    stand
+        .sink_faults
+        .refuse_messages(|_, _| Some(Error::new(ErrorKind::ChannelMissing, "send", "the queue is gone")));
+    let running = stand.run(stand.bridge());
+    pass(&stand.clock, Duration::from_secs(10)).await;
+    let State::Down(reason) = running.progress.state() else {
+        panic!("it waits without a word: {}", running.progress.state())
+    };
+    assert!(
+        reason.contains("target") && reason.contains("the queue is gone"),
+        "{reason}"
+    );
+    stand.sink_faults.heal();
+    pass(&stand.clock, Duration::from_secs(31)).await;
+    let ended = running.ended().await.unwrap();
+    assert_eq!((ended.reason, ended.left), (EndReason::SourceEnded, 0));
+}
+
+#[tokio::test]
 async fn unroutable_is_a_failed_message_where_the_route_says_so() {
     let stand = Stand::new();
     stand.fill_numbers(5).await;
@@ -361,7 +384,7 @@ async fn a_dead_letter_carries_what_its_channel_cannot_in_a_reversible_form() {
     let letter = stand.sink.stored("dead").remove(0);
     assert_eq!(
         header(&letter, "dunlin-headers").as_deref(),
-        Some(r#"[["h",{"base64":"/w=="}]]"#)
+        Some(r#"[["h",{"base64":"/w=="},0]]"#)
     );
 }
 
