@@ -4,13 +4,14 @@
 //! output, and the others go on. Reading, migrating and writing go on at the same time; what is written is the same, and in the
 //! same order, as if they did not.
 
+mod apart;
 mod judge;
 mod output;
 mod pipeline;
 mod sides;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::Args;
@@ -21,6 +22,7 @@ use crate::ending::{Ending, Exit, Trouble};
 use crate::engine::Engine;
 use crate::project::{self, MigrationArgs};
 use crate::shell::{Format, Shell};
+use apart::Apart;
 use judge::{Judge, Judged, Shape};
 use output::{Compression, Output};
 use sides::Sides;
@@ -73,6 +75,7 @@ pub(crate) struct Apply {
 impl Apply {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
+        self.keep_apart()?;
         let loaded = self.migration.load()?;
         shell.tell(&loaded.warnings)?;
         fetch(&loaded.migration, None, &loaded.registries)?;
@@ -116,6 +119,27 @@ impl Apply {
             Shape::Line | Shape::Envelope => pipeline::run(input, &judge, &mut writing)?,
         }
         writing.end()
+    }
+
+    /// Looks whether a file would be written that is in use otherwise.
+    fn keep_apart(&self) -> Result<(), Trouble> {
+        let mut files = Apart::default();
+        files.reads("the migration", &self.migration.migration);
+        if let Some(config) = &self.migration.config {
+            files.reads("the configuration", config);
+        }
+        match &self.file {
+            Some(file) if file != Path::new("-") => files.reads("the input", file),
+            Some(_) | None => files.reads_standard_input(),
+        }
+        files.writes_standard_output();
+        if let Some(report) = &self.report {
+            files.writes("the report", report)?;
+        }
+        if let Some(dead_letter) = &self.dead_letter {
+            files.writes("the dead letters", dead_letter)?;
+        }
+        Ok(())
     }
 }
 

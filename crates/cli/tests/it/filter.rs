@@ -128,6 +128,56 @@ fn failures_are_told_in_the_order_of_their_lines_however_many_threads_work() {
 }
 
 #[test]
+fn a_file_that_is_read_or_written_already_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::copy(
+        package().join("tests/project/migrations/orders.yaml"),
+        path("m.yaml"),
+    )
+    .unwrap();
+    std::fs::write(path("in.ndjson"), "{}\n").unwrap();
+    std::fs::hard_link(path("in.ndjson"), path("same.ndjson")).unwrap();
+    std::fs::create_dir(path("sub")).unwrap();
+    let migration = std::fs::read(path("m.yaml")).unwrap();
+    for (arguments, what) in [
+        (&["in.ndjson", "--report", "in.ndjson"][..], "the input"),
+        (&["in.ndjson", "--dead-letter", "same.ndjson"], "the input"),
+        (&["in.ndjson", "--dead-letter", "sub/../m.yaml"], "the migration"),
+        (
+            &[
+                "in.ndjson",
+                "--report",
+                "new.ndjson",
+                "--dead-letter",
+                "./new.ndjson",
+            ],
+            "the report",
+        ),
+    ] {
+        let output = run(folder.path(), ["apply", "m.yaml"].iter().chain(arguments), b"");
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains(what) && told.contains("nothing was written"),
+            "{told}"
+        );
+        assert_eq!(std::fs::read(path("in.ndjson")).unwrap(), b"{}\n");
+        assert_eq!(std::fs::read(path("m.yaml")).unwrap(), migration);
+        assert!(!path("new.ndjson").exists());
+    }
+    // What standard input and output were connected to is a file, too.
+    let mut command = dunlin();
+    command.args(["apply", "m.yaml", "--report", "in.ndjson"]);
+    command
+        .current_dir(folder.path())
+        .stdin(std::fs::File::open(path("in.ndjson")).unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read(path("in.ndjson")).unwrap(), b"{}\n");
+}
+
+#[test]
 fn it_ends_when_its_output_is_closed_though_its_input_stays_open() {
     let mut child = applying().spawn().unwrap();
     drop(child.stdout.take());
