@@ -43,6 +43,8 @@ struct Slot {
     batch: Arc<Batch>,
     place: usize,
     subject: Subject,
+    /// The subject is one of the configuration. Another may have been made from the message, and is told to nobody.
+    is_own: bool,
     taker: Arc<Taker>,
 }
 
@@ -162,6 +164,7 @@ impl Answers {
         batch: &Arc<Batch>,
         place: usize,
         subject: &Subject,
+        is_own: bool,
         taker: &Arc<Taker>,
     ) -> Result<(u64, String)> {
         let mut waiting = self.0.waiting();
@@ -176,6 +179,7 @@ impl Answers {
             batch: Arc::clone(batch),
             place,
             subject: subject.clone(),
+            is_own,
             taker: Arc::clone(taker),
         }));
         let mut digits = itoa::Buffer::new();
@@ -216,7 +220,12 @@ impl Answers {
         let mut waiting = self.0.waiting();
         for slot in &mut waiting.slots {
             if let Some(slot) = slot.take_if(|slot| text.contains(&format!("\"{}\"", slot.subject))) {
-                slot.batch.answer(slot.place, Err(forbidden("send", text)));
+                let error = match slot.is_own {
+                    true => forbidden("send", text),
+                    false => forbidden("send", &text.replace(slot.subject.as_str(), "…")),
+                };
+                let error = error.with("stream", &slot.taker.name);
+                slot.batch.answer(slot.place, Err(error));
             }
         }
         waiting.trim();
@@ -264,7 +273,7 @@ impl Slot {
                 "send",
                 "no stream takes this subject any more; make the stream again, or set `topology: create`",
             )
-            .with("subject", &self.subject));
+            .with("stream", &self.taker.name));
         }
         let ack: PubAck<'_> = serde_json::from_slice(&message.payload).map_err(|cause| {
             Error::new(
@@ -272,12 +281,12 @@ impl Slot {
                 "send",
                 "expected a confirm of JetStream, found the answer of somebody else who listens to this subject",
             )
-            .with("subject", &self.subject)
+            .with("stream", &self.taker.name)
             .caused_by(cause)
             .doubtful()
         })?;
         if let Some(fault) = &ack.error {
-            let error = refused("send", fault).with("subject", &self.subject);
+            let error = refused("send", fault).with("stream", &self.taker.name);
             if error.kind() == ErrorKind::Unroutable || error.class() == Class::Unhealthy {
                 self.taker.forget();
             }

@@ -22,6 +22,11 @@ const TAKERS: usize = 64;
 /// The most bytes of headers that JetStream takes: one more does not fit the 16 bits in which a stream keeps the length.
 pub(crate) const HEADERS: usize = 65_535;
 
+/// The most bytes of a subject. It stands in one line with the subject for the answer, which is shorter than 64 bytes, and
+/// two lengths; the server takes 4,096 bytes for that line unless its `max_control_line` says otherwise, and answers one that
+/// is longer by closing the connection of all messages.
+const SUBJECT: usize = 4_096 - 128;
+
 /// Puts messages into the streams that take their subjects.
 pub(crate) struct NatsSender {
     link: Link,
@@ -43,6 +48,8 @@ struct Takers {
 /// A message that is ready for the wire.
 struct Ready {
     subject: Subject,
+    /// The subject is the channel of the configuration.
+    is_own: bool,
     headers: HeaderMap,
     payload: Bytes,
     taker: Arc<Taker>,
@@ -72,17 +79,19 @@ impl NatsSender {
             None => self.subject.clone(),
             Some(address) => match std::str::from_utf8(address) {
                 Ok(text) if is_sendable(text) => Subject::from(text),
-                _ => return Ok(Err(unroutable(address))),
+                _ => return Ok(Err(unroutable(address.len()).with("channel", &self.end.channel))),
             },
         };
         let taker = match self.takers.find(line, &subject).await {
             Ok(taker) => taker,
-            Err(error) if error.kind() == ErrorKind::Unroutable => return Ok(Err(error)),
+            Err(error) if error.kind() == ErrorKind::Unroutable => {
+                return Ok(Err(error.with("channel", &self.end.channel)));
+            }
             Err(error) => return Err(error),
         };
         let (headers, bytes) = match headers::write(outgoing, self.end.escape, &taker.name) {
             Ok(written) => written,
-            Err(error) => return Ok(Err(error.with("subject", &subject))),
+            Err(error) => return Ok(Err(error.with("channel", &self.end.channel))),
         };
         if bytes > HEADERS {
             return Ok(Err(Error::new(
@@ -92,7 +101,7 @@ impl NatsSender {
                     "expected headers of at most {HEADERS} bytes together, as NATS takes them, found {bytes}"
                 ),
             )
-            .with("subject", &subject)));
+            .with("channel", &self.end.channel)));
         }
         let payload = outgoing.message.payload.clone().unwrap_or_default();
         let size = bytes + payload.len();
@@ -108,6 +117,7 @@ impl NatsSender {
             .with("stream", &taker.name)));
         }
         Ok(Ok(Ready {
+            is_own: subject == self.subject,
             subject,
             headers,
             payload,
@@ -196,7 +206,7 @@ impl Sender for NatsSender {
 async fn hand_over(line: &Line, ready: Ready, answers: &Arc<Batch>, place: usize) -> Result<u64> {
     let (number, reply) = line
         .answers
-        .expect(answers, place, &ready.subject, &ready.taker)?;
+        .expect(answers, place, &ready.subject, ready.is_own, &ready.taker)?;
     let given = line
         .client
         .publish_with_reply_and_headers(ready.subject, reply, ready.headers, ready.payload)
@@ -229,17 +239,36 @@ async fn hand_over(line: &Line, ready: Ready, answers: &Arc<Batch>, place: usize
 
 /// Whether an address may be a subject to send to. What begins with `$` or `_` is the server's own.
 fn is_sendable(subject: &str) -> bool {
-    !subject.starts_with(['$', '_'])
+    subject.len() <= SUBJECT
+        && !subject.starts_with(['$', '_'])
         && subject
             .split('.')
             .all(|token| is_token(token) && !token.contains(['*', '>']))
 }
 
-fn unroutable(address: &[u8]) -> Error {
+fn unroutable(bytes: usize) -> Error {
     Error::new(
         ErrorKind::Unroutable,
         "send",
-        "expected a subject without wildcards, spaces and empty parts that does not begin with `$` or `_`, found another",
+        format!(
+            "expected a subject of at most {SUBJECT} bytes without wildcards, spaces and empty parts that does not begin with `$` or `_`, found another"
+        ),
     )
-    .with("subject", address.escape_ascii())
+    .with("bytes", bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_that_the_line_of_a_message_cannot_hold_is_not_sent() {
+        let longest = "s".repeat(SUBJECT);
+        assert!(is_sendable(&longest));
+        assert!(!is_sendable(&format!("{longest}s")));
+        // The longest line that can be made of it: a number for the answer, and the lengths of headers and message.
+        let reply = format!("_INBOX.{}.{}", "r".repeat(22), u64::MAX);
+        let line = format!("HPUB {longest} {reply} {HEADERS} {}\r\n", usize::MAX);
+        assert!(line.len() <= 4_096, "{}", line.len());
+    }
 }

@@ -133,7 +133,9 @@ impl Session for NatsSession {
         let end = self.config.end(&target.endpoint)?;
         let channel = end.channel.as_str();
         let asked = self.over("sender", |line| async move {
-            let taker = topology::taker(&line, "sender", channel).await?;
+            let taker = topology::taker(&line, "sender", channel)
+                .await
+                .map_err(|error| error.with("subject", channel))?;
             Ok((line.number, taker))
         });
         let (number, taker) = asked.await?;

@@ -55,18 +55,27 @@ impl Taker {
     }
 }
 
-/// The stream that takes a subject.
+/// The stream that takes a subject of the configuration.
 ///
 /// # Errors
 /// There is none, or it never confirms.
 pub(crate) async fn stream_for(line: &Line, operation: &'static str, subject: &str) -> Result<StreamInfo> {
+    stream_of(line, operation, subject)
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::Unroutable => error.with("subject", subject),
+            _ => error,
+        })
+}
+
+/// As [`stream_for`], for a subject that may be a message's, and is told to nobody.
+async fn stream_of(line: &Line, operation: &'static str, subject: &str) -> Result<StreamInfo> {
     let Some(name) = line.stream_of(operation, subject).await? else {
         return Err(Error::new(
             ErrorKind::Unroutable,
             operation,
             "expected a stream that takes this subject, found none; make one, or set `topology: create`",
-        )
-        .with("subject", subject));
+        ));
     };
     let stream = line.stream(operation, &name).await?;
     if stream.config.no_ack || stream.config.sealed {
@@ -78,8 +87,12 @@ pub(crate) async fn stream_for(line: &Line, operation: &'static str, subject: &s
     Ok(stream)
 }
 
+/// What takes a subject, which may be a message's.
+///
+/// # Errors
+/// As [`stream_for`], without the subject.
 pub(crate) async fn taker(line: &Line, operation: &'static str, subject: &str) -> Result<Arc<Taker>> {
-    let stream = stream_for(line, operation, subject).await?;
+    let stream = stream_of(line, operation, subject).await?;
     Ok(Arc::new(Taker {
         log: stream.log(),
         most: most(line, &stream),

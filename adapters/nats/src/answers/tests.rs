@@ -25,7 +25,10 @@ fn answer(answers: &Answers, number: u64, status: Option<StatusCode>, payload: &
 
 fn expect(answers: &Answers, batch: &Arc<Batch>, place: usize, subject: &str) -> u64 {
     let taker = Arc::new(Taker::known("ORDERS", "ORDERS/2026", &["orders.>"]));
-    answers.expect(batch, place, &subject.into(), &taker).unwrap().0
+    answers
+        .expect(batch, place, &subject.into(), subject == "orders.a", &taker)
+        .unwrap()
+        .0
 }
 
 fn late() -> Error {
@@ -105,7 +108,11 @@ fn the_end_of_a_connection_puts_what_waits_in_doubt() {
         "{found:?}"
     );
     let taker = Arc::new(Taker::known("ORDERS", "ORDERS/2026", &["orders.>"]));
-    assert!(answers.expect(&batch, 0, &"orders.a".into(), &taker).is_err());
+    assert!(
+        answers
+            .expect(&batch, 0, &"orders.a".into(), true, &taker)
+            .is_err()
+    );
 }
 
 #[test]
@@ -118,4 +125,23 @@ fn a_right_that_is_missing_answers_the_messages_of_that_subject_alone() {
     let found = batch.take(late);
     assert_eq!(found[0].as_ref().unwrap_err().kind(), ErrorKind::AccessDenied);
     assert_eq!(found[1].as_ref().unwrap_err().kind(), ErrorKind::Timeout);
+}
+
+#[test]
+fn an_address_that_a_message_gave_is_told_to_nobody() {
+    let answers = ready();
+    let batch = Batch::new(3);
+    let numbers: Vec<_> = (0..3)
+        .map(|place| expect(&answers, &batch, place, "orders.canary"))
+        .collect();
+    answer(&answers, numbers[0], Some(StatusCode::NO_RESPONDERS), "");
+    answer(&answers, numbers[1], None, "hello");
+    answers.forbidden(r#"Permissions Violation for Publish to "orders.canary""#);
+    for found in batch.take(late) {
+        let told = found.unwrap_err().to_string();
+        assert!(
+            !told.contains("canary") && told.contains("stream: ORDERS"),
+            "{told}"
+        );
+    }
 }

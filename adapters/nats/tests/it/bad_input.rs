@@ -250,7 +250,9 @@ async fn a_missing_stream_and_a_subject_that_no_stream_takes_are_told_with_what_
         &["nobody.here"],
     );
     make_stream(&client, "bad-addresses", json!({})).await;
+    let long = format!("a.{}", "b".repeat(4_090));
     for address in [
+        &long,
         "a.*",
         "a.>",
         "",
@@ -260,11 +262,12 @@ async fn a_missing_stream_and_a_subject_that_no_stream_takes_are_told_with_what_
         "_INBOX.x",
         "a\r\nPUB b 0",
     ] {
-        let outgoing = Outgoing::new(Message::new("{}")).addressed(Bytes::from(address));
+        let outgoing =
+            Outgoing::new(Message::new("{}")).addressed(Bytes::copy_from_slice(address.as_bytes()));
         let error = says(
             send(&session, "bad-addresses", outgoing).await,
             Class::Unhealthy,
-            &["subject"],
+            &["subject", "channel: bad-addresses"],
         );
         assert_eq!(error.kind(), ErrorKind::Unroutable);
     }
@@ -281,9 +284,13 @@ async fn a_listener_that_is_no_stream_is_not_taken_for_one() {
     let error = says(
         send(&session, "listened-beside", outgoing).await,
         Class::Unhealthy,
-        &["expected a stream that takes this subject, found none"],
+        &[
+            "expected a stream that takes this subject, found none",
+            "channel: listened-beside",
+        ],
     );
     assert!(!error.in_doubt());
+    assert!(!error.to_string().contains("listened.to"), "{error}");
 }
 
 #[tokio::test]
