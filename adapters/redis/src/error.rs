@@ -121,6 +121,16 @@ fn tls_fault(cause: &RedisError) -> Option<&rustls::Error> {
     None
 }
 
+/// The code with which a read that waits ends because its stream was deleted.
+const STREAM_GONE: &str = "UNBLOCKED";
+
+/// Whether a read that waited was told that its stream is gone.
+pub(crate) fn is_stream_gone(error: &Error) -> bool {
+    error
+        .context()
+        .any(|(name, said)| name == "server says" && said == STREAM_GONE)
+}
+
 /// The server refused a command.
 pub(crate) fn refused(operation: &'static str, cause: &ServerError) -> Error {
     by_code(operation, cause.code(), cause.details())
@@ -188,6 +198,11 @@ fn by_code(operation: &'static str, code: &str, detail: Option<&str>) -> Error {
             ErrorKind::ChannelMissing,
             None,
             "expected a stream under this key, found another type of value; give another `channel`",
+        ),
+        STREAM_GONE => (
+            ErrorKind::ChannelMissing,
+            None,
+            "the stream is gone; make it, or set `topology: create`",
         ),
         "NOGROUP" => (
             ErrorKind::ChannelMissing,

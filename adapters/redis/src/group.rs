@@ -40,6 +40,15 @@ pub(crate) struct Group {
     pub(crate) start: Start,
 }
 
+/// What a process has read from a group before it has to join it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// The entry up to which all was settled.
+    pub(crate) place: Id,
+    /// That was all of the stream, which is gone: what is there now is another.
+    pub(crate) is_all: bool,
+}
+
 /// A stream as `XINFO STREAM` tells of it.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
@@ -97,6 +106,17 @@ impl Stream {
             first_there: id_of(told.remove("first-entry")),
             last_there: id_of(told.remove("last-entry")),
         }
+    }
+}
+
+impl Stream {
+    /// Whether nothing behind this entry was removed from the stream. No, where the server does not tell.
+    fn has_all_behind(&self, entry: Id) -> bool {
+        let nothing_came = self.last == Some(entry);
+        // Trimming takes from the front, and what was deleted by itself is kept by its highest id.
+        let nothing_trimmed = self.first_there.is_some_and(|first| first <= entry);
+        let nothing_deleted = self.deleted.is_some_and(|deleted| deleted <= entry);
+        nothing_came || (nothing_trimmed && nothing_deleted)
     }
 }
 
@@ -159,15 +179,19 @@ impl Group {
 
     /// Makes the group where it is not there, and says what its positions are called.
     ///
-    /// `behind` is the place up to which this process has settled, if it has read from the group before: then a group that
-    /// is gone goes on there, instead of where a new one starts.
-    pub(crate) async fn join(&self, link: &Link, behind: Option<Id>, events: &Events) -> Result<Arc<str>> {
-        let made = self
-            .make(link, behind)
+    /// With `before`, what this process has read from the group before, a group that is gone goes on there, instead of where
+    /// a new one starts. Whether messages went with it is told where it cannot be ruled out.
+    pub(crate) async fn join(
+        &self,
+        link: &Link,
+        before: Option<Before>,
+        events: &Events,
+    ) -> Result<Arc<str>> {
+        let doubtful = self
+            .make(link, before)
             .await
             .map_err(|error| self.failed(error))?;
-        if made && behind.is_some() {
-            // What it had pending, or what came and was deleted while it was gone, nobody knows any more.
+        if doubtful {
             events.tell(Event::Gap {
                 channel: self.end.channel.clone(),
                 messages: None,
@@ -180,7 +204,8 @@ impl Group {
         })
     }
 
-    async fn make(&self, link: &Link, behind: Option<Id>) -> Result<bool> {
+    /// Makes the group where it is not there, and says whether messages may have gone with the one before.
+    async fn make(&self, link: &Link, before: Option<Before>) -> Result<bool> {
         let key = &self.end.channel;
         let stream = stream(link, "receiver", key).await?;
         if stream.is_none() && !self.end.creates {
@@ -191,11 +216,14 @@ impl Group {
             ));
         }
         let stream = stream.unwrap_or_default();
-        let (from, passed) = match behind {
+        let ((from, passed), doubtful) = match before {
             // A stream that was made anew counts from its own beginning.
-            Some(behind) if stream.last.is_some_and(|last| last >= behind) => (behind.to_string(), None),
-            Some(_) => (Id::ZERO.to_string(), None),
-            None => self.beginning(&stream)?,
+            Some(Before { is_all: true, .. }) => ((Id::ZERO.to_string(), Some(0)), false),
+            Some(Before { place, .. }) if stream.last.is_some_and(|last| last >= place) => {
+                ((place.to_string(), None), !stream.has_all_behind(place))
+            }
+            Some(_) => ((Id::ZERO.to_string(), None), true),
+            None => (self.beginning(&stream)?, false),
         };
         let mut command = redis::cmd("XGROUP");
         command.arg("CREATE").arg(key).arg(&self.name).arg(from);
@@ -213,7 +241,7 @@ impl Group {
         match link.calls("receiver", &commands).await?.pop() {
             Some(Value::ServerError(cause)) if cause.code() == "BUSYGROUP" => Ok(false),
             Some(Value::ServerError(cause)) => Err(refused("receiver", &cause)),
-            Some(Value::Okay) => Ok(true),
+            Some(Value::Okay) => Ok(doubtful),
             _ => Err(unexpected("receiver", "a word about the group")),
         }
     }

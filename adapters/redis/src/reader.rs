@@ -18,9 +18,9 @@ use redis::Value;
 use tokio::sync::watch;
 
 use crate::connection::{Connector, Link};
-use crate::error::{disconnected, unexpected};
+use crate::error::{disconnected, is_stream_gone, unexpected};
 use crate::flight::{Flight, Held};
-use crate::group::Group;
+use crate::group::{Before, Group};
 use crate::headers;
 use crate::reply::{self, Entry, Id};
 use crate::upkeep::{Upkeep, pending};
@@ -47,6 +47,8 @@ pub(crate) struct Reader {
     read: Option<Id>,
     /// The place up to which everything was settled, as far as this process knows.
     behind: Option<Id>,
+    /// The stream went away when all of it was read and settled.
+    is_at_end: bool,
     /// The mean size of an entry of the last answer.
     mean: usize,
 }
@@ -84,6 +86,7 @@ impl Reader {
             abandoned: None,
             read: None,
             behind: None,
+            is_at_end: false,
             mean: 1,
         }
     }
@@ -93,7 +96,11 @@ impl Reader {
         let control = self.connector.link().await?;
         let waiting = self.connector.link().await?;
         self.end_abandoned(&control).await?;
-        let log = self.group.join(&control, self.behind, &self.events).await?;
+        let before = self.behind.map(|place| Before {
+            place,
+            is_all: self.is_at_end,
+        });
+        let log = self.group.join(&control, before, &self.events).await?;
         Ok(Incarnation {
             waiting,
             control,
@@ -129,7 +136,10 @@ impl Reader {
                         self.events.tell(Event::Healthy);
                     }
                     pauses = Pauses::new();
-                    self.serve(&incarnation).await
+                    let error = self.serve(&incarnation).await;
+                    // A read that waits has had all that was there.
+                    self.is_at_end = is_stream_gone(&error) && self.flight.held().is_empty();
+                    error
                 }
                 Err(error) => error,
             };

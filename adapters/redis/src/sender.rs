@@ -225,12 +225,17 @@ fn answers(end: &End, places: Vec<Place>, answered: Result<Vec<Value>>) -> Vec<R
             };
             let own = key.is_none();
             let key = key.unwrap_or_else(|| Arc::clone(&channel));
+            // An address may have been made from the message, and is told to nobody.
+            let told = |error: Error| Err(error.with("channel", &end.channel));
             if let Some(error) = &failed {
-                return Err(error.clone().with("channel", key));
+                return told(error.clone());
             }
             match values.next() {
-                Some(Value::ServerError(cause)) => Err(refused("send", &cause).with("channel", key)),
-                Some(Value::Nil) => Err(missing(own).with("channel", key)),
+                Some(Value::ServerError(cause)) => told(match refused("send", &cause) {
+                    error if !own && error.kind() == ErrorKind::ChannelMissing => occupied(),
+                    error => error,
+                }),
+                Some(Value::Nil) => told(missing(own)),
                 Some(value) => match Id::of(&value) {
                     Some(id) => Ok(Receipt::at(Position::new(key, id.0))),
                     None => Err(unexpected("send", "the id of an entry").doubtful()),
@@ -239,6 +244,15 @@ fn answers(end: &End, places: Vec<Place>, answered: Result<Vec<Value>>) -> Vec<R
             }
         })
         .collect()
+}
+
+/// No stream can be under this address, which is the message's own fault and not its channel's.
+fn occupied() -> Error {
+    Error::new(
+        ErrorKind::Unroutable,
+        "send",
+        "expected a stream under the message's address, found another type of value; correct the address, or what it is made of",
+    )
 }
 
 fn missing(own: bool) -> Error {

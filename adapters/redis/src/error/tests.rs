@@ -39,6 +39,12 @@ fn an_answer_of_the_server_is_of_the_class_that_a_route_must_act_on() {
             Unhealthy,
         ),
         ("NOGROUP", "No such key", ErrorKind::ChannelMissing, Unhealthy),
+        (
+            "UNBLOCKED",
+            "the stream key no longer exists",
+            ErrorKind::ChannelMissing,
+            Unhealthy,
+        ),
         ("MOVED", "3999 127.0.0.1:6381", ErrorKind::Unsupported, Unhealthy),
         ("ERR", "no such key", ErrorKind::ChannelMissing, Unhealthy),
         (
@@ -86,6 +92,7 @@ fn what_a_person_can_change_is_named() {
         ("OOM", "`max_length`"),
         ("WRONGTYPE", "`channel`"),
         ("NOGROUP", "`topology: create`"),
+        ("UNBLOCKED", "the stream is gone"),
         ("NOPERM", "`user`"),
     ] {
         let told = by_code("send", code, None).to_string();

@@ -45,6 +45,31 @@ fn entries_that_were_trimmed_after_they_were_read_are_no_gap() {
 }
 
 #[test]
+fn a_group_that_is_made_again_has_lost_nothing_where_the_stream_still_has_all_behind_its_place() {
+    let place = Id::at(40);
+    let whole = || stream(60, 1, 60, 60);
+    assert!(whole().has_all_behind(place));
+    // Nothing came, so that it does not matter what was removed.
+    assert!(stream(0, 0, 40, 40).has_all_behind(place));
+    let deleted_before = Stream {
+        deleted: Some(Id::at(12)),
+        ..whole()
+    };
+    assert!(deleted_before.has_all_behind(place));
+    let deleted_behind = Stream {
+        deleted: Some(Id::at(41)),
+        ..whole()
+    };
+    assert!(!deleted_behind.has_all_behind(place));
+    assert!(!stream(10, 51, 60, 60).has_all_behind(place), "trimmed");
+    let untold = Stream {
+        deleted: None,
+        ..whole()
+    };
+    assert!(!untold.has_all_behind(place));
+}
+
+#[test]
 fn nothing_is_called_a_gap_where_the_server_does_not_count() {
     let mut old = stream(3, 38, 40, 40);
     old.added = None;

@@ -90,6 +90,31 @@ fn each_message_has_its_own_answer_in_its_own_place() {
 }
 
 #[test]
+fn an_address_that_is_no_stream_is_the_fault_of_its_message_and_told_to_nobody() {
+    let places = || vec![Place::Sent(None), Place::Sent(Some("canary".into()))];
+    let occupied = || redis::parse_redis_value(b"-WRONGTYPE Operation against a key\r\n").unwrap();
+    let found = answers(&end(Settings::new()), places(), Ok(vec![occupied(), occupied()]));
+    let kinds: Vec<_> = found
+        .iter()
+        .map(|answer| answer.as_ref().unwrap_err().kind())
+        .collect();
+    assert_eq!(kinds, [ErrorKind::ChannelMissing, ErrorKind::Unroutable]);
+    let missing = answers(&end(Settings::new()), places(), Ok(vec![Value::Nil, Value::Nil]));
+    let lost = answers(
+        &end(Settings::new()),
+        places(),
+        Err(crate::error::disconnected("send")),
+    );
+    for answer in found.into_iter().chain(missing).chain(lost) {
+        let told = answer.unwrap_err().to_string();
+        assert!(
+            told.contains("channel: orders") && !told.contains("canary"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn what_was_written_and_not_answered_is_in_doubt_and_what_was_refused_before_is_not() {
     let places = vec![
         Place::Sent(None),

@@ -206,7 +206,7 @@ async fn a_gap_is_told_once_and_the_lag_is_right_behind_it() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_destroyed_while_it_is_read_goes_on_where_it_was_and_says_so() {
+async fn a_group_that_is_destroyed_while_it_is_read_goes_on_where_it_was_and_has_lost_nothing() {
     let bed = Bed::start().await;
     let endpoint = numbered(&bed, "orders", 1..=3).await;
     let mut ends = bed.receive(&endpoint, Start::Latest).await;
@@ -232,7 +232,55 @@ async fn a_group_that_is_destroyed_while_it_is_read_goes_on_where_it_was_and_say
         ["5"],
         "neither from the start again, nor behind what came meanwhile"
     );
+    assert_eq!(bed.gaps(), []);
+    // Where something is gone with it, that is told.
+    ends.done(&come).await;
+    bed.say::<u64>(&["XGROUP", "DESTROY", "orders", "test"]).await;
+    for id in ["6-0", "7-0"] {
+        bed.say::<String>(&["XADD", "orders", id, "payload", &id[..1]])
+            .await;
+    }
+    bed.say::<u64>(&["XTRIM", "orders", "MAXLEN", "1"]).await;
     assert_eq!(bed.gap().await, None);
+    ends.close().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_was_read_to_its_end_and_is_made_anew_has_lost_nothing() {
+    let bed = Bed::start().await;
+    let endpoint = numbered(&bed, "orders", 1..=3).await;
+    let mut ends = bed.receive(&endpoint, Start::Earliest).await;
+    let batch = ends.take(3).await;
+    ends.done(&batch).await;
+    while !bed
+        .say::<String>(&["INFO", "clients"])
+        .await
+        .contains("blocked_clients:1\r\n")
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    bed.say::<u64>(&["DEL", "orders"]).await;
+    let told = bed
+        .hears(|event| match event {
+            Event::Unhealthy { error } => Some(error.to_string()),
+            _ => None,
+        })
+        .await;
+    assert!(told.contains("the stream is gone"), "{told}");
+    bed.say::<String>(&["XADD", "orders", "1-0", "payload", "anew"])
+        .await;
+    let mut come = Vec::new();
+    let room = dunlin_core::messaging::Room {
+        messages: 9,
+        bytes: 1 << 20,
+    };
+    while come.is_empty() {
+        if let Err(error) = ends.receiver.receive(room, &mut come).await {
+            assert_eq!(error.class(), Class::Unhealthy, "{error}");
+        }
+    }
+    assert_eq!(payloads(&come), ["anew"]);
+    assert_eq!(bed.gaps(), []);
     ends.close().await;
 }
 
