@@ -16,6 +16,11 @@ pub(crate) fn brokers(rest: &str) -> Result<String> {
             "expected an address without credentials, since it is printed; set `user` and `password` instead",
         ));
     }
+    if list.contains(['?', '#']) {
+        return Err(Error::invalid(format!(
+            "{shape}, found more behind it, which belongs into settings"
+        )));
+    }
     let list = list.strip_suffix('/').unwrap_or(list);
     let mut brokers = Vec::new();
     for broker in list.split(',') {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dunlin_core::messaging::Receipt;
 use dunlin_core::position::Position;
-use dunlin_core::{Error, Result};
+use dunlin_core::{Error, ErrorKind, Result};
 use foldhash::fast::RandomState;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -80,6 +80,38 @@ pub(crate) struct Ticket {
     pub(crate) place: usize,
     /// It is the only message on its way, so a refusal of its batch is its own.
     pub(crate) alone: bool,
+    /// Where it goes.
+    pub(crate) way: Named,
+}
+
+/// What a message's way is called in errors.
+#[derive(Clone, Debug)]
+pub(crate) enum Named {
+    /// The topic is the end's own.
+    Own,
+    /// The topic is the address of the message, which may have been made from it and is told to nobody: this channel of the
+    /// configuration is named instead.
+    Addressed(Arc<str>),
+}
+
+impl Named {
+    /// The error with the name of the topic, or of the channel.
+    pub(crate) fn name(&self, error: Error, topic: &str) -> Error {
+        match self {
+            Self::Own => error.with("topic", topic),
+            Self::Addressed(channel) => error.with("channel", channel),
+        }
+    }
+}
+
+/// The brokers never take a message for the topic that it asks for, which is no fault of the channel.
+pub(crate) fn closed_topic(channel: &str) -> Error {
+    Error::new(
+        ErrorKind::Unroutable,
+        "send",
+        "expected a topic of the message's address that takes messages, found one that the brokers refuse or keep for themselves; correct the address, or what it is made of",
+    )
+    .with("channel", channel)
 }
 
 /// The names of a topic's logs by partition.
@@ -146,7 +178,10 @@ impl ProducerContext for Reports {
                     },
                 )
             }
-            Err((error, message)) => Err(self.refused(error, ticket.alone).with("topic", message.topic())),
+            Err((error, message)) => Err(match (&ticket.way, code(error)) {
+                (Named::Addressed(channel), Some(Code::InvalidTopic)) => closed_topic(channel),
+                (way, _) => way.name(self.refused(error, ticket.alone), message.topic()),
+            }),
         };
         ticket.answers.answer(ticket.place, answer);
         self.room.notify_waiters();
@@ -176,7 +211,7 @@ impl Reports {
                 .trouble
                 .explain("send", || {
                     Error::new(
-                        dunlin_core::ErrorKind::Timeout,
+                        ErrorKind::Timeout,
                         "send",
                         "the brokers did not confirm the message within `confirm_timeout_ms`",
                     )

@@ -67,15 +67,19 @@ impl Asker {
     /// # Errors
     /// There is no such topic, or nobody answers.
     pub(crate) fn partitions(&self, operation: &'static str, topic: &str) -> Result<Vec<i32>> {
-        let metadata = self
-            .ask(operation, |client, limit| {
-                client.fetch_metadata(Some(topic), limit)
-            })
-            .map_err(|error| error.with("topic", topic))?;
+        self.partitions_of(operation, topic)
+            .map_err(|error| error.with("topic", topic))
+    }
+
+    /// As [`partitions`](Self::partitions), for a topic that a message may have named, which no error tells.
+    pub(crate) fn partitions_of(&self, operation: &'static str, topic: &str) -> Result<Vec<i32>> {
+        let metadata = self.ask(operation, |client, limit| {
+            client.fetch_metadata(Some(topic), limit)
+        })?;
         match partitions(&metadata, topic) {
             Ok(Some(partitions)) => Ok(partitions),
-            Ok(None) => Err(of_code(operation, Code::UnknownTopic).with("topic", topic)),
-            Err(code) => Err(of_code(operation, code).with("topic", topic)),
+            Ok(None) => Err(of_code(operation, Code::UnknownTopic)),
+            Err(code) => Err(of_code(operation, code)),
         }
     }
 

@@ -93,7 +93,7 @@ fn sentence(code: Code) -> (ErrorKind, &'static str) {
         ),
         Code::InvalidTopic => (
             ErrorKind::InvalidSetting,
-            "expected a topic's name of letters, digits, `.`, `_` and `-`, the broker refuses this one",
+            "expected a topic that takes messages, found one that the broker refuses: it is one of its own, such as `__consumer_offsets`, or has another name than letters, digits, `.`, `_` and `-`",
         ),
         Code::Authentication | Code::SaslAuthenticationFailed => (
             ErrorKind::AccessDenied,

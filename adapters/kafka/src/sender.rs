@@ -15,7 +15,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use crate::address::topic;
-use crate::answers::{Answers, Reports, Ticket};
+use crate::answers::{Answers, Named, Reports, Ticket, closed_topic};
 use crate::client;
 use crate::config::{Channel, End};
 use crate::error::{classify, lost, of_code};
@@ -53,7 +53,10 @@ impl KafkaSender {
             return Err(Error::invalid("expected a topic to send to, found a pattern"));
         }
         let topic = sender.end.channel.name().to_owned();
-        let limit = sender.find(&topic).await?;
+        let limit = sender
+            .find(&topic)
+            .await
+            .map_err(|error| error.with("topic", &topic))?;
         sender.line(limit).await?;
         Ok(sender)
     }
@@ -65,7 +68,7 @@ impl KafkaSender {
         }
         let name = topic.to_owned();
         let asker = Arc::clone(&self.session.asker);
-        tokio::task::spawn_blocking(move || asker.partitions("send", &name))
+        tokio::task::spawn_blocking(move || asker.partitions_of("send", &name))
             .await
             .map_err(|cause| lost("send", cause))??;
         let told = self.session.topic_limit(topic).await;
@@ -114,19 +117,27 @@ impl KafkaSender {
                 }
             },
         };
-        let found = match self.find(&name).await {
-            Ok(limit) => Ok(Found {
+        let own = self.end.channel.name();
+        let way = match name == own {
+            true => Named::Own,
+            false => Named::Addressed(Arc::from(own)),
+        };
+        let found = match (self.find(&name).await, &way) {
+            (Ok(limit), _) => Ok(Found {
                 limit,
                 line: self.line(limit).await?,
                 topic: name,
+                way: way.clone(),
             }),
-            Err(error) if error.kind() == ErrorKind::ChannelMissing => {
-                Err(match name == self.end.channel.name() {
-                    true => Missing::Topic(name),
-                    false => Missing::Addressed(name),
-                })
+            (Err(error), Named::Own) if error.kind() == ErrorKind::ChannelMissing => Err(Missing::Topic),
+            (Err(error), Named::Own) => return Err(error.with("topic", name)),
+            (Err(error), Named::Addressed(_)) if error.kind() == ErrorKind::ChannelMissing => {
+                Err(Missing::Addressed)
             }
-            Err(error) => return Err(error),
+            (Err(error), Named::Addressed(_)) if error.kind() == ErrorKind::InvalidSetting => {
+                Err(Missing::Closed)
+            }
+            (Err(error), Named::Addressed(channel)) => return Err(error.with("channel", channel)),
         };
         Ok(Way { address, found })
     }
@@ -145,6 +156,7 @@ impl KafkaSender {
             answers: Arc::clone(answers),
             place,
             alone,
+            way: found.way.clone(),
         };
         if alone {
             found.line.drained(&*clock, self.end.confirm_timeout).await;
@@ -164,17 +176,24 @@ impl KafkaSender {
 
     /// Hands one message to the client; waits while that has no room.
     async fn hand_over(&self, found: &Found, outgoing: &Outgoing, ticket: Ticket) -> Result<()> {
-        let Found { topic, limit, line } = found;
+        let Found {
+            topic,
+            limit,
+            line,
+            way,
+        } = found;
         let message = &outgoing.message;
         let record = record(outgoing, self.end.escape)?;
         let size = batch_size(message, &record.headers);
         if size > *limit {
-            return Err(Error::new(
+            let error = Error::new(
                 ErrorKind::TooLarge,
                 "send",
-                format!("expected a message of at most {limit} bytes with key and headers, found {size}; raise the topic's `max.message.bytes`"),
-            )
-            .with("topic", topic));
+                format!(
+                    "expected a message of at most {limit} bytes with key and headers, found {size}; raise the topic's `max.message.bytes`"
+                ),
+            );
+            return Err(way.name(error, topic));
         }
         let mut base: BaseRecord<'_, [u8], [u8], Box<Ticket>> =
             BaseRecord::with_opaque_to(topic, Box::new(ticket));
@@ -189,7 +208,7 @@ impl KafkaSender {
             match line.producer.send(base) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), same)) => base = same,
-                Err((error, _)) => return Err(classify("send", &error).with("topic", topic)),
+                Err((error, _)) => return Err(way.name(classify("send", &error), topic)),
             }
             if clock.now() >= end {
                 return Err(Error::new(
@@ -219,6 +238,7 @@ struct Found {
     /// The largest batch that it takes.
     limit: usize,
     line: Line,
+    way: Named,
 }
 
 /// Why messages of an address go nowhere.
@@ -226,26 +246,31 @@ enum Missing {
     /// No topic can have this name.
     Name,
     /// There is no topic of this name, which is the end's own.
-    Topic(String),
+    Topic,
     /// There is no topic of this name, which messages ask for.
-    Addressed(String),
+    Addressed,
+    /// The brokers refuse the name, which messages ask for.
+    Closed,
 }
 
 impl Missing {
-    fn error(&self) -> Error {
+    /// `channel` is that of the configuration: an address may have been made from a message, and is told to nobody.
+    fn error(&self, channel: &str) -> Error {
         match self {
             Self::Name => Error::new(
                 ErrorKind::Unroutable,
                 "send",
                 "expected an address that can be a topic's name, found one that cannot",
-            ),
-            Self::Topic(name) => of_code("send", Code::UnknownTopic).with("topic", name),
-            Self::Addressed(name) => Error::new(
+            )
+            .with("channel", channel),
+            Self::Topic => of_code("send", Code::UnknownTopic).with("topic", channel),
+            Self::Closed => closed_topic(channel),
+            Self::Addressed => Error::new(
                 ErrorKind::Unroutable,
                 "send",
                 "expected a topic of the message's address, found none; make it, or correct the address",
             )
-            .with("topic", name),
+            .with("channel", channel),
         }
     }
 }
@@ -274,9 +299,9 @@ impl Sender for KafkaSender {
                 .map(|way| &way.found)
             {
                 Some(Ok(found)) => self.put(found, outgoing, &answers, place).await,
-                Some(Err(missing)) => Err(missing.error()),
+                Some(Err(missing)) => Err(missing.error(self.end.channel.name())),
                 // Every address was looked at above.
-                None => Err(Missing::Name.error()),
+                None => Err(Missing::Name.error(self.end.channel.name())),
             };
             if let Err(error) = handed {
                 answers.answer(place, Err(error));

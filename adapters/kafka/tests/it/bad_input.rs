@@ -114,19 +114,31 @@ pub(crate) async fn what_the_broker_refuses_is_one_messages_own_fault(stand: &Ka
     stand.topic("compacted", 1, None).await.unwrap();
     stand.compact("compacted").await.unwrap();
     let session = stand.session().await;
+    // The brokers make their own topic once somebody joins a group.
+    let source = Source::new(Endpoint::new("compacted"), "offsets");
+    let _joining = session.receiver(&source).await.unwrap();
+    let offsets = Endpoint::new("__consumer_offsets");
+    while session.verify(&offsets, Purpose::Receive).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let target = Target::new(Endpoint::new("compacted"), "test");
     let mut sender = session.sender(&target).await.unwrap();
     let batch = [
         Outgoing::new(Message::new("kept").with_key("k")),
         Outgoing::new(Message::new("without a key")),
         Outgoing::new(Message::new("{}").with_key("k")).addressed("no such topic"),
+        Outgoing::new(Message::new("{}").with_key("k")).addressed("no.such.canary"),
+        Outgoing::new(Message::new("{}").with_key("k")).addressed("__consumer_offsets"),
     ];
     let mut answers = sender.send(&batch).await.unwrap().await;
-    says(
-        answers[2].as_ref().unwrap_err(),
-        ErrorKind::Unroutable,
-        &["address"],
-    );
+    for answer in &answers[2..] {
+        let error = answer.as_ref().unwrap_err();
+        says(error, ErrorKind::Unroutable, &["address", "channel: compacted"]);
+        assert!(!error.to_string().contains("canary"), "{error}");
+        assert!(!error.to_string().contains("(topic"), "{error}");
+    }
+    let kept_by_brokers = answers[4].as_ref().unwrap_err();
+    says(kept_by_brokers, ErrorKind::Unroutable, &["keep for themselves"]);
     // The client gives a whole batch the fault of one; nobody is blamed before they were sent again, each alone.
     for _ in 0..2 {
         for (place, outgoing) in batch[..2].iter().enumerate() {
