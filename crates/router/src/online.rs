@@ -112,10 +112,20 @@ impl Asking<'_> {
             let session = self.sessions.get(&from.system).await?;
             session.inspect(endpoint, Some(&from.source.group)).await
         });
+        // What the route makes when it starts is empty until then, and asking for more would only say that it is missing.
+        let is_made = ends.first().is_some_and(|end| end.standing == Standing::ToBeMade);
+        let source = match is_made {
+            true => {
+                let mut nothing = ChannelState::default();
+                nothing.depth = Some(0);
+                Ok(nothing)
+            }
+            false => inspected.await.map_err(|error| error.to_string()),
+        };
         Online {
             route: route.name.clone(),
             ends,
-            source: inspected.await.map_err(|error| error.to_string()),
+            source,
         }
     }
 

@@ -121,6 +121,14 @@ impl Text {
         !self.0.is_empty() && self.0.iter().all(|part| matches!(part, Part::File(_)))
     }
 
+    /// The files that it names, in their order.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::File(path) => Some(path.as_str()),
+            Part::Plain(_) => None,
+        })
+    }
+
     /// Its parts, as they travel through the layers: what was filled in must not be filled in again.
     pub(super) fn parts(&self) -> Vec<String> {
         self.0

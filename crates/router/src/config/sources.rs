@@ -234,7 +234,7 @@ fn harmless(line: &str) -> bool {
     let known = keys::KEYS.iter().any(|key| {
         key.path.rsplit('.').next() == Some(name) && !matches!(key.kind, Kind::Secret | Kind::Readable)
     });
-    known && !is_secret_name(&lower) && !lower.contains('@')
+    known && !is_secret_name(&lower) && !lower.contains(['@', '?'])
 }
 
 /// Whether a name is one that people give to secrets.
@@ -287,8 +287,10 @@ fn secrets<'tree>(node: &'tree Node, path: &mut Vec<&'tree str>, covered: bool, 
         }
         Content::Null | Content::Faulty => {}
         Content::Bool(_) | Content::Number(_) | Content::String(_) | Content::Surrogates(_) => {
-            let has_user = path.last() == Some(&"url") && node.text().is_some_and(|url| url.contains('@'));
-            if covered || has_user {
+            // A user stands in front of the host, and a query behind it is where people put what has no place of its own.
+            let may_tell =
+                path.last() == Some(&"url") && node.text().is_some_and(|url| url.contains(['@', '?']));
+            if covered || may_tell {
                 spans.extend(node.place.span());
             }
         }

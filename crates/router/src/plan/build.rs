@@ -123,20 +123,22 @@ impl Planner<'_> {
         }
     }
 
-    /// Two routes that read one channel in one group share its messages, which is seldom meant.
+    /// Two routes that read one channel in one group share its messages, which is seldom meant. A channel that deletes what is
+    /// settled knows no groups: whoever reads it shares it.
     fn groups(&mut self) {
         let mut seen: BTreeMap<[&str; 3], &str> = BTreeMap::new();
         for route in &self.plan.routes {
             let from = &route.from;
-            let key = [
-                from.resolved.identity.as_str(),
-                &from.resolved.canonical,
-                &from.source.group,
-            ];
+            let deletes = from.resolved.capabilities.settling_deletes;
+            let (group, together) = match deletes {
+                true => ("", "read one channel, which keeps nothing that was settled"),
+                false => (from.source.group.as_str(), "read one channel in one group"),
+            };
+            let key = [from.resolved.identity.as_str(), &from.resolved.canonical, group];
             if let Some(other) = seen.insert(key, &route.name) {
                 let place = self.loaded.place(&["routes", &route.name, "from"]);
                 let message = format!(
-                    "`{other}` and `{}` read one channel in one group: each message goes to one of them only",
+                    "`{other}` and `{}` {together}: each message goes to one of them only",
                     route.name
                 );
                 self.findings.warning(&place, message);

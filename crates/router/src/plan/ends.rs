@@ -97,12 +97,17 @@ impl Planner<'_> {
         let plugin = self.registry.plugin(&config.url);
         let errors = self.findings.errors();
         let settings = self.settings(&[&path[..], &["settings"]].concat(), typed.settings, plugin, true);
-        if self.findings.errors() > errors {
-            return None;
-        }
+        let is_right = self.findings.errors() == errors;
         let planned = self.plan.systems.get(name)?;
         let endpoint = Endpoint::new(channel).with_settings(settings);
         match planned.system.resolve(&endpoint) {
+            Ok(_) if !is_right => None,
+            Err(error) if !is_right => {
+                if self.setting_of(&error, &path).is_some() {
+                    self.refused(&error, &path, "channel");
+                }
+                None
+            }
             Ok(resolved) => Some(Found {
                 system: name.to_owned(),
                 channel: channel.to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dunlin_core::error::Error;
-use dunlin_core::finding::{Finding, did_you_mean};
+use dunlin_core::finding::{Finding, Place, did_you_mean};
 use dunlin_core::registry::{Opening, Plugin};
 use dunlin_core::settings::{Setting, Settings};
 
@@ -38,6 +38,7 @@ impl<'a> Planner<'a> {
         for (key, text) in [("user", &config.user), ("password", &config.password)] {
             let Some(text) = text else { continue };
             if self.knows(plugin, key, &["systems", name, key], false) {
+                self.look_for_files(text, &["systems", name, key]);
                 // A password is never read before it is needed, wherever it stands.
                 settings.set(
                     key,
@@ -48,9 +49,7 @@ impl<'a> Planner<'a> {
                 );
             }
         }
-        if self.findings.errors() > errors {
-            return None;
-        }
+        let is_right = self.findings.errors() == errors;
         let opening = Opening {
             name,
             url: &config.url,
@@ -59,6 +58,7 @@ impl<'a> Planner<'a> {
             clock: self.clock,
         };
         match self.registry.open(&opening) {
+            Ok(_) if !is_right => None,
             Ok(system) => Some(PlannedSystem {
                 name: name.to_owned(),
                 system,
@@ -66,7 +66,9 @@ impl<'a> Planner<'a> {
                 makes_channels: matches!(settings.get(TOPOLOGY), Ok(Some(word)) if word == CREATE),
             }),
             Err(error) => {
-                self.refused(&error, &["systems", name], "url");
+                if is_right || self.setting_of(&error, &["systems", name]).is_some() {
+                    self.refused(&error, &["systems", name], "url");
+                }
                 None
             }
         }
@@ -85,10 +87,21 @@ impl<'a> Planner<'a> {
         for (name, text) in texts {
             let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
             if self.knows(plugin, name, &path, at_end) {
+                self.look_for_files(text, &path);
                 settings.set(name, text.setting(&self.loaded.folder));
             }
         }
         settings
+    }
+
+    /// Warns of a file that is not there. It may be on the machine that runs the route, so this is no error.
+    fn look_for_files(&mut self, text: &Text, path: &[&str]) {
+        for file in text.files() {
+            if let Err(cause) = std::fs::metadata(self.loaded.folder.join(file)) {
+                let message = format!("the file `{file}` cannot be found here ({})", cause.kind());
+                self.findings.warning(&self.loaded.place(path), message);
+            }
+        }
     }
 
     /// Whether a kind of system has this setting. A kind that is not built in is told when it is opened.
@@ -110,17 +123,22 @@ impl<'a> Planner<'a> {
 
     /// Reports what an adapter refused, at the setting that it names, else at `otherwise`.
     pub(super) fn refused(&mut self, error: &Error, path: &[&str], otherwise: &str) {
-        let setting = error
-            .context()
-            .find(|(name, _)| *name == "setting")
-            .map(|(_, setting)| setting);
-        let here = setting.and_then(|setting| {
-            let below = [path, &["settings", setting]].concat();
-            let beside = [path, &[setting]].concat();
-            [below, beside].into_iter().find(|path| self.loaded.is_said(path))
-        });
-        let path = here.unwrap_or_else(|| [path, &[otherwise]].concat());
-        self.findings.error(&self.loaded.place(&path), error.to_string());
+        let place = self
+            .setting_of(error, path)
+            .unwrap_or_else(|| self.loaded.place(&[path, &[otherwise]].concat()));
+        self.findings.error(&place, error.to_string());
+    }
+
+    /// The place of the setting that an adapter refused, where it names one that was typed. Beside a misspelt name that is the
+    /// only refusal to believe: any other may come from what the misspelt one would have said.
+    pub(super) fn setting_of(&self, error: &Error, path: &[&str]) -> Option<Place> {
+        let (_, setting) = error.context().find(|(name, _)| *name == "setting")?;
+        let below = [path, &["settings", setting]].concat();
+        let beside = [path, &[setting]].concat();
+        let said = [below, beside]
+            .into_iter()
+            .find(|path| self.loaded.is_said(path))?;
+        Some(self.loaded.place(&said))
     }
 }
 

@@ -108,6 +108,22 @@ async fn asking_online_tells_which_end_is_missing_and_which_would_be_made() {
     }
 }
 
+#[tokio::test]
+async fn asking_online_tells_that_a_source_which_would_be_made_holds_nothing() {
+    let project = Project::route(
+        "from: { channel: queue/none, settings: {must_exist: true, topology: create} }\nto: log/orders",
+    );
+    let plan = check(&project.sources, &registry(), &clock()).plan.unwrap();
+    let asked = online(&plan, &clock(), Duration::from_secs(5)).await;
+    let told = asked[0].to_string();
+    assert!(
+        told.starts_with(
+            "orders reads: 0 messages\n  from         queue/none: missing, and made when the route starts"
+        ),
+        "{told}"
+    );
+}
+
 #[test]
 fn what_the_target_has_no_way_for_is_noted_before_any_traffic() {
     let project = Project::route("from: { channel: log/orders, start: earliest }\nto: bare/orders")

@@ -280,6 +280,7 @@ fn neither_findings_nor_the_resolved_configuration_show_a_secret() {
 systems:
   shop: { url: 'memory:shop', user: dunlin, password: canary-1, pasword: canary-2, settings: { sasl_password: canary-3, size: 4 } }
   nats: { url: 'nats://me:canary-4@host' , identity: }
+  more: { url: 'nats://host?password=canary-9', identity: }
 secrets: { salt: canary-5, other: [canary-6], file: \"${file:salt.txt}\" }
 routes: { a: { from: shop/a, to: shop/b, windwo: 1 } }
 ";

@@ -44,11 +44,11 @@ systems:
   a: { url: 'memory:a', settings: { lane: 2, mode: queue } }
   b: { url: 'carrier-pigeon:b' }
   c: { url: 'nats://me:secret@host' }
-  d: { url: 'memory:d', settings: { lanes: many } }
+  d: { url: 'memory:d', settings: { lanse: 2, lanes: many } }
   shop: { url: 'memory:shop', user: x }
   good: { url: 'memory:good' }
 routes:
-  one: { from: goood/x, to: nowhere/y, dead_letter: { system: good, channel: z, settings: { lanse: 3 } } }
+  one: { from: goood/x, to: nowhere/y, dead_letter: { system: good, channel: z, settings: { lanse: 3, lanes: few } } }
   two: { from: { start: latest }, to: { channel: good/y, address: 'a.{b}' } }
 ",
     )
@@ -57,11 +57,13 @@ routes:
         "dunlin.yaml:2:37: error: expected a setting of in-process memory, found `lane`, did you mean `lanes`?",
         "dunlin.yaml:3:13: error: open: expected a scheme that is built in (`memory:`), found `carrier-pigeon:` (system: b)",
         "dunlin.yaml:4:13: error: expected an address without credentials, found a user or a password in it",
-        "dunlin.yaml:5:44: error: open: expected a whole number (setting: lanes, system: d)",
+        "dunlin.yaml:5:37: error: expected a setting of in-process memory, found `lanse`, did you mean `lanes`?",
+        "dunlin.yaml:5:54: error: open: expected a whole number (setting: lanes, system: d)",
         "dunlin.yaml:6:31: error: expected a setting of in-process memory, found `user`",
         "dunlin.yaml:9:16: error: expected a system of this configuration, found `goood`, did you mean `good`?",
         "dunlin.yaml:9:29: error: expected a system of this configuration, found `nowhere`",
         "dunlin.yaml:9:93: error: expected a setting of in-process memory, found `lanse`, did you mean `lanes`?",
+        "dunlin.yaml:9:110: error: open: expected a whole number (setting: lanes, channel: z)",
         "dunlin.yaml:10:16: error: expected a `system` and a `channel` in `from`, found neither",
         "dunlin.yaml:10:67: error: the address cannot be read: expected `{headers.NAME}`, `{key}` or `{address}`, found `{b}`, at its byte 3",
     ];
@@ -279,12 +281,26 @@ routes:
 #[test]
 fn two_routes_in_one_group_are_warned_of() {
     let text = "\
-systems: { q: { url: 'memory:q', settings: { mode: queue } } }
+systems: { l: { url: 'memory:l' } }
 routes:
-  a: { from: { channel: q/one, group: g }, to: q/two }
-  b: { from: { channel: q/one, group: g }, to: q/three }
+  a: { from: { channel: l/one, group: g, start: earliest }, to: l/two }
+  b: { from: { channel: l/one, group: g, start: earliest }, to: l/three }
 ";
     Project::new(text).refused("warning: `a` and `b` read one channel in one group");
+    let apart = text.replacen("group: g", "group: h", 1);
+    assert!(Project::new(&apart).good().warnings.is_empty());
+}
+
+#[test]
+fn two_routes_on_one_queue_are_warned_of_whatever_their_groups_are() {
+    let text = "\
+systems: { q: { url: 'memory:q', settings: { mode: queue } } }
+routes:
+  a: { from: q/one, to: q/two }
+  b: { from: q/one, to: q/three }
+";
+    Project::new(text)
+        .refused("warning: `a` and `b` read one channel, which keeps nothing that was settled: each message goes to one of them only");
 }
 
 #[test]
