@@ -223,7 +223,8 @@ impl Schema for Avro {
     }
 
     fn describe(&self, shape: &Shape) -> Result<String, String> {
-        describe::describe(shape)
+        let ready = self.ready().map_err(|failure| failure.message())?;
+        describe::describe(shape, &ready.model)
     }
 
     fn definition(&self) -> Option<String> {

@@ -42,7 +42,8 @@ fn definition(model: &Model, id: TypeId) -> Arc<str> {
     }
 }
 
-fn node(model: &Model, id: TypeId) -> Node {
+/// The shape of the values of a type.
+pub(super) fn node(model: &Model, id: TypeId) -> Node {
     match &model.of(id).form {
         Form::Record(_) | Form::Union(_) => Node::Reference(definition(model, id)),
         _ => kinds(model, id).into(),

@@ -1,9 +1,9 @@
 //! A `.proto` text of the documents of a shape.
 //!
 //! Numbers are what readers know fields by, so they are kept: a member that the schema has keeps its field's number and
-//! name, and its type while that fits. New members get the numbers behind the greatest one that is or was in use, in the
-//! order of the shape; fields that are gone leave their number and name reserved. Scalars are `optional`, because a default
-//! without it would have no member.
+//! name, and its label and type while everything fits them; a message that everything fits stays as it is. New members get
+//! the numbers behind the greatest one that is or was in use, in the order of the shape; fields that are gone leave their
+//! number and name reserved. New scalars are `optional`, because a default without it would have no member.
 //!
 //! What the language has no type for (several kinds of value, lists of lists) becomes `google.protobuf.Value`.
 
@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use dunlin_core::migration::shape::{Kinds, MemberShape, Node, ObjectShape, Shape, TextFormat};
+use dunlin_core::migration::shape::{Certainty, Kinds, MemberShape, Node, ObjectShape, Shape, TextFormat};
 
 use super::compile::Types;
-use super::model::{Enum, Field, Form, Kind, Message, Model};
+use super::model::{Enum, Field, Form, Kind, Message, MessageIndex, Model, Special};
 use super::shape;
 
 /// The text of a shape.
@@ -25,6 +25,7 @@ pub(super) fn describe(types: &Types, shape: &Shape) -> Result<String, String> {
     let package = types.name.rsplit_once('.').map(|(package, _)| package);
     let mut writer = Writer {
         model: &types.model,
+        own: shape::shape(&types.model, types.message),
         shape,
         imports: BTreeSet::new(),
         names: BTreeMap::new(),
@@ -35,10 +36,17 @@ pub(super) fn describe(types: &Types, shape: &Shape) -> Result<String, String> {
         return Err("the document: expected an object, which is what a message is".to_owned());
     };
     let short = types.name.rsplit('.').next().unwrap_or("Message");
-    if let Node::Reference(name) = &shape.root {
-        writer.names.insert(Arc::clone(name), short.to_owned());
+    let before = types.model.message(types.message);
+    if writer.fits(&shape.root, &writer.own.root) {
+        writer.own_message(types.message);
+    } else {
+        let definition = match &shape.root {
+            Node::Reference(name) => Arc::clone(name),
+            Node::Anything | Node::Kinds(_) => "".into(),
+        };
+        writer.names.insert(definition, short.to_owned());
+        writer.message(short, object, Some(before));
     }
-    writer.message(short, object, Some(types.model.message(types.message)));
     let mut text = "syntax = \"proto3\";\n".to_owned();
     if let Some(package) = package {
         push(&mut text, format_args!("\npackage {package};\n"));
@@ -56,8 +64,13 @@ pub(super) fn describe(types: &Types, shape: &Shape) -> Result<String, String> {
     Ok(text)
 }
 
+/// As many misfits as are told at most: where there are as many, there may be more.
+const MOST_MISFITS: usize = 200;
+
 struct Writer<'a> {
     model: &'a Model,
+    /// What is known of the documents of the schema itself.
+    own: Shape,
     shape: &'a Shape,
     imports: BTreeSet<&'static str>,
     /// The names of messages by those of the definitions.
@@ -99,19 +112,69 @@ impl Writer<'_> {
                 format_args!("  reserved {};\n  reserved \"{}\";\n", field.number, field.name),
             );
         }
-        for range in before.iter().flat_map(|message| &message.reserved.numbers) {
-            let (first, last) = (range.start, range.end - 1);
-            if first == last {
-                push(&mut text, format_args!("  reserved {first};\n"));
-            } else {
-                push(&mut text, format_args!("  reserved {first} to {last};\n"));
-            }
-        }
-        for name in before.iter().flat_map(|message| &message.reserved.names) {
-            push(&mut text, format_args!("  reserved \"{name}\";\n"));
+        if let Some(before) = before {
+            reserved(before, &mut text);
         }
         text.push_str("}\n");
         self.messages.push(text);
+    }
+
+    /// Whether nothing says that a value of a node does not fit another one of the schema. `null` is no value of a field.
+    fn fits(&self, node: &Node, own: &Node) -> bool {
+        let root = match self.shape.kinds(node) {
+            Some(kinds) if kinds.null => {
+                let mut kinds = kinds.clone();
+                kinds.null = false;
+                kinds.into()
+            }
+            _ => node.clone(),
+        };
+        let (from, into) = (
+            Shape {
+                root,
+                definitions: Arc::clone(&self.shape.definitions),
+            },
+            Shape {
+                root: own.clone(),
+                definitions: Arc::clone(&self.own.definitions),
+            },
+        );
+        let misfits = from.misfits(&into);
+        misfits.len() < MOST_MISFITS
+            && misfits
+                .iter()
+                .all(|misfit| misfit.certainty == Certainty::Unknown)
+    }
+
+    /// Writes a message of the schema as it is, once, and gives its name.
+    ///
+    /// Recursion is bounded: messages are finite, and each is entered once.
+    fn own_message(&mut self, index: MessageIndex) -> String {
+        let message = self.model.message(index);
+        if let Some((import, word)) = well_known(&message.name) {
+            self.imports.insert(import);
+            return word.to_owned();
+        }
+        if let Some(known) = self.names.get(message.name.as_str()) {
+            return known.clone();
+        }
+        let name = self.fresh(&message.name);
+        let mut text = format!("message {name} {{\n");
+        for field in &message.fields {
+            let (label, word) = self.kept(field);
+            line(
+                label,
+                &word,
+                &field.name,
+                field.number,
+                &field.json_name,
+                &mut text,
+            );
+        }
+        reserved(message, &mut text);
+        text.push_str("}\n");
+        self.messages.push(text);
+        name
     }
 
     fn member(
@@ -123,31 +186,27 @@ impl Writer<'_> {
         out: &mut String,
     ) {
         let own = field.map_or_else(|| identifier(&member.name), |field| field.name.clone());
-        let kept = field.filter(|field| shape::field(self.model, field) == member.value);
-        let (label, word) = match kept.and_then(|field| self.kept(field)) {
-            Some(kept) => kept,
-            None => self.field(&member.value, &format!("{parent}{}", title(&own))),
+        let kept = field.filter(|field| self.fits(&member.value, &shape::field(self.model, field)));
+        let (label, word) = match kept {
+            Some(field) => self.kept(field),
+            None => self.field(&member.value, &format!("{parent}{}", title(&own)), field),
         };
-        let option = if camel(&own) == member.name {
-            String::new()
-        } else {
-            format!(" [json_name = \"{}\"]", member.name.escape_default())
-        };
-        push(out, format_args!("  {label}{word} {own} = {number}{option};\n"));
+        line(label, &word, &own, number, &member.name, out);
     }
 
-    /// Label and type of a field whose values stay what they were; `None` for messages, which are written anew.
-    fn kept(&mut self, field: &Field) -> Option<(&'static str, String)> {
-        let word = match field.kind {
-            Kind::Scalar(scalar) => scalar.word().to_owned(),
-            Kind::Enum(index) => self.enumeration(self.model.enumeration(index)),
-            Kind::Message(_) | Kind::Group(_) => return None,
+    /// Label and type of a field whose values stay what they were.
+    fn kept(&mut self, field: &Field) -> (&'static str, String) {
+        let (word, is_message) = match field.kind {
+            Kind::Scalar(scalar) => (scalar.word().to_owned(), false),
+            Kind::Enum(index) => (self.enumeration(self.model.enumeration(index)), false),
+            Kind::Message(index) | Kind::Group(index) => (self.own_message(index), true),
         };
-        Some(match field.form {
-            Form::Implicit | Form::Optional | Form::Required => ("optional ", word),
+        match field.form {
+            Form::Optional | Form::Required if !is_message => ("optional ", word),
+            Form::Implicit | Form::Optional | Form::Required => ("", word),
             Form::List { .. } => ("repeated ", word),
             Form::Map(key) => ("", format!("map<{}, {word}>", key.word())),
-        })
+        }
     }
 
     /// The name of an enumeration, which is written once.
@@ -183,23 +242,32 @@ impl Writer<'_> {
 
     /// A name that no other message has, for a definition.
     fn fresh(&mut self, definition: &str) -> String {
-        let short = definition.rsplit('.').next().unwrap_or(definition);
+        self.unused(definition, definition)
+    }
+
+    /// A name like this one that no other message has, known by a key from now on.
+    fn unused(&mut self, wanted: &str, key: &str) -> String {
+        let short = wanted.rsplit('.').next().unwrap_or(wanted);
         let mut name = title(&identifier(short));
         while self.names.values().any(|taken| *taken == name) {
             name.push('_');
         }
-        self.names.insert(definition.into(), name.clone());
+        self.names.insert(key.into(), name.clone());
         name
     }
 
-    /// Label and type for the values of a node.
-    fn field(&mut self, node: &Node, name: &str) -> (&'static str, String) {
+    /// Label and type for the values of a node, which may have had a field already.
+    fn field(&mut self, node: &Node, name: &str, before: Option<&Field>) -> (&'static str, String) {
+        let before = before.and_then(|field| match field.kind {
+            Kind::Message(index) | Kind::Group(index) => Some(index),
+            Kind::Scalar(_) | Kind::Enum(_) => None,
+        });
         let kinds = self.shape.kinds(node).cloned();
         if let Some(Kinds {
             array: Some(array), ..
         }) = only(kinds.as_ref())
         {
-            return match self.single(&array.element, name) {
+            return match self.single(&array.element, name, before) {
                 Some(word) => ("repeated ", word),
                 None => ("repeated ", self.value()),
             };
@@ -209,11 +277,11 @@ impl Writer<'_> {
         }) = only(kinds.as_ref())
             && object.members.is_empty()
             && let Some(others) = &object.others
-            && let Some(word) = self.single(others, name)
+            && let Some(word) = self.single(others, name, before)
         {
             return ("", format!("map<string, {word}>"));
         }
-        match self.single(node, name) {
+        match self.single(node, name, before) {
             Some(word) if is_scalar(&word) => ("optional ", word),
             Some(word) => ("", word),
             None => ("", self.value()),
@@ -226,7 +294,7 @@ impl Writer<'_> {
     }
 
     /// The type of one value; `None` where only a `google.protobuf.Value` holds it.
-    fn single(&mut self, node: &Node, name: &str) -> Option<String> {
+    fn single(&mut self, node: &Node, name: &str, before: Option<MessageIndex>) -> Option<String> {
         if let Node::Reference(reference) = node {
             if let Some(known) = self.names.get(reference) {
                 return Some(known.clone());
@@ -273,18 +341,51 @@ impl Writer<'_> {
             self.imports.insert("google/protobuf/struct.proto");
             return Some("google.protobuf.Struct".to_owned());
         }
-        let (name, before) = match node {
-            Node::Reference(reference) => {
-                let name = self.fresh(reference);
+        let before = before
+            .map(|index| self.model.message(index))
+            .filter(|message| message.special == Special::No);
+        let (name, before) = match (node, before) {
+            (Node::Reference(reference), _) => {
+                let known = self.model.named(reference);
                 (
-                    name,
-                    self.model.named(reference).map(|index| self.model.message(index)),
+                    self.fresh(reference),
+                    known.map(|index| self.model.message(index)),
                 )
             }
-            Node::Anything | Node::Kinds(_) => (name.to_owned(), None),
+            // It has another form now than the message has, which may be written as well.
+            (_, Some(message)) => (
+                self.unused(&message.name, &format!("{} as {name}", message.name)),
+                Some(message),
+            ),
+            (_, None) => (name.to_owned(), None),
         };
         self.message(&name, object, before);
         Some(name)
+    }
+}
+
+/// Writes a field. Its JSON name is said where it does not follow from its own.
+fn line(label: &str, word: &str, own: &str, number: u32, json_name: &str, out: &mut String) {
+    let option = if camel(own) == json_name {
+        String::new()
+    } else {
+        format!(" [json_name = \"{}\"]", json_name.escape_default())
+    };
+    push(out, format_args!("  {label}{word} {own} = {number}{option};\n"));
+}
+
+/// Writes what a message has reserved already.
+fn reserved(message: &Message, out: &mut String) {
+    for range in &message.reserved.numbers {
+        let (first, last) = (range.start, range.end - 1);
+        if first == last {
+            push(out, format_args!("  reserved {first};\n"));
+        } else {
+            push(out, format_args!("  reserved {first} to {last};\n"));
+        }
+    }
+    for name in &message.reserved.names {
+        push(out, format_args!("  reserved \"{name}\";\n"));
     }
 }
 

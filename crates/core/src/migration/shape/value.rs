@@ -17,9 +17,12 @@ impl Node {
             Value::Null => kinds.null = true,
             Value::Bool(_) => kinds.boolean = true,
             Value::Number(number) => {
+                let whole = whole(number);
                 kinds.number = Some(NumberShape {
-                    integer: is_whole(number),
-                    range: None,
+                    integer: whole.is_some(),
+                    range: whole
+                        .and_then(|whole| i128::try_from(whole).ok())
+                        .map(|only| (only, only)),
                 });
             }
             Value::String(text) => {
@@ -129,7 +132,7 @@ impl StringShape {
     }
 }
 
-/// Whether a number has no fraction, however it is written.
-fn is_whole(number: &Number) -> bool {
-    Decimal::read(number.as_str()).is_ok_and(|decimal| decimal.to_integer().is_some())
+/// A number without a fraction, however it is written.
+fn whole(number: &Number) -> Option<BigInt> {
+    Decimal::read(number.as_str()).ok()?.to_integer()
 }

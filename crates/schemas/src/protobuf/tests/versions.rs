@@ -3,6 +3,7 @@
 use dunlin_core::finding::Findings;
 use dunlin_core::migration::Schema;
 use dunlin_core::migration::load::MemoryResolver;
+use dunlin_core::migration::shape::Node;
 
 use super::{compiled, reference, schema};
 use crate::protobuf::compat::differences;
@@ -227,7 +228,7 @@ fn new_members_get_new_numbers_and_those_that_are_gone_stay_reserved() {
     );
     let text = own.describe(&wanted.shape().unwrap()).unwrap();
     for line in [
-        "  optional int64 customer_id = 1;\n",
+        "  int64 customer_id = 1;\n",
         "  Place place = 10;\n",
         "  optional bool isGift = 11;\n",
         "  repeated int32 odd_name = 12 [json_name = \"odd-name\"];\n",
@@ -236,4 +237,50 @@ fn new_members_get_new_numbers_and_those_that_are_gone_stay_reserved() {
         assert!(text.contains(line), "{line}: {text}");
     }
     assert!(compiled(&text, Some("shop.Order")).is_ok(), "{text}");
+}
+
+#[test]
+fn what_everything_fits_keeps_its_labels_and_types_in_the_text() {
+    let own = schema(V1);
+    let mut shape = own.shape().unwrap();
+    let whole = own.describe(&shape).unwrap();
+    // Nothing is known of `Line` any more but that it has a member, and `state` is gone.
+    let mut root = shape.kinds(&shape.root).unwrap().clone();
+    let object = root.object.as_mut().unwrap();
+    object.members.retain(|member| member.name != "state");
+    for member in &mut object.members {
+        if member.name == "lines" {
+            let line = r#"[{"sku":"x","qty":1}]"#;
+            member.value = Node::of(&super::document(line));
+        }
+    }
+    shape.root = root.into();
+    let changed = own.describe(&shape).unwrap();
+    for (text, lines) in [
+        (
+            &whole,
+            [
+                "  int64 customer_id = 1;\n",
+                "  State state = 2;\n",
+                "  repeated Line lines = 3;\n",
+                "  string sku = 1;\n",
+            ],
+        ),
+        (
+            &changed,
+            [
+                "  int64 customer_id = 1;\n",
+                "  reserved 2;\n",
+                "  repeated Line lines = 3;\n",
+                "  string sku = 1;\n",
+            ],
+        ),
+    ] {
+        for line in lines {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        assert!(compiled(text, Some("shop.Order")).is_ok(), "{text}");
+    }
+    assert!(!whole.contains("optional") && !whole.contains("qty"), "{whole}");
+    assert!(changed.contains("  optional int32 qty = 2;\n"), "{changed}");
 }
