@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(
             all[0].to_string(),
-            "a: the new schema expects a member of this name, and with the old one this is possible: it may be missing"
+            "a: the new schema expects a member of this name, and with the old one this is possible: documents without it"
         );
         let allowed: Vec<&str> = Level::ALL
             .iter()

@@ -7,6 +7,7 @@
 
 mod aim;
 mod chain;
+mod nearest;
 mod objects;
 mod presence;
 mod prover;

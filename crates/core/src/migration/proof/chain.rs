@@ -1,5 +1,6 @@
 //! A part of a chain, run over a shape.
 
+use super::nearest::meant;
 use super::prover::{Known, Prover, Remark};
 use crate::migration::op::Loss;
 use crate::migration::shape::{Kinds, Node, Shape, ShapePath};
@@ -23,6 +24,9 @@ pub struct FollowedStep {
     pub performed: bool,
     /// The places that messages may have among those where it works. None: it never does anything.
     pub places: Vec<ShapePath>,
+    /// Where it never does anything: what its path may mean, as a question for the end of a sentence. Empty where no name
+    /// is near.
+    pub meant: String,
     /// Whether every message fails in it.
     pub always_fails: bool,
     /// What fails for some messages that the schema declares.
@@ -61,7 +65,13 @@ impl Migration {
             }
             let after = prover.handy(after, &ShapePath::default());
             let fails = after.is_impossible();
-            steps.push(FollowedStep::of(index, transformation, prover, fails));
+            let mut step = FollowedStep::of(index, transformation, prover, fails);
+            if step.places.is_empty()
+                && let Some(path) = transformation.action.step.op.first_path()
+            {
+                step.meant = meant(shape, &before, &path);
+            }
+            steps.push(step);
             node = tidied(after);
             if fails {
                 break;
@@ -83,6 +93,7 @@ impl FollowedStep {
             index,
             performed: false,
             places: Vec::new(),
+            meant: String::new(),
             always_fails: false,
             warnings: Vec::new(),
             notes: Vec::new(),
@@ -117,6 +128,7 @@ impl FollowedStep {
         Self {
             index,
             performed: true,
+            meant: String::new(),
             always_fails,
             warnings: texts(true),
             notes: texts(false),

@@ -150,7 +150,10 @@ impl Proof {
             return;
         }
         if step.performed && step.places.is_empty() {
-            let message = format!("the path can never match: no message {messages} has a place there");
+            let message = format!(
+                "the path can never match: no message {messages} has a place there{}",
+                step.meant
+            );
             let help = "correct the path, or remove the transformation if older messages are behind you";
             self.findings.push(Finding::warning(place, message).help(help));
         }
@@ -167,7 +170,7 @@ impl Proof {
         misfit: &Misfit,
     ) {
         let told = format!(
-            "expected {} at {}, {}",
+            "expected {} at {}, found {}",
             misfit.expected, misfit.path, misfit.found
         );
         // Who wrote the value last is asked first.
@@ -175,19 +178,28 @@ impl Proof {
             let mut places = step.step.places.iter();
             places.any(|place| !place.as_str().is_empty() && place.touches(&misfit.path))
         });
-        let place = touched
-            .and_then(|step| migration.transformations().get(step.step.index))
-            .map_or(&to.place, |transformation| transformation.place());
+        let touched = touched.and_then(|step| migration.transformations().get(step.step.index));
+        let place = touched.map_or(&to.place, |transformation| transformation.place());
+        let helped = |finding: Finding| {
+            match (touched, &segment.from) {
+            (None, Some(from)) => finding.help(format!(
+                "it comes so from `{from}`, and no transformation works there: add one, or correct one of the two schemas"
+            )),
+            _ => finding,
+        }
+        };
         let judged = migration.judges_leaving(to);
         match misfit.certainty {
             Certainty::Unknown => segment.undecided.push(format!("{told}; `{}` decides", to.name)),
             Certainty::Certain if judged => {
                 let message = format!("no message fits `{}` at the end: {told}", to.name);
-                self.findings.push(Finding::error(place, message));
+                let finding = helped(Finding::error(place, message));
+                self.findings.push(finding);
             }
             Certainty::Certain | Certainty::Possible => {
                 let message = format!("not every message fits `{}` behind the chain: {told}", to.name);
-                self.findings.push(Finding::warning(place, message));
+                let finding = helped(Finding::warning(place, message));
+                self.findings.push(finding);
             }
         }
     }

@@ -170,7 +170,7 @@ fn what_never_matches_and_what_always_fails_is_told_where_it_stands() {
     assert_eq!(
         told(&proof),
         [
-            "6:7: warning: the path can never match: no message that fits `from` has a place there",
+            "6:7: warning: the path can never match: no message that fits `from` has a place there, did you mean `zip`?",
             "7:7: error: no message that fits `from` passes this transformation: fails at `lines`: expected a value that can be cast, and it is an array there",
         ]
     );
@@ -199,9 +199,9 @@ fn what_the_last_schema_requires_and_nobody_makes_is_told_and_what_it_forbids_an
     assert_eq!(
         told(&proof),
         [
-            "4:3: error: no message fits `to` at the end: expected a member of this name at `total`, no document has it",
-            "4:3: warning: not every message fits `to` behind the chain: expected a string at `note`, null",
-            "6:7: error: no message fits `to` at the end: expected no member of this name at `postcode`, it is always there",
+            "4:3: error: no message fits `to` at the end: expected a member of this name at `total`, found documents without it",
+            "4:3: warning: not every message fits `to` behind the chain: expected a string at `note`, found null",
+            "6:7: error: no message fits `to` at the end: expected no member of this name at `postcode`, found documents with it",
         ]
     );
 }
@@ -216,7 +216,7 @@ fn what_an_expression_makes_is_undecided_and_no_finding() {
     assert_eq!(told(&proof), [""; 0]);
     assert_eq!(
         proof.segments[0].undecided,
-        ["expected a number at `total`, anything; `to` decides"]
+        ["expected a number at `total`, found anything; `to` decides"]
     );
     assert_eq!(proof.steps().next().unwrap().step.undecided.len(), 1);
 }
@@ -311,7 +311,7 @@ fn each_part_between_two_versions_is_proved_for_itself() {
     assert_eq!(parts, [("v1", "v2", 1), ("v2", "v3", 1)]);
     assert_eq!(
         told(&proof),
-        ["8:7: warning: not every message fits `v3` behind the chain: expected a string at `c`, null"]
+        ["8:7: warning: not every message fits `v3` behind the chain: expected a string at `c`, found null"]
     );
 }
 

@@ -227,9 +227,9 @@ impl<'a> Comparison<'a> {
             let required = own.is_some_and(|own| own.required);
             if wanted.required && !required {
                 let (certainty, found) = match (own, &from.others) {
-                    (None, None) => (certain_if(at.sure), "no document has it"),
-                    (None, Some(_)) => (Certainty::Possible, "nothing says that it is there"),
-                    (Some(_), _) => (Certainty::Possible, "it may be missing"),
+                    (None, None) => (certain_if(at.sure), "documents without it"),
+                    (None, Some(_)) => (Certainty::Possible, "documents that may be without it"),
+                    (Some(_), _) => (Certainty::Possible, "documents without it"),
                 };
                 let expected = "a member of this name".to_owned();
                 self.tell(
@@ -256,17 +256,12 @@ impl<'a> Comparison<'a> {
             match &to.others {
                 Some(others) => self.nodes(&own.value, others, &place),
                 None => {
-                    let found = if own.required {
-                        "it is always there"
-                    } else {
-                        "it may be there"
-                    };
                     let certainty = certain_if(place.sure);
                     self.tell(
                         &place,
                         certainty,
                         "no member of this name".to_owned(),
-                        found.to_owned(),
+                        "documents with it".to_owned(),
                     );
                 }
             }
@@ -280,7 +275,7 @@ impl<'a> Comparison<'a> {
                     &place,
                     Certainty::Unknown,
                     "no other members".to_owned(),
-                    "there may be some".to_owned(),
+                    "documents that may have some".to_owned(),
                 ),
             }
         }

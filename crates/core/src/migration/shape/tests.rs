@@ -72,10 +72,10 @@ fn what_never_fits_is_told_apart_from_what_may_not_fit() {
         told(from, to),
         [
             "Certain `a`: expected a string, an integer",
-            "Possible `b`: expected a member of this name, it may be missing",
-            "Certain `c`: expected a member of this name, no document has it",
-            "Certain `x`: expected no member of this name, it is always there",
-            "Possible `y`: expected no member of this name, it may be there",
+            "Possible `b`: expected a member of this name, documents without it",
+            "Certain `c`: expected a member of this name, documents without it",
+            "Certain `x`: expected no member of this name, documents with it",
+            "Possible `y`: expected no member of this name, documents with it",
         ]
     );
 }
@@ -87,7 +87,7 @@ fn what_an_open_shape_leaves_open_is_unknown() {
         told(object(&[], Some(Node::Anything)), to),
         [
             "Unknown `a`: expected a string, anything",
-            "Unknown `*`: expected no other members, there may be some"
+            "Unknown `*`: expected no other members, documents that may have some"
         ]
     );
     assert_eq!(
