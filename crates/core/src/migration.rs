@@ -138,18 +138,21 @@ impl Migration {
     /// Everything that is wrong in all files, warnings included.
     pub fn load(entry: &str, resolver: &dyn Resolver, options: &LoadOptions<'_>) -> Result<Loaded, Findings> {
         let mut findings = Findings::new();
-        let draft = load::draft(entry, resolver, &mut findings);
-        let Some(draft) = draft.filter(|_| !findings.has_errors()) else {
+        let draft = load::faulty_draft(entry, resolver, &mut findings);
+        let Some(draft) = draft else {
             return Err(findings);
         };
-        let mut migration = Self::new(
-            draft,
-            &mut Making {
-                resolver,
-                options,
-                findings: &mut findings,
-            },
-        );
+        let is_faulty = findings.has_errors();
+        let mut making = Making {
+            resolver,
+            options,
+            findings: &mut findings,
+        };
+        if is_faulty {
+            making.judge_schemas(&draft);
+            return Err(findings);
+        }
+        let mut migration = Self::new(draft, &mut making);
         migration.entry = entry.into();
         if options.lock {
             let places: Vec<_> = migration

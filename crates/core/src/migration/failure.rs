@@ -168,6 +168,13 @@ impl Failure {
         self
     }
 
+    /// The same failure, with more of what was expected: `expected a member`, and `to arrive as `from` has it`.
+    #[must_use]
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        self.expected = format!("{}, {more}", self.expected).into();
+        self
+    }
+
     /// The same failure, blamed on a transformation.
     #[must_use]
     pub(crate) fn blame(mut self, id: &str, index: usize) -> Self {

@@ -38,10 +38,16 @@ use crate::source::{self, Format, Node};
 ///
 /// `entry` is its name below the root of the resolver. Findings hold everything that is wrong in all files; a draft
 /// comes back only if there is no error among them.
+#[cfg(test)]
 pub(crate) fn draft(entry: &str, resolver: &dyn Resolver, findings: &mut Findings) -> Option<Draft> {
     let errors = findings.errors();
-    let draft = Loader::new(resolver, findings).migration(entry, None, true);
+    let draft = faulty_draft(entry, resolver, findings);
     if findings.errors() == errors { draft } else { None }
+}
+
+/// The same, also where errors were reported, as far as it makes sense: what it says is for more findings then.
+pub(crate) fn faulty_draft(entry: &str, resolver: &dyn Resolver, findings: &mut Findings) -> Option<Draft> {
+    Loader::new(resolver, findings).migration(entry, None, true)
 }
 
 /// Whether a file that was read is meant as a migration or as a file of transformations, misspelt or not.

@@ -16,6 +16,18 @@ pub(super) struct Making<'a> {
 }
 
 impl Making<'_> {
+    /// Reports what is wrong with the schemas of a draft that is faulty elsewhere, so that all is told in one go. Their
+    /// places are not judged, since its chain may lack transformations.
+    pub(super) fn judge_schemas(&mut self, draft: &Draft) {
+        for version in &draft.schemas.versions {
+            // The schema itself is of no use without a migration.
+            let _ = self
+                .options
+                .schemas
+                .compile(&version.reference, self.resolver, self.findings);
+        }
+    }
+
     /// The versions of a migration; what is wrong with them is reported.
     pub(super) fn versions(&mut self, draft: &Draft) -> Versions {
         let length = draft.transformations.len();
@@ -81,11 +93,21 @@ impl Making<'_> {
         let ids = || draft.transformations.iter().map(|entry| entry.id.as_str());
         let found = ids().position(|known| known == id);
         if found.is_none() {
+            const SHOWN: usize = 10;
             let meant = did_you_mean(id, ids());
-            self.findings.error(
-                place,
-                format!("no transformation of this chain has the id `{id}`{meant}"),
-            );
+            let message = format!("no transformation of this chain has the id `{id}`{meant}");
+            let mut shown: Vec<String> = ids().take(SHOWN).map(|id| format!("`{id}`")).collect();
+            if length > SHOWN {
+                shown.push("…".to_owned());
+            }
+            let help = match shown.is_empty() {
+                true => "the chain has no transformations".to_owned(),
+                false => format!(
+                    "give the transformation that is meant `id: {id}`; there are {}",
+                    shown.join(", ")
+                ),
+            };
+            self.findings.push(Finding::error(place, message).help(help));
         }
         found.map(|index| index + 1)
     }

@@ -48,6 +48,18 @@ pub enum VersionBy {
     Fits,
 }
 
+impl VersionBy {
+    /// What a message has that tells its version, in words.
+    fn sign(&self) -> String {
+        match self {
+            Self::Wire => "the first bytes of its payload".to_owned(),
+            Self::Header => format!("the header `{SCHEMA_HEADER}`"),
+            Self::Member { path, .. } => format!("the member `{}`", path.join(".")),
+            Self::Fits => "the first schema that it fits".to_owned(),
+        }
+    }
+}
+
 /// The schemas of a migration, in the order of the chain.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Versions {
@@ -115,9 +127,11 @@ impl Versions {
                 return Ok(version);
             }
         }
-        Err(unknown(
-            "expected a message that tells its version, found none of the signs that `version_by` lists",
-        ))
+        let signs: Vec<String> = self.by.iter().map(VersionBy::sign).collect();
+        Err(unknown(&format!(
+            "expected a message that tells its version by {}, found no such sign; `version_by` says which signs count",
+            signs.join(" or ")
+        )))
     }
 
     fn by_wire(&self, payload: &[u8]) -> Result<Option<&Version>, Failure> {

@@ -183,27 +183,26 @@ fn choose(
             if found.is_none() {
                 let meant = did_you_mean(wanted, all.iter().map(MessageDescriptor::full_name));
                 let message = format!("no message of {shown} has the full name `{wanted}`{meant}");
-                let help = "a full name has the package before it, such as `shop.v1.Order`";
-                findings.push(Finding::error(place, message).help(help));
+                let there: Vec<MessageDescriptor> = own.iter().flat_map(|file| file.messages()).collect();
+                let finding = Finding::error(place, message);
+                findings.push(match there.is_empty() {
+                    true => finding.help("a full name has the package before it, such as `shop.v1.Order`"),
+                    false => finding.help(format!("it has {}", names_of(&there))),
+                });
             }
             found?
         }
         None => {
             let mut all: Vec<MessageDescriptor> = own.iter().flat_map(|file| file.messages()).collect();
             if all.len() != 1 {
-                let names: Vec<String> = all
-                    .iter()
-                    .take(10)
-                    .map(|one| format!("`{}`", one.full_name()))
-                    .collect();
                 let message = match all.len() {
                     0 => format!("expected a message in {shown}, found none"),
                     count => format!("expected `message`, since {shown} has {count} messages"),
                 };
                 let finding = Finding::error(place, message);
-                findings.push(match names.is_empty() {
+                findings.push(match all.is_empty() {
                     true => finding,
-                    false => finding.help(format!("name one of {}", names.join(", "))),
+                    false => finding.help(format!("name one of {}", names_of(&all))),
                 });
                 return None;
             }
@@ -222,6 +221,15 @@ fn choose(
         #[cfg(test)]
         pool: pool.clone(),
     })
+}
+
+/// The first full names, as a sentence lists them.
+fn names_of(messages: &[MessageDescriptor]) -> String {
+    let names = messages
+        .iter()
+        .take(10)
+        .map(|one| format!("`{}`", one.full_name()));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// A descriptor's path has the number of the list before each index.

@@ -169,7 +169,7 @@ fn find(import: &str, sources: &dyn Sources, place: &Place, findings: &mut Findi
     match sources.find(import) {
         Ok(source) => Some(Found::Source(source)),
         Err(ResolveError::NotFound) => {
-            let help = "name under `imports` of the schema the folder below which the file has this name";
+            let help = "name the folder below which the file has this name: under `imports` of the schema, or with `--imports`";
             findings.push(Finding::error(place, format!("the file `{import}` is not found")).help(help));
             None
         }

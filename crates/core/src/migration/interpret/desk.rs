@@ -42,7 +42,11 @@ impl Migration {
         match version.and_then(|version| version.schema.codec()) {
             Some(codec) => {
                 let document = self.read_as(text, None, limits)?;
-                Ok(Bytes::from(codec.encode(&document, limits)?))
+                let written = codec.encode(&document, limits);
+                let name = version.map_or("from", |version| &*version.name);
+                let written =
+                    written.map_err(|failure| failure.and(&format!("to arrive as `{name}` has it")))?;
+                Ok(Bytes::from(written))
             }
             None => Ok(text.clone()),
         }

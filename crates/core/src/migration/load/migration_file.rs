@@ -110,8 +110,9 @@ pub(super) fn target(fields: &mut Fields<'_, '_>, file: &str) -> Option<(&'stati
     }
     match resolve(file, target) {
         Ok(target) => Some((field, target, status)),
-        Err(message) => {
-            fields.error(field, message);
+        Err(unresolved) => {
+            let place = fields.place(field);
+            fields.report(unresolved.at(&place));
             None
         }
     }
@@ -234,8 +235,8 @@ impl Loader<'_, '_> {
     fn inverted(&mut self, file: &str, down: &Down<'_>) -> Option<Direction> {
         let target = match resolve(file, down.of.text()?) {
             Ok(target) => target,
-            Err(message) => {
-                self.findings.error(&down.of.place, message);
+            Err(unresolved) => {
+                self.findings.push(unresolved.at(&down.of.place));
                 return None;
             }
         };

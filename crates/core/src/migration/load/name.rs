@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::finding::{Finding, Place};
+
 /// The longest id of a transformation, in bytes: it travels in a header, and stands in every report.
 pub const MOST_ID_BYTES: usize = 200;
 
@@ -34,23 +36,46 @@ pub(super) fn fault_of_id(id: &str) -> Option<String> {
     }
 }
 
+/// Why a name means nothing below the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unresolved {
+    message: &'static str,
+    help: Option<&'static str>,
+}
+
+impl Unresolved {
+    const fn of(message: &'static str) -> Self {
+        Self { message, help: None }
+    }
+
+    /// The finding about it.
+    pub(super) fn at(self, place: &Place) -> Finding {
+        let finding = Finding::error(place, self.message);
+        match self.help {
+            Some(help) => finding.help(help),
+            None => finding,
+        }
+    }
+}
+
 /// The name below the root that a relative name means in a file.
 ///
 /// # Errors
 /// What is wrong with it: not relative, a backslash, out of the root.
-pub(super) fn resolve(file: &str, relative: &str) -> Result<String, String> {
+pub(super) fn resolve(file: &str, relative: &str) -> Result<String, Unresolved> {
+    let refuse = |message| Err(Unresolved::of(message));
     if relative.is_empty() {
-        return Err("expected the name of a file or folder, found an empty string".to_owned());
+        return refuse("expected the name of a file or folder, found an empty string");
     }
     let is_drive = relative.as_bytes().get(1) == Some(&b':');
     if relative.starts_with('/') || is_drive {
-        return Err("expected a name relative to this file, found an absolute one".to_owned());
+        return refuse("expected a name relative to this file, found an absolute one");
     }
     if relative.contains('\\') {
-        return Err("expected `/` between the parts of the name, found a backslash".to_owned());
+        return refuse("expected `/` between the parts of the name, found a backslash");
     }
     if relative.chars().any(char::is_control) {
-        return Err("expected a name without control characters".to_owned());
+        return refuse("expected a name without control characters");
     }
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
@@ -59,7 +84,13 @@ pub(super) fn resolve(file: &str, relative: &str) -> Result<String, String> {
             "" | "." => {}
             ".." => {
                 if parts.pop().is_none() {
-                    return Err("the name leaves the project's root".to_owned());
+                    return Err(Unresolved {
+                        message: "the name leaves the project's root",
+                        help: Some(
+                            "the root is the folder that `--root` names, else the nearest one with a `dunlin.yaml`, else the \
+                             migration's own; name one that holds both files",
+                        ),
+                    });
                 }
             }
             part => parts.push(part),
@@ -153,16 +184,17 @@ mod tests {
 
     #[test]
     fn names_are_relative_to_their_file_and_stay_below_the_root() {
-        assert_eq!(resolve("a/b.yaml", "c.yaml").as_deref(), Ok("a/c.yaml"));
-        assert_eq!(resolve("a/b.yaml", "./c//d.yaml").as_deref(), Ok("a/c/d.yaml"));
-        assert_eq!(resolve("a/b.yaml", "../c.yaml").as_deref(), Ok("c.yaml"));
-        assert_eq!(resolve("b.yaml", "later/").as_deref(), Ok("later"));
-        assert_eq!(resolve("b.yaml", ".").as_deref(), Ok(""));
+        let resolved = |file, name| resolve(file, name).ok();
+        assert_eq!(resolved("a/b.yaml", "c.yaml").as_deref(), Some("a/c.yaml"));
+        assert_eq!(resolved("a/b.yaml", "./c//d.yaml").as_deref(), Some("a/c/d.yaml"));
+        assert_eq!(resolved("a/b.yaml", "../c.yaml").as_deref(), Some("c.yaml"));
+        assert_eq!(resolved("b.yaml", "later/").as_deref(), Some("later"));
+        assert_eq!(resolved("b.yaml", ".").as_deref(), Some(""));
         for out in ["../x", "a/../../x", "/etc/passwd", "C:/x", "a\\b", "", "a\0b"] {
             assert!(resolve("b.yaml", out).is_err(), "{out:?}");
         }
         assert_eq!(
-            resolve("a/b.yaml", "../../x").unwrap_err(),
+            resolve("a/b.yaml", "../../x").unwrap_err().message,
             "the name leaves the project's root"
         );
     }

@@ -83,6 +83,13 @@ pub(super) fn schemas(fields: &mut Fields<'_, '_>, file: &str) -> SchemasDraft {
             fields.report(Finding::error(&member.name.place, message).help(help));
             continue;
         }
+        if let Some(file) = member.value.text() {
+            let message = "expected a schema, an object with `format` and `file`, found a string";
+            let help =
+                format!("write `{name}: {{ format: json-schema, file: {file} }}`, or `avro` or `protobuf`");
+            fields.report(Finding::error(&member.value.place, message).help(help));
+            continue;
+        }
         let read = Fields::read(
             &member.value,
             "a schema",
@@ -118,11 +125,35 @@ pub(super) fn schemas(fields: &mut Fields<'_, '_>, file: &str) -> SchemasDraft {
             fields.report(Finding::error(&by.place, message).help(help));
             Vec::new()
         }
-        Some(by) => version_by(fields, by, &versions),
-        None if is_named => vec![VersionBy::Wire, VersionBy::Header],
+        Some(by) => {
+            let all = version_by(fields, by, &versions);
+            if all.contains(&VersionBy::Wire) && has_no_marks(&versions) {
+                let message = "`wire` never tells a version here: no payload says by its first bytes which schema it has";
+                let help = "remove it, or give the schemas the framing `confluent` or `single-object`";
+                fields.report(Finding::warning(&by.place, message).help(help));
+            }
+            all
+        }
+        None if is_named => {
+            if has_no_marks(&versions) {
+                let message =
+                    "messages without the header `dunlin-schema` fail: nothing else tells their version";
+                let help = "say how it is told, such as `version_by: [header, fits]`; without it, it is [wire, header]";
+                fields.report(Finding::warning(&node.place, message).help(help));
+            }
+            vec![VersionBy::Wire, VersionBy::Header]
+        }
         None => Vec::new(),
     };
     SchemasDraft { versions, by }
+}
+
+/// Whether no payload of any version says by its first bytes which one it has.
+fn has_no_marks(versions: &[VersionDraft]) -> bool {
+    !versions.is_empty()
+        && versions
+            .iter()
+            .all(|version| version.reference.framing == Framing::Plain)
 }
 
 /// Reads the fields by which a schema is named.
@@ -219,8 +250,9 @@ fn resolved(fields: &mut Fields<'_, '_>, field: &'static str, file: &str) -> Opt
     let text = fields.optional_text(field)?;
     match resolve(file, text) {
         Ok(name) => Some(name),
-        Err(message) => {
-            fields.error(field, message);
+        Err(unresolved) => {
+            let place = fields.place(field);
+            fields.report(unresolved.at(&place));
             None
         }
     }
@@ -237,7 +269,7 @@ fn imports(fields: &mut Fields<'_, '_>, file: &str) -> Vec<String> {
         };
         match resolve(file, text) {
             Ok(name) => all.push(name),
-            Err(message) => fields.findings().error(&node.place, message),
+            Err(unresolved) => fields.findings().push(unresolved.at(&node.place)),
         }
     }
     all

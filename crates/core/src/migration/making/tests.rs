@@ -30,7 +30,7 @@ fn versions_stand_in_the_order_of_the_chain() {
     let versions = |second: &str, third: &str| {
         findings(&format!(
             "  v1: {{format: avro, file: binary}}\n  v2: {{format: avro, file: binary{second}}}\n  \
-             v3: {{format: avro, file: binary{third}}}\n  v4: {{format: avro, file: binary}}\n"
+             v3: {{format: avro, file: binary{third}}}\n  v4: {{format: avro, file: binary}}\nversion_by: header\n"
         ))
     };
     assert_eq!(versions(", at: one", ", at: two"), [""; 0]);
@@ -68,4 +68,18 @@ fn a_schema_that_cannot_be_made_is_a_finding() {
         findings("  to: {format: avro, file: missing}\n"),
         ["there is no such file or folder"]
     );
+}
+
+#[test]
+fn a_schema_that_cannot_be_made_is_told_beside_a_transformation_that_cannot() {
+    let files = MemoryResolver::new().with(
+        "m.yaml",
+        "migration: m\nschemas:\n  to: {format: avro, file: missing}\ntransformations:\n  - file: none.yaml\n",
+    );
+    let options = LoadOptions {
+        schemas: &Fakes,
+        ..LoadOptions::default()
+    };
+    let findings = Migration::load("m.yaml", &files, &options).expect_err("both are missing");
+    assert_eq!(findings.errors(), 2, "{findings}");
 }

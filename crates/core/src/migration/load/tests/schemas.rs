@@ -108,6 +108,10 @@ fn what_is_wrong_with_a_reference_is_told() {
         ),
         ("schemas:\n  from: {format: avro, file: ../../a}\n", "root"),
         (
+            "schemas:\n  from: a.json\n",
+            "expected a schema, an object with `format` and `file`, found a string",
+        ),
+        (
             "schemas:\n  from: {format: avro, file: a, subject: b}\n",
             "registry",
         ),
@@ -183,4 +187,18 @@ fn what_is_wrong_with_versions_is_told() {
             "{schemas}{found:?}"
         );
     }
+}
+
+#[test]
+fn signs_that_no_message_can_have_are_warned_of() {
+    let two = "schemas:\n  v1: {format: avro, file: a}\n  v2: {format: avro, file: b}\n";
+    let marked = two.replace("file: a", "file: a, framing: single-object");
+    let never = "`wire` never tells a version here: no payload says by its first bytes which schema it has";
+    assert_eq!(
+        messages(two),
+        ["messages without the header `dunlin-schema` fail: nothing else tells their version"]
+    );
+    assert_eq!(messages(&format!("{two}version_by: [wire, fits]\n")), [never]);
+    assert_eq!(messages(&format!("{two}version_by: [header, fits]\n")), [""; 0]);
+    assert_eq!(messages(&marked), [""; 0]);
 }
