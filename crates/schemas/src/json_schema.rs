@@ -20,6 +20,7 @@ mod describe;
 mod documents;
 mod instance;
 mod keywords;
+mod misspelt;
 mod number;
 mod once;
 mod rules;

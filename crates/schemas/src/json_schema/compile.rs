@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dunlin_core::finding::{Finding, Findings, Place};
 use dunlin_core::migration::shape::Shape;
 use dunlin_core::source::{Content, Node};
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::meta::MetaValidator;
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{Draft, PatternOptions, Retrieve, ValidationError, ValidationOptions, Validator};
@@ -17,6 +18,7 @@ use super::check::sentence;
 use super::documents::{Document, Documents};
 use super::instance;
 use super::keywords::with_exact_numbers;
+use super::misspelt;
 use super::rules::{Rules, rules};
 use super::survey::{Part, survey};
 
@@ -243,9 +245,10 @@ impl Compiling<'_> {
             return;
         };
         for error in validator.iter_errors(&document.value) {
-            self.findings
-                .error(&place_at(&document.node, error.instance_path()), sentence(&error));
+            let place = place_at(&document.node, error.instance_path());
+            self.findings.error(&place, sentence_of_schema(&error));
         }
+        misspelt::warn(&document.node, self.findings);
     }
 
     fn refuse_build(&mut self, root: &Document, error: &ValidationError<'_>) {
@@ -257,6 +260,16 @@ impl Compiling<'_> {
         self.findings
             .error(&place_at(&root.node, location), sentence(error));
     }
+}
+
+/// What a dialect expected of a schema. Of `type` it says only that one of two rules is not met.
+fn sentence_of_schema(error: &ValidationError<'_>) -> String {
+    let is_type = error.instance_path().as_str().ends_with("/type");
+    if is_type && matches!(error.kind(), ValidationErrorKind::AnyOf { .. }) {
+        return "expected one of `array`, `boolean`, `integer`, `null`, `number`, `object` and `string`, or a list of them"
+            .to_owned();
+    }
+    sentence(error)
 }
 
 fn has_parts_in_other_dialects(value: &Value) -> bool {

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use dunlin_core::finding::{Finding, Findings, Place, SourceText};
 use dunlin_core::migration::SchemaReference;
-use dunlin_core::migration::load::Resolver;
+use dunlin_core::migration::load::{ResolveError, Resolver};
 use dunlin_core::source::{self, Format, Node};
 use referencing::{Uri, uri};
 use serde_json::Value;
@@ -134,6 +134,13 @@ impl Documents {
                 names.retain(|name| is_schema_text(name));
                 names.sort();
                 names
+            }
+            Err(ResolveError::NotFound) => {
+                let message = format!("{}: there is no such file or folder", reading.files.shown(name));
+                let help = "`imports` names files and folders relative to the migration";
+                let finding = Finding::error(&reference.place, message).help(help);
+                reading.findings.push(finding);
+                return;
             }
             Err(_) => vec![name.to_owned()],
         };

@@ -297,7 +297,7 @@ fn what_is_wrong_with_a_schema_is_told_at_its_line_and_column() {
     let text = "{\n  \"type\": \"strnig\",\n  \"properties\": {\"a\": {\"minLength\": -1}},\n  \"required\": \"a\"\n}";
     assert_eq!(
         findings(text),
-        "s.json:2:11: error: expected a value that fits at least one of the schemas (anyOf)\n\
+        "s.json:2:11: error: expected one of `array`, `boolean`, `integer`, `null`, `number`, `object` and `string`, or a list of them\n\
          s.json:3:37: error: expected a number of at least 0 (minimum)\n\
          s.json:4:15: error: expected an array (type)"
     );
@@ -316,7 +316,7 @@ fn what_is_wrong_with_a_schema_is_told_at_its_line_and_column() {
     let yaml = MemoryResolver::new().with("s.yaml", "type: object\nproperties:\n  a:\n    type: 7\n");
     assert_eq!(
         compile_all(&reference("s.yaml"), &yaml).unwrap_err(),
-        "s.yaml:4:11: error: expected a value that fits at least one of the schemas (anyOf)"
+        "s.yaml:4:11: error: expected one of `array`, `boolean`, `integer`, `null`, `number`, `object` and `string`, or a list of them"
     );
 }
 
@@ -388,7 +388,7 @@ fn a_reference_to_a_file_that_is_missing_or_faulty_is_told() {
     let files = files.with("b.json", "{\"type\": 1}");
     assert_eq!(
         compile_all(&reference("a.json"), &files).unwrap_err(),
-        "b.json:1:10: error: expected a value that fits at least one of the schemas (anyOf)"
+        "b.json:1:10: error: expected one of `array`, `boolean`, `integer`, `null`, `number`, `object` and `string`, or a list of them"
     );
     assert_eq!(
         compile_all(&reference("c.json"), &files).unwrap_err(),
