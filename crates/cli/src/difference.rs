@@ -1,7 +1,8 @@
 //! What differs between two documents: by meaning of structure, not of spelling.
 //!
 //! The order of members and white space between tokens do not count; everything else does, the spelling of numbers, strings
-//! and names included, because a router must not change what nobody asked it to change.
+//! and names included, because a router must not change what nobody asked it to change. What was read from YAML has no
+//! spelling of its own: there numbers are compared by their values.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,14 +29,25 @@ pub(crate) enum MemberOrder {
     Exact,
 }
 
+/// How numbers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// Digit by digit.
+    AsSpelled,
+    /// By their values: `12.5` is `12.50`.
+    ByValue,
+}
+
 /// What differs, in the order of the documents. `None` is a message without payload.
 pub(crate) fn differences(
     before: Option<&Value>,
     after: Option<&Value>,
     order: MemberOrder,
+    numbers: Numbers,
 ) -> Vec<Difference> {
     let mut found = Found {
         order,
+        numbers,
         differences: Vec::new(),
     };
     found.value("$", before, after);
@@ -44,6 +56,7 @@ pub(crate) fn differences(
 
 struct Found {
     order: MemberOrder,
+    numbers: Numbers,
     differences: Vec<Difference>,
 }
 
@@ -61,6 +74,8 @@ impl Found {
             (None, None) => {}
             (Some(Value::Object(before)), Some(Value::Object(after))) => self.object(path, before, after),
             (Some(Value::Array(before)), Some(Value::Array(after))) => self.array(path, before, after),
+            (Some(Value::Number(before)), Some(Value::Number(after)))
+                if self.numbers == Numbers::ByValue && before.has_value_of(after) => {}
             (before, after) => {
                 let (before, after) = (before.map(Value::to_json), after.map(Value::to_json));
                 if before != after {
@@ -133,7 +148,7 @@ impl Found {
     }
 
     fn is_same(&self, one: &Value, other: &Value) -> bool {
-        differences(Some(one), Some(other), self.order).is_empty()
+        differences(Some(one), Some(other), self.order, self.numbers).is_empty()
     }
 }
 
@@ -188,13 +203,18 @@ mod tests {
     }
 
     fn found(before: &str, after: &str, order: MemberOrder) -> Vec<String> {
-        differences(Some(&document(before)), Some(&document(after)), order)
-            .into_iter()
-            .map(|one| {
-                let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-                format!("{} {} {}", one.path, text(one.before), text(one.after))
-            })
-            .collect()
+        differences(
+            Some(&document(before)),
+            Some(&document(after)),
+            order,
+            Numbers::AsSpelled,
+        )
+        .into_iter()
+        .map(|one| {
+            let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+            format!("{} {} {}", one.path, text(one.before), text(one.after))
+        })
+        .collect()
     }
 
     #[test]
@@ -264,5 +284,15 @@ mod tests {
             found(r#"{"a":1}"#, r#"{"a":1,"a":2}"#, MemberOrder::Any),
             ["a - 2"]
         );
+    }
+
+    #[test]
+    fn numbers_are_compared_by_their_values_where_they_are_to_be() {
+        let found = |before: &str, after: &str| {
+            let (before, after) = (document(before), document(after));
+            differences(Some(&before), Some(&after), MemberOrder::Any, Numbers::ByValue).len()
+        };
+        assert_eq!(found(r#"{"a":12.5,"b":[100]}"#, r#"{"a":12.50,"b":[1e2]}"#), 0);
+        assert_eq!(found(r#"{"a":12.5,"b":[100]}"#, r#"{"a":12.51,"b":["100"]}"#), 2);
     }
 }

@@ -28,7 +28,8 @@ use fixture::Fixture;
 
 /// Runs the fixtures of migrations: the files in folders named `tests`, in all folders below
 ///
-/// A case compares documents by meaning: the order of members and white space do not count, everything else does.
+/// A case compares documents by meaning: the order of members and white space do not count, everything else does. Numbers are
+/// compared by their value with `out`, and digit by digit with `out_json` and `out_file`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dunlin test                           all fixtures below the current folder

@@ -13,7 +13,7 @@ use dunlin_core::migration::{
 use serde_json::json;
 
 use super::coverage::Coverage;
-use crate::difference::{Difference, MemberOrder, differences};
+use crate::difference::{Difference, MemberOrder, Numbers, differences};
 use crate::wording::shortened;
 
 /// One case.
@@ -44,7 +44,7 @@ pub(super) enum Given {
 /// What is expected of a case.
 pub(super) enum Expected {
     /// These documents leave.
-    Documents(Vec<Value>),
+    Documents(Vec<Value>, Numbers),
     /// This payload leaves, byte for byte.
     Payload(Bytes),
     /// It fails like this.
@@ -116,8 +116,8 @@ impl Case {
             }
         }
         match (&self.expected, problems.is_empty()) {
-            (Expected::Documents(expected), true) => {
-                self.compare(migration, expected, &documents, &mut problems);
+            (Expected::Documents(expected, numbers), true) => {
+                self.compare(migration, expected, *numbers, &documents, &mut problems);
             }
             (Expected::Payload(expected), true) => {
                 for migrated in &documents {
@@ -127,7 +127,7 @@ impl Case {
                     self.compare_rest(migrated, &mut problems);
                 }
             }
-            (Expected::Documents(_) | Expected::Payload(_), false)
+            (Expected::Documents(..) | Expected::Payload(_), false)
             | (Expected::Failure(_) | Expected::Dropped(_), _) => {}
         }
         problems
@@ -146,12 +146,12 @@ impl Case {
                     }
                 }
                 // In a file of documents some may be dropped: those that leave are compared.
-                (Disposition::Dropped { .. }, Expected::Documents(_)) if self.input.len() > 1 => Ok(None),
+                (Disposition::Dropped { .. }, Expected::Documents(..)) if self.input.len() > 1 => Ok(None),
                 (Disposition::Dropped { reason }, _) => Err(format!(
                     "expected {}, found that it was dropped: {reason}",
                     self.wanted()
                 )),
-                (_, Expected::Documents(_) | Expected::Payload(_)) => Ok(Some(migrated)),
+                (_, Expected::Documents(..) | Expected::Payload(_)) => Ok(Some(migrated)),
                 (_, Expected::Failure(_) | Expected::Dropped(_)) => {
                     let payload = migrated.payload.unwrap_or_default();
                     let payload = String::from_utf8_lossy(&payload);
@@ -167,7 +167,7 @@ impl Case {
 
     fn wanted(&self) -> String {
         match &self.expected {
-            Expected::Documents(_) => "a document".to_owned(),
+            Expected::Documents(..) => "a document".to_owned(),
             Expected::Payload(_) => "a payload".to_owned(),
             Expected::Failure(expected) => format!("a failure of the kind `{}`", expected.kind),
             Expected::Dropped(_) => "that it is dropped".to_owned(),
@@ -178,6 +178,7 @@ impl Case {
         &self,
         migration: &Migration,
         expected: &[Value],
+        numbers: Numbers,
         found: &[Migrated],
         problems: &mut Vec<Problem>,
     ) {
@@ -211,7 +212,7 @@ impl Case {
             match parse(&payload, &reading) {
                 Ok(document) => {
                     problems.extend(
-                        differences(Some(expected), Some(&document), self.order)
+                        differences(Some(expected), Some(&document), self.order, numbers)
                             .into_iter()
                             .map(|difference| {
                                 Problem::Difference(Difference {

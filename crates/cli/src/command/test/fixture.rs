@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use dunlin_core::finding::Findings;
+use dunlin_core::finding::{Finding, Findings};
 use dunlin_core::message::Headers;
 use dunlin_core::migration::FailureKind;
 use dunlin_core::migration::Limits;
@@ -17,7 +17,7 @@ use dunlin_core::source::{Content, Node};
 
 use super::case::{Case, Expected, ExpectedFailure, Given};
 use super::shown;
-use crate::difference::MemberOrder;
+use crate::difference::{MemberOrder, Numbers};
 use crate::lines::Lines;
 
 /// One file of fixtures.
@@ -36,7 +36,7 @@ impl Fixture {
         let folder = file.parent().unwrap_or(Path::new(""));
         Fields::read(node, "a file of fixtures", Scope::File, findings, |fields| {
             fields.has("$schema");
-            let migration = fields.text("migration").map(|name| tidy(&folder.join(name)));
+            let migration = migration(file, folder, fields);
             let cases = fields.objects("cases", "a case", Scope::File, |fields| case(folder, fields));
             Some(Self {
                 file: shown(file),
@@ -45,6 +45,23 @@ impl Fixture {
             })
         })
     }
+}
+
+/// The file of the migration, which is named relative to the file of fixtures.
+fn migration(file: &Path, folder: &Path, fields: &mut Fields<'_, '_>) -> Option<PathBuf> {
+    let name = fields.text("migration")?;
+    let path = tidy(&folder.join(name));
+    let message = if path == tidy(file) {
+        "expected the file of a migration, found this file of fixtures itself".to_owned()
+    } else if !path.is_file() {
+        format!("expected the file of a migration, found none at {}", shown(&path))
+    } else {
+        return Some(path);
+    };
+    let place = fields.place("migration");
+    let help = "the name is relative to this file: `../m.yaml` lies beside the folder `tests`";
+    fields.report(Finding::error(&place, message).help(help));
+    None
 }
 
 fn case(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Case> {
@@ -148,11 +165,13 @@ fn bytes(fields: &mut Fields<'_, '_>, field: &'static str) -> Option<Bytes> {
 fn expected(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Expected> {
     const NAMES: [&str; 6] = ["out", "out_json", "out_file", "out_base64", "error", "dropped"];
     match only(fields, &NAMES, &NAMES)? {
-        "out" => fields.value("out").map(|value| Expected::Documents(vec![value])),
+        "out" => fields
+            .value("out")
+            .map(|value| Expected::Documents(vec![value], Numbers::ByValue)),
         "out_json" => {
             let text = fields.text("out_json")?;
             let value = document(fields, "out_json", text.as_bytes())?;
-            Some(Expected::Documents(vec![value]))
+            Some(Expected::Documents(vec![value], Numbers::AsSpelled))
         }
         "out_base64" => bytes(fields, "out_base64").map(Expected::Payload),
         "out_file" => {
@@ -161,7 +180,7 @@ fn expected(folder: &Path, fields: &mut Fields<'_, '_>) -> Option<Expected> {
                 .iter()
                 .map(|line| document(fields, "out_file", line))
                 .collect();
-            documents.map(Expected::Documents)
+            documents.map(|documents| Expected::Documents(documents, Numbers::AsSpelled))
         }
         "dropped" => {
             let reason = match fields.node("dropped").map(|node| &node.content) {

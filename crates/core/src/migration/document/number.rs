@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::migration::decimal::Decimal;
+
 /// A JSON number, kept as it was written.
 ///
 /// Two numbers are equal when their texts are equal: `1`, `1.0` and `1e0` are three numbers. Arithmetic happens
@@ -36,6 +38,16 @@ impl Number {
     #[must_use]
     pub fn is_integer(&self) -> bool {
         !self.0.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'))
+    }
+
+    /// Whether both stand for the same value, as `1`, `1.0` and `1e0` do. Numbers of more digits than are calculated with
+    /// are compared by their text.
+    #[must_use]
+    pub fn has_value_of(&self, other: &Self) -> bool {
+        match (Decimal::read(&self.0), Decimal::read(&other.0)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => self == other,
+        }
     }
 
     /// Whether this is the text of a number, as [`from_text`](Self::from_text) reads them.
