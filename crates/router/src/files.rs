@@ -66,6 +66,14 @@ impl ProjectFiles {
         Ok((files, name))
     }
 
+    /// The files of the project that a folder belongs to.
+    ///
+    /// # Errors
+    /// There is no such folder, or it cannot be read.
+    pub fn around(folder: &Path) -> io::Result<Self> {
+        Self::below(&nearest_root(folder)?)
+    }
+
     /// The name, relative to the root, of a file that is named relative to a folder; none if it lies outside or is no text.
     pub fn name_in(&self, folder: &Path, file: &str) -> Option<String> {
         let mut path = folder.canonicalize().ok()?;
@@ -96,7 +104,8 @@ impl ProjectFiles {
         }
     }
 
-    fn name_of(&self, path: &Path) -> Option<String> {
+    /// The name of a path without links, relative to the root; none if it lies outside or is no text.
+    pub fn name_of(&self, path: &Path) -> Option<String> {
         let mut name = String::new();
         for part in path.strip_prefix(&self.real).ok()?.components() {
             if !name.is_empty() {

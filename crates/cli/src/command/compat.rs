@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use dunlin_core::finding::{Finding, Findings, Place};
 use dunlin_core::migration::{Framing, SchemaFormat, SchemaReference};
+use dunlin_core::source::{self, Format as TextFormat};
 use dunlin_router::files::ProjectFiles;
 use dunlin_schemas::compat::{Difference, Level, compare};
 use serde_json::{Value, json};
@@ -23,7 +24,8 @@ use crate::wording::counted;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   dunlin compat order-v1.avsc order-v2.avsc
-  dunlin compat v1.proto v2.proto --message shop.Order --level full
+  dunlin compat v1.proto v2.proto --imports common --message shop.Order --level full
+  dunlin compat v1.proto v2.proto --message shop.v1.Order --message shop.v2.Order
   dunlin compat v1.json v2.json v3.json --level backward-transitive --format json")]
 pub(crate) struct Compat {
     /// The schema files, the oldest first and the newest last
@@ -32,12 +34,16 @@ pub(crate) struct Compat {
     /// What the newest schema owes to the older ones
     #[arg(long, default_value = Level::Backward.word(), value_parser = PossibleValuesParser::new(Level::ALL.map(|(word, _)| word)))]
     level: String,
-    /// The language of the schemas [default: by the extension: .avsc, .proto or .json]
+    /// The language of the schemas [default: by the name: .avsc, .proto, .json, .schema.yaml; or by `$schema` in YAML]
     #[arg(long, value_parser = PossibleValuesParser::new(SchemaFormat::ALL.map(|(word, _)| word)))]
     schema_format: Option<String>,
-    /// The message (Protobuf) or named type (Avro) that is meant [default: the only or first one]
+    /// The message (Protobuf) or named type (Avro) that is meant: once for all schemas, or once for each, in their order
+    /// [default: the only message; the whole schema of Avro]
     #[arg(long, value_name = "NAME")]
-    message: Option<String>,
+    message: Vec<String>,
+    /// A file or folder in which names are looked up that a schema uses and does not define; can be given several times
+    #[arg(long, value_name = "PATH")]
+    imports: Vec<PathBuf>,
     /// How results are written
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -53,20 +59,20 @@ impl Compat {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let level = word_of(&Level::ALL, &self.level).unwrap_or_default();
-        let Some((new, older)) = self.files.split_last() else {
-            return Err(Trouble::Usage("expected at least two schemas".to_owned()));
+        let mut findings = Findings::new();
+        let mut schemas = self.schemas(&mut findings)?;
+        let Some((new, newest)) = schemas.references.pop().zip(self.files.last()) else {
+            return Err(findings.into());
         };
-        let older = if level.is_transitive() {
-            older
-        } else {
-            older.get(older.len().saturating_sub(1)..).unwrap_or_default()
+        let skipped = match level.is_transitive() {
+            true => 0,
+            false => schemas.references.len().saturating_sub(1),
         };
         let mut compared = Vec::new();
-        let mut findings = Findings::new();
-        for old in older {
-            if let Some(differences) = self.compare(old, new, &mut findings)? {
+        for (old, file) in schemas.references.iter().zip(&self.files).skip(skipped) {
+            if let Some(differences) = compare(old, &new, &schemas.files, &mut findings) {
                 compared.push(Compared {
-                    old: old.clone(),
+                    old: file.clone(),
                     differences,
                 });
             }
@@ -78,54 +84,70 @@ impl Compat {
         let broken = |one: &Compared| one.differences.iter().filter(|one| level.forbids(one)).count();
         let met = compared.iter().all(|one| broken(one) == 0);
         if shell.is_json() {
-            let comparisons: Vec<Value> = compared.iter().map(|one| to_json(one, new, level)).collect();
+            let comparisons: Vec<Value> = compared.iter().map(|one| to_json(one, newest, level)).collect();
             shell.json(&json!({"level": level.word(), "met": met, "comparisons": comparisons}))?;
             return Ok(Exit::failed_if(!met));
         }
         for one in &compared {
-            show(one, new, level, broken(one), shell)?;
+            show(one, newest, level, broken(one), shell)?;
         }
         Ok(Exit::failed_if(!met))
     }
 
-    fn compare(
-        &self,
-        old: &Path,
-        new: &Path,
-        findings: &mut Findings,
-    ) -> Result<Option<Vec<Difference>>, Trouble> {
-        let unreadable = |file: &Path, error: &io::Error| {
-            Trouble::Usage(format!("{} cannot be read: {error}", file.display()))
-        };
-        let real = |file: &Path| file.canonicalize().map_err(|error| unreadable(file, &error));
-        let (real_old, real_new) = (real(old)?, real(new)?);
-        // What a schema imports by its name is looked up below the folder that both have in common.
-        let root = common_folder(&real_old, &real_new);
-        let files = ProjectFiles::below(&root).map_err(|error| unreadable(&root, &error))?;
-        let mut reference = |file: &Path, real: &Path| {
-            let name = real.strip_prefix(&root).ok().and_then(Path::to_str);
+    /// The schemas in their order. There are none where findings say what is wrong with one.
+    fn schemas(&self, findings: &mut Findings) -> Result<Schemas, Trouble> {
+        if self.message.len() > 1 && self.message.len() != self.files.len() {
+            return Err(Trouble::Usage(format!(
+                "expected `--message` once, or once for each of the {} schemas, found it {} times",
+                self.files.len(),
+                self.message.len()
+            )));
+        }
+        let named: Vec<&Path> = self
+            .files
+            .iter()
+            .chain(&self.imports)
+            .map(PathBuf::as_path)
+            .collect();
+        let real = named
+            .iter()
+            .map(|file| file.canonicalize().map_err(|error| unreadable(file, &error)))
+            .collect::<Result<Vec<PathBuf>, Trouble>>()?;
+        let folder = common_folder(&real);
+        let files = ProjectFiles::around(&folder).map_err(|error| unreadable(&folder, &error))?;
+        let mut names = Vec::new();
+        for (file, real) in named.iter().zip(&real) {
+            let name = files.name_of(real);
+            names.push(name.ok_or_else(|| {
+                let message = format!("expected a name that is UTF-8 text, found `{}`", file.display());
+                Trouble::Usage(message)
+            })?);
+        }
+        let imports = names.split_off(self.files.len());
+        let mut references = Vec::new();
+        for (index, (file, name)) in self.files.iter().zip(names).enumerate() {
             let place = Place::whole(file.display().to_string());
             let Some(format) = self.language(file) else {
-                let message = "expected a file that ends in .avsc, .proto or .json";
-                findings
-                    .push(Finding::error(&place, message).help("name the language with `--schema-format`"));
-                return None;
+                let message = "expected a file that ends in .avsc, .proto, .json or .schema.yaml, \
+                               or YAML with `$schema`";
+                let help = "name the language with `--schema-format`";
+                findings.push(Finding::error(&place, message).help(help));
+                continue;
             };
-            Some(SchemaReference {
+            references.push(SchemaReference {
                 format,
-                file: Some(name?.to_owned()),
-                imports: Vec::new(),
-                message: self.message.clone(),
+                file: Some(name),
+                imports: imports.clone(),
+                message: self.message.get(index).or(self.message.first()).cloned(),
                 framing: Framing::Plain,
                 registry: None,
                 place,
-            })
-        };
-        let (old, new) = (reference(old, &real_old), reference(new, &real_new));
-        let (Some(old), Some(new)) = (old, new) else {
-            return Ok(None);
-        };
-        Ok(compare(&old, &new, &files, findings))
+            });
+        }
+        if findings.has_errors() {
+            references.clear();
+        }
+        Ok(Schemas { files, references })
     }
 
     fn language(&self, file: &Path) -> Option<SchemaFormat> {
@@ -135,22 +157,60 @@ impl Compat {
                 "avsc" => Some(SchemaFormat::Avro),
                 "proto" => Some(SchemaFormat::Protobuf),
                 "json" => Some(SchemaFormat::JsonSchema),
+                "yaml" | "yml" => is_json_schema(file).then_some(SchemaFormat::JsonSchema),
                 _ => None,
             },
         }
     }
 }
 
+/// The schemas of the command line.
+struct Schemas {
+    files: ProjectFiles,
+    references: Vec<SchemaReference>,
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Trouble {
+    Trouble::Usage(format!("{} cannot be read: {error}", file.display()))
+}
+
+/// Whether YAML is a JSON Schema, by its name or by what it says of itself. One that cannot be read is none.
+fn is_json_schema(file: &Path) -> bool {
+    let name = file.display().to_string();
+    let has_word = |stem: &str| Path::new(stem).extension().is_some_and(|word| word == "schema");
+    if file
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .is_some_and(has_word)
+    {
+        return true;
+    }
+    std::fs::read(file)
+        .ok()
+        .and_then(|bytes| source::read(&name, &bytes, TextFormat::Yaml, &mut Findings::new()))
+        .is_some_and(|node| node.member("$schema").is_some())
+}
+
 fn word_of<T: Copy>(all: &[(&str, T)], word: &str) -> Option<T> {
     all.iter().find(|(known, _)| *known == word).map(|(_, one)| *one)
 }
 
-fn common_folder(one: &Path, other: &Path) -> PathBuf {
-    one.ancestors()
-        .skip(1)
-        .find(|folder| other.starts_with(folder))
-        .map(Path::to_path_buf)
-        .unwrap_or_default()
+/// The folder that all have in common, as people would name it from where they are.
+fn common_folder(real: &[PathBuf]) -> PathBuf {
+    let folders = real
+        .first()
+        .into_iter()
+        .flat_map(|first| first.ancestors().skip(1));
+    let common = folders
+        .into_iter()
+        .find(|folder| real.iter().all(|other| other.starts_with(folder)))
+        .unwrap_or(Path::new("/"));
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+    match here.and_then(|here| common.strip_prefix(here).ok()) {
+        Some(below) if below.as_os_str().is_empty() => PathBuf::from("."),
+        Some(below) => below.to_owned(),
+        None => common.to_owned(),
+    }
 }
 
 fn show(one: &Compared, new: &Path, level: Level, broken: usize, shell: &mut Shell) -> io::Result<()> {
