@@ -58,6 +58,9 @@ pub(crate) struct Check {
     /// Prints the schema of what a migration produces, in the language of its last schema, and nothing else
     #[arg(long)]
     print_schema: bool,
+    /// The configuration that names the schema registries of a migration [default: dunlin.yaml of the project's root]
+    #[arg(long = "config", value_name = "FILE")]
+    registries: Option<PathBuf>,
     /// Ends with 0 where there are warnings and no errors
     #[arg(long)]
     allow_warnings: bool,
@@ -70,16 +73,48 @@ impl Check {
     /// Runs the command.
     pub(crate) fn run(&self, shell: &mut Shell) -> Ending {
         let findings = match &self.file {
+            Some(file) if !file.exists() => self.missing(file, shell)?,
             Some(file) if is_migration(file) => self.migration(file, shell)?,
+            Some(file) if self.print_schema => {
+                return Err(Trouble::Usage(format!(
+                    "`--print-schema` prints what a migration produces, and {} is none",
+                    file.display()
+                )));
+            }
             _ if self.print_schema => {
                 let message =
                     "`--print-schema` prints what a migration produces; name the migration".to_owned();
                 return Err(Trouble::Usage(message));
             }
+            _ if self.registries.is_some() => {
+                let message = "`--config` names the configuration of a migration; a configuration needs none";
+                return Err(Trouble::Usage(message.to_owned()));
+            }
             _ => self.configuration(shell)?,
         };
         let found = findings.has_errors() || (findings.warnings() > 0 && !self.allow_warnings);
         Ok(Exit::failed_if(found))
+    }
+
+    fn missing(&self, file: &Path, shell: &mut Shell) -> Result<Findings, Trouble> {
+        let mut findings = Findings::new();
+        let place = Place::whole(file.display().to_string());
+        findings.error(
+            &place,
+            "expected a configuration or a migration, found no such file",
+        );
+        if shell.is_json() {
+            shell.json(&json!({"findings": findings.to_json()}))?;
+            return Ok(findings);
+        }
+        let rendered = shell.rendered(&findings);
+        if self.print_schema {
+            shell.err.write_all(rendered.as_bytes())?;
+        } else {
+            shell.out.write_all(rendered.as_bytes())?;
+            conclude(shell, file, "nothing checked", &findings)?;
+        }
+        Ok(findings)
     }
 
     fn configuration(&self, shell: &mut Shell) -> Result<Findings, Trouble> {
@@ -96,9 +131,9 @@ impl Check {
             Vec::new()
         };
         let mut notes = Findings::new();
-        for choice in report
-            .plan
-            .iter()
+        // What was asked and did not answer is an error already.
+        let planned = report.plan.iter().filter(|_| !self.online);
+        for choice in planned
             .flat_map(|plan| &plan.routes)
             .flat_map(|route| &route.migrations)
         {
@@ -166,6 +201,7 @@ impl Check {
             file,
             &Loading {
                 root: self.config.root.as_deref(),
+                config: self.registries.as_deref(),
                 ..Loading::default()
             },
         );
@@ -185,7 +221,7 @@ impl Check {
             }
             Err(findings) => (None, findings),
         };
-        if let Some(migration) = &migration {
+        if let Some(migration) = migration.as_ref().filter(|_| !self.online) {
             note_what_was_not_asked(migration, &mut findings);
         }
         let mut proof = migration.as_ref().and_then(Migration::prove);

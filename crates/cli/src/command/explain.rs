@@ -9,15 +9,15 @@ use bytes::Bytes;
 use clap::Args;
 use dunlin_core::envelope;
 use dunlin_core::message::{Headers, Message};
-use dunlin_core::migration::document::Value;
+use dunlin_core::migration::document::{DuplicateNames, Reading, Value, parse};
 use dunlin_core::migration::{
-    Disposition, Failure, Input, Limits, Migrated, Migration, Options, Step, Steps,
+    Disposition, Failure, FailureKind, Input, Limits, Migrated, Migration, Options, Step, Steps,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::desk::fetch;
-use crate::difference::{Difference, MemberOrder, differences};
+use crate::difference::{Difference, MemberOrder, Numbers, differences};
 use crate::ending::{Ending, Exit, Trouble};
 use crate::lines::Lines;
 use crate::project::{self, MigrationArgs};
@@ -113,7 +113,7 @@ impl Explain {
     fn message(&self) -> Result<Message, Trouble> {
         let input = project::Input::open(self.file.as_deref())?;
         let bytes = match self.line {
-            None => Bytes::from(input.read_all()?),
+            None => one_document(input)?,
             Some(wanted) => {
                 let name = input.name.clone();
                 let mut lines = Lines::of(input.bytes);
@@ -141,9 +141,39 @@ impl Explain {
     }
 }
 
+/// The whole input, if it is no more than one document.
+fn one_document(input: project::Input) -> Result<Bytes, Trouble> {
+    let name = input.name.clone();
+    let bytes = Bytes::from(input.read_all()?);
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut filled = lines.by_ref().filter(|line| !line.is_empty());
+    let Some(first) = filled.next() else {
+        return Err(Trouble::Usage(format!(
+            "expected a document, found nothing in {name}; name its file, or pipe it in"
+        )));
+    };
+    let more = filled.count();
+    let reading = Reading {
+        depth: Limits::default().depth(),
+        duplicate_names: DuplicateNames::Allow,
+    };
+    if more > 0 && parse(first, &reading).is_ok() {
+        return Err(Trouble::Usage(format!(
+            "expected one document, found {} lines in {name}; choose one with `--line`, such as `--line 1`",
+            more + 1
+        )));
+    }
+    Ok(bytes)
+}
+
 impl Steps for Watch {
     fn step(&mut self, step: &Step<'_>) {
-        let mut found = differences(self.document.as_ref(), step.document, MemberOrder::Any);
+        let mut found = differences(
+            self.document.as_ref(),
+            step.document,
+            MemberOrder::Any,
+            Numbers::AsSpelled,
+        );
         let text = |bytes: &Bytes| quoted(&String::from_utf8_lossy(bytes));
         let mut names: Vec<&str> = Vec::new();
         for (name, _) in self.headers.iter().chain(step.headers.iter()) {
@@ -250,11 +280,17 @@ fn text(
             }
             Ok(())
         }
-        Err(failure) => writeln!(
-            shell.out,
-            "{}",
-            shell.paint(Tone::Bad, format!("failed: {failure}"))
-        ),
+        Err(failure) => {
+            writeln!(
+                shell.out,
+                "{}",
+                shell.paint(Tone::Bad, format!("failed: {failure}"))
+            )?;
+            if failure.kind == FailureKind::Syntax {
+                writeln!(shell.out, "the document is no JSON text")?;
+            }
+            Ok(())
+        }
     }
 }
 

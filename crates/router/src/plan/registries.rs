@@ -5,13 +5,13 @@ use dunlin_schemas::registry::{Login, Registries, Registry, RegistrySettings};
 
 use crate::config::{Loaded, RegistryConfig};
 
-/// The registries of a configuration. One that cannot be asked as it is written is reported and missing.
+/// The registries of a configuration. One that cannot be asked as it is written is reported, and then is known by its name
+/// only, so that migrations that name it are not blamed.
 pub fn registries(loaded: &Loaded, findings: &mut Findings) -> Registries {
     let all = loaded.config.registries.iter();
-    Registries::new(
-        all.filter_map(|(name, config)| settings(loaded, name, config, findings))
-            .map(Registry::new),
-    )
+    Registries::new(all.map(|(name, config)| {
+        settings(loaded, name, config, findings).map_or_else(|| Registry::offline(name), Registry::new)
+    }))
 }
 
 fn settings(

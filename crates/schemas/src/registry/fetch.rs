@@ -68,8 +68,9 @@ impl Registry {
         }
     }
 
-    /// A registry that cannot be asked.
-    pub(super) fn offline(name: &str) -> Self {
+    /// A registry that cannot be asked: what is known of it is what its cache is taught.
+    #[must_use]
+    pub fn offline(name: &str) -> Self {
         Self {
             cache: Arc::new(Cache::new(name)),
             settings: None,
