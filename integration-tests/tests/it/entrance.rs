@@ -147,7 +147,7 @@ routes:
         );
         let ran = project(&text).run(&["check"]);
         ensure!(
-            ran.status == Some(1) && ran.out.contains("read one channel in one group"),
+            ran.status == Some(1) && ran.out.contains("`one` and `two` read one channel"),
             "{name}: {ran:?}"
         );
     }
