@@ -104,7 +104,7 @@ impl Ours {
                 } else {
                     &mut self.generic
                 };
-                match worker.transform(document, &options()) {
+                match worker.transform(document, headers, None, &options()) {
                     Some(done) => Some(Bytes::copy_from_slice(done.bytes())),
                     None => interpret(&self.migration, document, headers)?.payload,
                 }
@@ -132,7 +132,7 @@ impl Ours {
                 } else {
                     &mut self.generic
                 };
-                let Some(done) = worker.transform(black_box(document), &options()) else {
+                let Some(done) = worker.transform(black_box(document), headers, None, &options()) else {
                     black_box(interpret(&self.migration, document, headers)?);
                     return Ok(());
                 };

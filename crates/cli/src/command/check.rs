@@ -318,7 +318,7 @@ fn conclude(shell: &mut Shell, file: &Path, what: &str, findings: &Findings) -> 
 }
 
 /// What keeps a chain from being fused, so that the interpreter takes its messages.
-fn unfused(migration: &Migration) -> Vec<String> {
+pub(super) fn unfused(migration: &Migration) -> Vec<String> {
     let program = Program::compile(Arc::new(migration.clone()));
     let whole = program.unfused_as_a_whole().map(str::to_owned);
     whole

@@ -16,6 +16,7 @@ use dunlin_core::migration::{
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use crate::command::check::unfused;
 use crate::desk::fetch;
 use crate::difference::{Difference, MemberOrder, Numbers, differences};
 use crate::ending::{Ending, Exit, Trouble};
@@ -232,6 +233,10 @@ fn text(
     shell: &mut Shell,
 ) -> std::io::Result<()> {
     writeln!(shell.out, "{}", shell.paint(Tone::Strong, migration.chain_id()))?;
+    for reason in unfused(migration) {
+        let line = format!("interpreted, not fused: {reason}");
+        writeln!(shell.out, "{}", shell.paint(Tone::Faint, line))?;
+    }
     let width = migration.length().to_string().len();
     for (number, step) in (1..).zip(steps) {
         let outcome = match step.reason {
@@ -305,7 +310,11 @@ fn json(
         text.clone().map(RawValue::from_string).transpose()
     };
     let written = || -> Result<String, serde_json::Error> {
-        let mut out = format!("{{\"migration\":{},\"steps\":[", json!(migration.chain_id()));
+        let mut out = format!(
+            "{{\"migration\":{},\"interpreted\":{},\"steps\":[",
+            json!(migration.chain_id()),
+            json!(unfused(migration))
+        );
         for (index, step) in steps.iter().enumerate() {
             if index > 0 {
                 out.push(',');

@@ -4,7 +4,9 @@
 //! agree on it agree on what was done to a message, wherever their files lie and however they are formatted.
 
 use std::fmt;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::finding::Place;
@@ -12,6 +14,7 @@ use crate::migration::canonical::Canonical;
 use crate::migration::load::{self, Status};
 use crate::migration::op::Op;
 use crate::migration::path::Path;
+use crate::migration::record::{Entry, RECORD_HEADER};
 
 /// A SHA-256 digest. Prints as 64 digits of lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -163,6 +166,8 @@ pub(crate) struct Chain {
     transformations: Vec<Transformation>,
     /// One more than there are transformations: the first is the hash of none.
     hashes: Vec<Digest>,
+    /// The record of a message behind which all of them are, and nothing else.
+    record: (Arc<str>, Bytes),
 }
 
 impl Chain {
@@ -173,10 +178,18 @@ impl Chain {
             hash = hash.followed_by(&transformation.digest());
             hashes.push(hash);
         }
+        let entry = Entry::new(name, transformations.len(), hash).to_string();
         Self {
             transformations,
             hashes,
+            record: (RECORD_HEADER.into(), entry.into()),
         }
+    }
+
+    /// The header that says that the whole chain is behind a message, and nothing else. It is the same for most messages, so
+    /// it is written once.
+    pub(crate) fn whole_record(&self) -> (Arc<str>, Bytes) {
+        self.record.clone()
     }
 
     pub(crate) fn transformations(&self) -> &[Transformation] {

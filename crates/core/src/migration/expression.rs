@@ -32,7 +32,6 @@ use super::document::Value;
 use super::failure::{Failure, FailureKind};
 use crate::message::Headers;
 use budget::Budget;
-use uses::Use;
 use values::Reader;
 
 /// The longest expression, in bytes.
@@ -49,6 +48,7 @@ pub const MAX_COST: u64 = 1_000_000;
 pub const MAX_READS: u64 = 10_000_000;
 
 pub use guard::FUNCTIONS;
+pub(crate) use uses::Use;
 
 /// The variables that an expression can name.
 pub const VARIABLES: [&str; 6] = ["payload", "this", "item", "index", "headers", "key"];
@@ -181,6 +181,11 @@ impl Expression {
     /// `true`: a member that is only passed on may be anything.
     pub fn may_make_container(&self) -> bool {
         self.makes_container
+    }
+
+    /// What it reads of a variable; `None` if it does not name it.
+    pub(crate) fn reads(&self, variable: &str) -> Option<&Use> {
+        self.uses.get(variable)
     }
 
     /// The value of the expression.

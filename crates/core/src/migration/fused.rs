@@ -8,23 +8,26 @@
 //!
 //! See `docs/decisions/fused-engine.md` for what is fused and why it is done this way.
 
+mod ask;
 pub(crate) mod buffer;
 mod compile;
+mod course;
 mod names;
 mod pass;
 mod plan;
+mod rules;
 mod scan;
 mod shapes;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod wanted;
 mod worker;
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::{DuplicateNames, Migration};
-use plan::Plan;
 
 pub use shapes::ShapeCounts;
 pub use worker::{Fused, Handoffs, Worker};
@@ -69,8 +72,6 @@ impl fmt::Display for Unfused {
 #[derive(Debug)]
 pub struct Program {
     migration: Arc<Migration>,
-    /// For messages that have nothing behind them.
-    plan: Option<Arc<Plan>>,
     whole: Option<&'static str>,
     unfused: Vec<Unfused>,
     /// The names of the secrets that the chain needs.
@@ -88,24 +89,22 @@ impl Program {
         } else {
             Some("its schemas read or check the document as a whole")
         };
-        let (plan, unfused) = match compile::compile(migration.transformations(), 0) {
-            Ok(plan) if whole.is_none() => (Some(Arc::new(plan)), Vec::new()),
-            Ok(_) => (None, Vec::new()),
-            Err(reasons) => {
-                let named = reasons.into_iter().map(|(index, reason)| Unfused {
-                    index,
-                    id: migration.transformations()[index].id().to_owned(),
-                    reason: reason.0,
-                });
-                (None, named.collect())
-            }
+        let unfused = if whole.is_some() {
+            Vec::new()
+        } else {
+            compile::unfused(migration.transformations())
         };
+        let named = unfused.into_iter().map(|(index, reason)| Unfused {
+            index,
+            id: migration.transformations()[index].id().to_owned(),
+            reason: reason.0,
+        });
+        let unfused = named.collect();
         let secrets = migration.transformations().iter().flat_map(|one| one.secrets());
         let secrets = secrets.map(str::to_owned).collect();
         Self {
             secrets,
             migration,
-            plan,
             whole,
             unfused,
         }
@@ -119,8 +118,8 @@ impl Program {
 
     /// Whether messages that have nothing behind them are taken by the fused pass.
     #[must_use]
-    pub const fn is_fused(&self) -> bool {
-        self.plan.is_some()
+    pub fn is_fused(&self) -> bool {
+        self.whole.is_none() && self.unfused.is_empty()
     }
 
     /// The transformations that keep the chain from being fused.

@@ -30,7 +30,7 @@ use crate::migration::validation::Validated;
 use crate::migration::{Direction, Migration};
 use arrive::Arrival;
 
-pub(crate) use passage::Passage;
+pub(crate) use passage::{Beside, Passage};
 
 /// A message as it arrives, as far as a migration is concerned.
 #[derive(Clone, Default)]

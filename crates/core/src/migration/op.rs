@@ -69,7 +69,7 @@ pub(crate) use nest::Nest;
 pub(crate) use pick::Pick;
 pub(crate) use redact::Redact;
 pub(crate) use remove::Remove;
-pub(crate) use rename::Rename;
+pub(crate) use rename::{NewName, Rename};
 pub(crate) use split::Split;
 pub(crate) use text::Text;
 pub(crate) use time::Time;
@@ -81,7 +81,8 @@ pub(crate) use wrap::Wrap;
 
 use crate::migration::canonical::Canonical;
 use crate::migration::condition::Where;
-use crate::migration::context::{Context, Rules};
+use crate::migration::context::{Context, Effect, Rules};
+use crate::migration::document::Value;
 use crate::migration::failure::Failure;
 use crate::migration::load::fields::Fields;
 use crate::migration::outcome::Change;
@@ -182,6 +183,21 @@ impl Op {
     /// The path that it works on; the first one where it works on several.
     pub(crate) fn first_path(&self) -> Option<Path> {
         self.clone().paths().into_iter().next().cloned()
+    }
+
+    /// What a conversion makes of one scalar to which its path leads, without a message around it; `most` bytes may be
+    /// made. `None`: the operation is no such conversion. Where it fails, or more than the value itself is concerned, it is
+    /// for [`apply`](Self::apply) to say what follows.
+    pub(crate) fn convert(&self, value: &mut Value, most: usize) -> Option<Result<Effect, Failure>> {
+        match self {
+            Self::Cast(op) => Some(op.convert(value)),
+            Self::Translate(op) => Some(op.convert(value)),
+            Self::Multiply(op) => Some(op.convert(value)),
+            Self::Time(op) => Some(op.convert_alone(value)),
+            Self::Text(op) => Some(op.convert(value, most)),
+            Self::Redact(op) => Some(op.convert(value)),
+            _ => None,
+        }
     }
 }
 

@@ -118,6 +118,11 @@ impl Record {
         }
     }
 
+    /// Whether it says nothing.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The entry of a migration.
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<&Entry> {

@@ -19,6 +19,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use dunlin_core::message::Headers;
 use dunlin_core::migration::Input;
 use proptest::prelude::*;
 
@@ -160,8 +161,13 @@ fn mild_pairs(seed: u64, ways: &mut Ways) -> Result<(), String> {
         if number % 4 == 3 {
             document = damage::damaged(&document, chance);
         }
+        let mut headers = Headers::new();
+        if chance.percent(50) {
+            headers.append("kind", chance.pick(&["x", "z"]).as_bytes().to_vec());
+        }
         let input = Input {
             payload: Some(Bytes::from(document.clone())),
+            headers,
             ..Input::default()
         };
         match both.agree(&input) {

@@ -6,7 +6,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
 /// What an expression reads of a variable.
 #[derive(Debug)]
-pub(super) enum Use {
+pub(crate) enum Use {
     /// All of it, as far as can be told.
     Whole,
     /// These members, and nothing else.

@@ -8,7 +8,9 @@
 //! What cannot be told from names alone is either left to the interpreter's operation on one value of the document, or
 //! keeps the chain from being fused, with a reason.
 
+mod anywhere;
 mod carry;
+pub(super) mod draft;
 mod emit;
 mod members;
 mod places;
@@ -17,14 +19,14 @@ mod values;
 
 use std::sync::Arc;
 
-use super::plan::{Marks, Plan, Told};
+use super::plan::Marks;
 use crate::message::Headers;
 use crate::migration::chain::Transformation;
 use crate::migration::condition::{Here, Judged, Subject};
 use crate::migration::document::Value;
 use crate::migration::op::{Op, Step};
-use crate::migration::outcome::SkipReason;
 use crate::migration::path::{Path, Segment};
+use draft::{Draft, Next};
 use places::ways;
 use shape::Shape;
 
@@ -38,46 +40,31 @@ impl Reason {
     }
 }
 
-/// Compiles a chain for messages that have `from` transformations behind them.
-///
-/// # Errors
-/// The transformations that keep it from being fused, by their index, with the reasons.
-pub(super) fn compile(transformations: &[Transformation], from: usize) -> Result<Plan, Vec<(usize, Reason)>> {
-    let mut shape = Shape::new();
-    let mut outcomes = Vec::with_capacity(transformations.len());
+/// The transformations that keep a chain from being fused, by their index, with the reasons.
+pub(super) fn unfused(transformations: &[Transformation]) -> Vec<(usize, Reason)> {
+    let mut draft = Draft::new();
     let mut reasons = Vec::new();
-    for (index, transformation) in transformations.iter().enumerate() {
-        if index < from || transformation.flagged() {
-            let reason = if index < from {
-                SkipReason::AlreadyApplied
-            } else {
-                SkipReason::Flagged
-            };
-            outcomes.push(Told::Skipped(reason));
-            continue;
+    loop {
+        match draft.advance(transformations, 0) {
+            // Where a condition holds there is more to be done.
+            Ok(Next::Ask(..)) => draft.answer(true),
+            Ok(Next::Beside(..) | Next::Value(..) | Next::Whole(_) | Next::Pass(_)) => {}
+            Ok(Next::Last(_, _, dropped)) => {
+                if dropped.is_none() {
+                    return reasons;
+                }
+                // Behind a drop the chain goes on for those that stay.
+                draft.go_on();
+            }
+            Err((index, reason)) => {
+                reasons.push((index, reason));
+                draft.leave_out();
+            }
         }
-        match shape.transformation(transformation) {
-            Ok(marks) => outcomes.push(Told::By(marks)),
-            Err(reason) => reasons.push((index, reason)),
-        }
-    }
-    if reasons.is_empty() {
-        Ok(shape.into_plan(outcomes))
-    } else {
-        Err(reasons)
     }
 }
 
 impl Shape {
-    /// Performs one transformation, and gives the marks of its operations.
-    fn transformation(&mut self, transformation: &Transformation) -> Result<Marks, Reason> {
-        let action = &transformation.action;
-        if action.when.is_some() {
-            return Err(Reason::new("its `when` is judged by the interpreter"));
-        }
-        self.step(&action.step)
-    }
-
     fn step(&mut self, step: &Step) -> Result<Marks, Reason> {
         if let Op::Each(each) = &step.op
             && step.rules.filter.is_none()
@@ -91,7 +78,9 @@ impl Shape {
         if step.rules.strict {
             self.strict |= mark;
         }
-        if step.rules.filter.is_some() {
+        if let Some(pattern) = step.op.first_path().as_ref().and_then(Self::anywhere_pattern) {
+            self.anywhere(mark, step, pattern)?;
+        } else if step.rules.filter.is_some() {
             self.filtered(mark, step)?;
         } else {
             self.operation(mark, step)?;
@@ -144,7 +133,8 @@ impl Shape {
             match subject {
                 Subject::Here => {}
                 Subject::Path(path) if path.is_document() => asks_elsewhere = true,
-                Subject::Path(_) => return Err(Reason::new("its `where` asks about a header or the key")),
+                // Headers and the key are told to the interpreter's operation.
+                Subject::Path(_) => {}
             }
         }
         let depth = match path.last_wildcard() {
@@ -204,10 +194,12 @@ impl Shape {
             }
             Op::Pick(op) => self.pick(mark, step, op),
             Op::Nest(op) => self.nest(mark, step, op),
-            Op::Drop(_) => Err(Reason::new(
-                "whether the message is dropped is judged by the interpreter",
-            )),
-            Op::Compute(_) => Err(Reason::new("its expression is evaluated by the interpreter")),
+            Op::Drop(_) => Err(Reason::new("inside of a value nothing can be dropped")),
+            // With the array around its element, so that both the element and its index can be looked at.
+            Op::Compute(op) => match op.path().last_wildcard() {
+                Some(wildcard) => self.island(mark, step, op.path(), wildcard),
+                None => Err(Reason::new("it computes where there is no element")),
+            },
             // The others work on values; `container_depth` must say of each how far what it does reaches.
             op => {
                 let path = only_path(&step.op)?;
@@ -220,9 +212,11 @@ impl Shape {
     /// Leaves an operation to the interpreter, on each value that the first `depth` segments of its path lead to; or on a
     /// larger one, where the path is not one of plain names before.
     fn island(&mut self, mark: Marks, step: &Step, path: &Path, depth: usize) -> Result<(), Reason> {
-        // An expression may read the whole message, of which an island knows nothing.
-        if evaluates(&step.op) {
-            return Err(Reason::new("its expression is evaluated by the interpreter"));
+        // An island knows nothing of the document around it.
+        if reads_document(&step.op) {
+            return Err(Reason::new(
+                "its expression looks at the document from inside of an element",
+            ));
         }
         let segments = path.segments().ok_or_else(beside)?;
         let (ways, whole) = ways(segments)?;
@@ -243,11 +237,11 @@ impl Shape {
     }
 }
 
-/// Whether an operation, or one inside of it, has an expression.
-fn evaluates(op: &Op) -> bool {
+/// Whether an operation, or one inside of it, has an expression that looks at the document.
+fn reads_document(op: &Op) -> bool {
     match op {
-        Op::Compute(_) => true,
-        Op::Each(each) => each.steps.iter().any(|step| evaluates(&step.op)),
+        Op::Compute(compute) => compute.expression().reads("payload").is_some(),
+        Op::Each(each) => each.steps.iter().any(|step| reads_document(&step.op)),
         _ => false,
     }
 }
@@ -291,7 +285,7 @@ fn container_depth(op: &Op, length: usize) -> usize {
 /// The path of an operation that has one, or the first of several siblings.
 fn only_path(op: &Op) -> Result<Path, Reason> {
     match op {
-        Op::Move(_) | Op::Copy(_) | Op::Drop(_) | Op::Compute(_) => {
+        Op::Move(_) | Op::Copy(_) | Op::Drop(_) => {
             return Err(Reason::new("its `where` is judged by the interpreter"));
         }
         _ => {}

@@ -4,18 +4,24 @@
 //! message back: then nothing of it counts, and the interpreter begins anew.
 
 mod act;
+mod anywhere;
 mod append;
 mod shaped;
 
+use bytes::Bytes;
+
 use super::Handed;
 use super::buffer::Buffer;
+use super::course::Known;
 use super::names::{NONE, Order};
-use super::plan::{Fate, Inside, Marks, MemberPlan, Node, Plan, Slots, ValuePlan};
+use super::plan::{Fate, Inside, Marks, MemberPlan, Node, Plan, Slots, Told, ValuePlan};
 use super::scan::{Scanned, Scanner};
 use super::shapes::{Shapes, Strange, Tally};
+use crate::message::Headers;
 use crate::migration::context::Secrets;
-use crate::migration::document::Text;
+use crate::migration::document::{Text, Value};
 use crate::migration::limits::Limits;
+use crate::migration::outcome::{Change, Outcome, SkipReason};
 
 pub(super) use append::Hole;
 
@@ -30,10 +36,19 @@ pub(super) struct Scratch {
     gathered: Buffer,
     holes: Vec<Hole>,
     slots: Vec<Held>,
-    /// One for each node of the plan.
-    orders: Vec<Order>,
-    /// Values that stayed because of `on_error: keep`, and sources that were given up, with the mark of who did it.
-    kept: Vec<(Marks, u64, u64)>,
+    /// What the passes of the message did, in order.
+    pub(super) dones: Vec<Done>,
+    /// Values that stayed because of `on_error: keep`, and sources that were given up, with the pass and the mark of who did it.
+    kept: Vec<(usize, Marks, u64, u64)>,
+    /// Values that were computed before the pass.
+    pub(super) values: Vec<Value>,
+    /// Where they stand among the values that were changed, when they are put there.
+    placed: Vec<(usize, usize)>,
+    /// What became of operations on headers and the key.
+    pub(super) besides: Vec<Change>,
+    /// What the pass before has made.
+    document: Buffer,
+    is_made: bool,
     /// Where an object's sources stand, while they are sorted.
     sorted: Vec<(usize, usize)>,
     /// Ends of objects that no shape tells of.
@@ -68,26 +83,87 @@ pub(super) struct Done {
 }
 
 impl Scratch {
-    /// The document that a pass has made.
-    pub(super) fn result(&self, done: &Done) -> &[u8] {
-        if done.is_gathered {
-            self.gathered.filled()
-        } else {
-            self.out.filled()
+    /// Forgets the message before.
+    pub(super) fn clear(&mut self) {
+        self.dones.clear();
+        self.kept.clear();
+        self.values.clear();
+        self.besides.clear();
+        self.is_made = false;
+    }
+
+    /// The document as the passes so far have left it; `None` where they have not touched it.
+    pub(super) fn document(&self) -> Option<&[u8]> {
+        self.is_made.then(|| self.document.filled())
+    }
+
+    /// Goes on with a document that an operation has made.
+    pub(super) fn put_document(&mut self, document: &Value) {
+        self.document.clear(0);
+        self.document.put(document.to_json().as_bytes());
+        self.is_made = true;
+    }
+
+    /// Takes the document through one more pass.
+    ///
+    /// # Errors
+    /// The interpreter must be asked.
+    pub(super) fn pass(
+        &mut self,
+        known: &mut Known,
+        original: &[u8],
+        around: Surroundings<'_>,
+    ) -> Result<(), Handed> {
+        let before = std::mem::take(&mut self.document);
+        let bytes = if self.is_made { before.filled() } else { original };
+        let done = run(known, bytes, around, self);
+        if let Ok(done) = &done {
+            known.shapes.accept(&known.plan, bytes, done.tally, &self.strange);
         }
+        self.document = before;
+        let done = done?;
+        if done.changed != 0 {
+            let made = if done.is_gathered {
+                &mut self.gathered
+            } else {
+                &mut self.out
+            };
+            std::mem::swap(&mut self.document, made);
+            self.is_made = true;
+        }
+        self.values.clear();
+        self.dones.push(done);
+        Ok(())
     }
 
-    /// How many values and sources an operation with one of these marks has kept.
-    pub(super) fn kept(&self, marks: Marks) -> (u64, u64) {
-        let own = self.kept.iter().filter(|(mark, ..)| mark & marks != 0);
-        own.fold((0, 0), |sum, (_, values, sources)| {
-            (sum.0 + values, sum.1 + sources)
-        })
-    }
-
-    /// Forgets what was learned for another plan.
-    pub(super) fn forget(&mut self) {
-        self.orders.clear();
+    /// What became of a transformation.
+    pub(super) fn change(&self, told: Told) -> Change {
+        let (pass, marks) = match told {
+            Told::Known(outcome) => return Change::of(outcome),
+            Told::Beside(number) => {
+                let done = self.besides.get(number).copied();
+                return done.unwrap_or(Change::of(Outcome::Absent));
+            }
+            Told::By { pass, marks } => (pass, marks),
+        };
+        let done = self.dones.get(pass).copied().unwrap_or_default();
+        let outcome = if done.changed & marks != 0 {
+            Outcome::Applied
+        } else if done.unchanged & marks != 0 {
+            Outcome::Unchanged
+        } else if done.left_alone & marks != 0 {
+            Outcome::Skipped(SkipReason::Condition)
+        } else {
+            Outcome::Absent
+        };
+        let mut change = Change::of(outcome);
+        for (of, mark, values, sources) in &self.kept {
+            if *of == pass && mark & marks != 0 {
+                change.kept_errors += values;
+                change.kept_targets += sources;
+            }
+        }
+        change
     }
 }
 
@@ -96,11 +172,14 @@ impl Scratch {
 pub(super) struct Surroundings<'a> {
     pub(super) secrets: &'a dyn Secrets,
     pub(super) limits: Limits,
+    pub(super) headers: &'a Headers,
+    pub(super) key: Option<&'a Bytes>,
 }
 
 /// One message on its way.
 struct Pass<'a> {
     plan: &'a Plan,
+    orders: &'a mut [Order],
     around: Surroundings<'a>,
     scan: Scanner<'a>,
     scratch: &'a mut Scratch,
@@ -130,34 +209,39 @@ struct Pass<'a> {
 ///
 /// # Errors
 /// The interpreter must be asked.
-pub(super) fn run(
-    plan: &Plan,
+fn run(
+    known: &mut Known,
     bytes: &[u8],
     around: Surroundings<'_>,
     scratch: &mut Scratch,
-    shapes: &Shapes,
 ) -> Result<Done, Handed> {
+    let plan = &known.plan;
     scratch.out.clear(bytes.len());
     scratch.side.clear(0);
     scratch.holes.clear();
-    scratch.kept.clear();
     scratch.strange.clear();
-    if scratch.orders.len() != plan.nodes.len() {
-        scratch.orders.clear();
-        scratch.orders.resize_with(plan.nodes.len(), Order::default);
-        let nothing = Held {
-            text: Place::Input(0, 0),
-            origin: 0,
-        };
-        scratch.slots.clear();
+    let nothing = Held {
+        text: Place::Input(0, 0),
+        origin: 0,
+    };
+    if scratch.slots.len() < plan.slots.len() {
         scratch.slots.resize(plan.slots.len(), nothing);
+    }
+    let mut made_depth = 0;
+    scratch.placed.clear();
+    for value in &scratch.values {
+        let start = scratch.side.len();
+        scratch.side.put(value.to_json().as_bytes());
+        scratch.placed.push((start, scratch.side.len()));
+        made_depth = made_depth.max(value.depth());
     }
     let mut pass = Pass {
         plan,
+        orders: &mut known.orders,
         around,
         scan: Scanner::new(bytes, around.limits.depth()),
         scratch,
-        shapes,
+        shapes: &known.shapes,
         tally: Tally::default(),
         pending: 0,
         changed: 0,
@@ -168,11 +252,13 @@ pub(super) fn run(
         settled: 0,
         used: 0,
         hidden: 0,
-        made_depth: 0,
+        made_depth,
     };
     let start = pass.scan.white_space(0);
     // A top-level null is absent to every path, and a scalar a mismatch.
-    if pass.scan.byte(start) == b'n' {
+    let first = pass.scan.byte(start);
+    let looks_inside = matches!(plan.values.first(), Some(root) if root.inside != Inside::Nothing);
+    if first == b'n' || looks_inside && !matches!(first, b'{' | b'[') {
         return Err(Handed);
     }
     let end = pass.scoped(0, start, 0)?;
@@ -225,6 +311,7 @@ impl<'a> Pass<'a> {
     fn inside(&mut self, plan: &'a ValuePlan, at: usize, open: usize) -> Scanned {
         match (plan.inside, self.scan.byte(at)) {
             (Inside::Nothing, _) => self.scan.value(at, open),
+            (Inside::Anywhere(level), _) => self.anywhere(level, at, open),
             (Inside::Members(node), b'{') => self.object(node, at, open),
             (Inside::Elements(element), b'[') => self.elements(element, at, open),
             (Inside::Members(_) | Inside::Elements(_), b'n') if !plan.refuses_null => {
@@ -258,6 +345,7 @@ impl<'a> Pass<'a> {
         let mut object = Object {
             present: 0,
             has_members: false,
+            taken: 0,
             edge: start + 1,
             open: open + 1,
         };
@@ -271,9 +359,9 @@ impl<'a> Pass<'a> {
             None => {
                 self.tally.missed += 1;
                 // Nothing inside of an object is the same object, so that nobody else asks for its order meanwhile.
-                let mut order = std::mem::take(&mut self.scratch.orders[id]);
+                let mut order = std::mem::take(&mut self.orders[id]);
                 let end = self.members(node, &mut order, &mut object, start);
-                self.scratch.orders[id] = order;
+                self.orders[id] = order;
                 end?
             }
         };
@@ -292,16 +380,13 @@ impl<'a> Pass<'a> {
                 let (place, value) = self.name(node, order, at, &mut cursor)?;
                 let end = match node.members.get(usize::from(place)) {
                     Some(member) => self.member(member, object, at, value)?,
+                    None if node.rules > 0 => self.other_by_rules(node, object, at, value)?,
                     None => self.other(node, object, value)?,
                 };
                 at = self.scan.white_space(end);
                 match self.scan.byte(at) {
                     b',' => {
-                        if object.has_members {
-                            object.edge = at;
-                        } else {
-                            self.pending = at + 1;
-                        }
+                        self.comma(object, at);
                         at = self.scan.white_space(at + 1);
                     }
                     b'}' => break,
@@ -310,6 +395,16 @@ impl<'a> Pass<'a> {
             }
         }
         Ok(at)
+    }
+
+    /// The comma behind a member.
+    #[inline(always)]
+    fn comma(&mut self, object: &mut Object, at: usize) {
+        if object.has_members {
+            object.edge = at;
+        } else {
+            self.pending = at + 1;
+        }
     }
 
     /// The place of the name that begins here, and the beginning of the value.
@@ -370,6 +465,33 @@ impl<'a> Pass<'a> {
         Ok(end)
     }
 
+    /// A member that nobody names by its place, in an object in which rules hold.
+    #[inline(never)]
+    fn other_by_rules(&mut self, node: &'a Node, object: &mut Object, at: usize, value: usize) -> Scanned {
+        let end = self.scan.string(at + 1)?;
+        match self.verdict(node.rules, at + 1, end - 1)? {
+            Some(verdict) if verdict.gone.is_some() || node.others_go.is_none() => {
+                return self.by_rules(verdict, node.rules, object, at, value);
+            }
+            // What it is called and what it holds has changed before it goes.
+            Some(_) => return Err(Handed),
+            None => {}
+        }
+        let Some(marks) = node.others_go else {
+            object.has_members = true;
+            return self.anywhere(node.rules, value, object.open);
+        };
+        self.changed |= marks;
+        self.flush(object.edge);
+        let length = self.scratch.out.len();
+        self.pending = value;
+        let end = self.anywhere(node.rules, value, object.open)?;
+        self.hidden += self.scratch.out.len() - length;
+        self.scratch.out.truncate(length);
+        self.pending = end;
+        Ok(end)
+    }
+
     /// A member that somebody names: `at` is where its name begins, `value` where its value does.
     #[inline(always)]
     fn member(&mut self, member: &'a MemberPlan, object: &mut Object, at: usize, value: usize) -> Scanned {
@@ -425,6 +547,8 @@ struct Object {
     present: u64,
     /// Whether a member stays, so that the next one needs a comma.
     has_members: bool,
+    /// Which of the names that rules give are there.
+    taken: u64,
     /// Where the text ends that stays if the next member goes.
     edge: usize,
     /// How many containers are open inside of it.

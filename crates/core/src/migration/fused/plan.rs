@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::buffer::Padded;
 use super::names::Names;
+use super::rules::Rules;
 use crate::migration::op::raw::RawTable;
 use crate::migration::op::{Cast, Step};
-use crate::migration::outcome::{Outcome, SkipReason};
+use crate::migration::outcome::Outcome;
+use crate::migration::path::Pattern;
 
 /// One bit for each operation that is performed: what became of it.
 pub(super) type Marks = u128;
@@ -24,8 +26,8 @@ pub(super) struct Plan {
     pub(super) values: Vec<ValuePlan>,
     /// What happens to a value when it is put into a slot.
     pub(super) slots: Vec<Vec<Action>>,
-    /// What is known of each transformation ahead, or which marks tell its outcome.
-    pub(super) outcomes: Vec<Told>,
+    /// Operations that find their names at any depth, in order.
+    pub(super) rules: Rules,
     /// Operations that must find a place.
     pub(super) strict: Marks,
     /// Operations whose `where` leaves alone what is not there.
@@ -39,10 +41,12 @@ pub(super) struct Plan {
 /// How the outcome of a transformation is told.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Told {
-    /// It is not performed.
-    Skipped(SkipReason),
-    /// By these marks: one for each of its operations.
-    By(Marks),
+    /// It is known ahead.
+    Known(Outcome),
+    /// By these marks of a pass: one for each of its operations.
+    By { pass: usize, marks: Marks },
+    /// By what became of an operation on headers or the key.
+    Beside(usize),
 }
 
 /// What happens to the value at one place of the document.
@@ -67,6 +71,8 @@ pub(super) enum Inside {
     Members(usize),
     /// All elements of an array: the plan of each.
     Elements(usize),
+    /// No part by its place, but so many of the rules hold everywhere in it.
+    Anywhere(usize),
 }
 
 /// What happens to a value as a whole.
@@ -76,6 +82,8 @@ pub(super) enum Action {
     Apply(Box<Apply>),
     /// It is put into a slot.
     Capture(usize),
+    /// A value that was computed before the pass takes its place.
+    Replace { mark: Marks, value: usize },
 }
 
 /// An operation on one value.
@@ -85,6 +93,56 @@ pub(super) struct Apply {
     pub(super) quick: Quick,
     /// The operation, for a document `[value]`.
     pub(super) step: Arc<Step>,
+    /// It looks at headers or the key.
+    pub(super) sees_message: bool,
+    /// It looks for names in a value, and has nothing to do with one that is no container.
+    pub(super) only_inside: bool,
+    /// Its `where` asks only of which kind a value is: these are left alone.
+    pub(super) spares: Option<Kinds>,
+}
+
+/// Kinds of values, as they can be told by their first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Kinds(pub(super) u8);
+
+impl Kinds {
+    /// The kind of a value that begins with this byte.
+    #[inline(always)]
+    pub(super) const fn of_byte(first: u8) -> Self {
+        Self(match first {
+            b'"' => 1,
+            b'{' => 2,
+            b'[' => 4,
+            b't' | b'f' => 8,
+            b'n' => 16,
+            _ => 32,
+        })
+    }
+
+    #[inline(always)]
+    pub(super) const fn has(self, one: Self) -> bool {
+        self.0 & one.0 != 0
+    }
+}
+
+/// What happens to the members of a name wherever they stand.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) mark: Marks,
+    pub(super) pattern: Pattern,
+    pub(super) effect: Effect,
+}
+
+/// What an operation at any depth does to a member that it means.
+#[derive(Debug, Clone)]
+pub(super) enum Effect {
+    Remove,
+    /// `written` is the new name in quotes, with the colon.
+    Rename {
+        to: String,
+        written: Padded,
+    },
+    Apply(Box<Apply>),
 }
 
 /// How an operation is performed on the text of a value.
@@ -96,6 +154,8 @@ pub(super) enum Quick {
     Table(RawTable),
     /// A scalar that replaces every value whose text is another.
     Constant(Padded),
+    /// By reading a scalar, but with no message around it.
+    Scalar,
 }
 
 /// An object of the document, or one that the chain makes.
@@ -106,6 +166,8 @@ pub(super) struct Node {
     pub(super) members: Vec<MemberPlan>,
     /// Members that nobody names go, and this is who makes them go.
     pub(super) others_go: Option<Marks>,
+    /// How many of the rules hold for members that nobody names, and in them.
+    pub(super) rules: usize,
     /// Operations that are content with an object that is there.
     pub(super) content: Marks,
     /// Members that must not be there together: one would stand where the other goes.
@@ -161,19 +223,8 @@ pub(super) struct Append {
 pub(super) enum Content {
     Constant(Padded),
     Slot(usize),
+    /// A value that was computed before the pass.
+    Value(usize),
     /// An object that has only appended members.
     Object(usize),
-}
-
-impl Told {
-    /// The outcome, by what became of the operations.
-    pub(super) fn outcome(self, changed: Marks, unchanged: Marks, left_alone: Marks) -> Outcome {
-        match self {
-            Self::Skipped(reason) => Outcome::Skipped(reason),
-            Self::By(marks) if changed & marks != 0 => Outcome::Applied,
-            Self::By(marks) if unchanged & marks != 0 => Outcome::Unchanged,
-            Self::By(marks) if left_alone & marks != 0 => Outcome::Skipped(SkipReason::Condition),
-            Self::By(_) => Outcome::Absent,
-        }
-    }
 }

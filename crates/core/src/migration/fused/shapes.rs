@@ -106,6 +106,16 @@ pub struct ShapeCounts {
     pub switched_off: u64,
 }
 
+impl ShapeCounts {
+    /// Adds what the shapes of another pass have done.
+    pub(super) const fn add(&mut self, other: Self) {
+        self.met += other.met;
+        self.missed += other.missed;
+        self.learned += other.learned;
+        self.switched_off += other.switched_off;
+    }
+}
+
 /// Whether shapes pay.
 #[derive(Debug)]
 struct Switch {

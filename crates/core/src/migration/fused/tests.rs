@@ -318,7 +318,9 @@ fn a_hundred_and_twenty_eight_containers_may_be_open() {
 
 #[test]
 fn chains_that_cannot_be_fused_say_why() {
-    let program = Program::compile(migration(r#"[{"rename":"a","to":"b"},{"remove":"**.x"}]"#));
+    let program = Program::compile(migration(
+        r#"[{"rename":"a","to":"b"},{"rename":"**.x_*","to":"y_*"},{"remove":"c"}]"#,
+    ));
     assert!(!program.is_fused());
     let [unfused] = program.unfused() else { panic!() };
     assert_eq!((unfused.index, unfused.id.as_str()), (1, "chain#2"));
@@ -330,4 +332,136 @@ fn what_comes_late_into_a_value_that_goes_is_left_to_the_interpreter() {
     let chain = r#"[{"add":"o.x.y","value":1},{"move":"a","to":"o.x.z"},{"remove":"o.x"}]"#;
     handed(chain, &[r#"{"o":{},"a":1}"#, r#"{"o":{}}"#]);
     fused(chain, &[r#"{"a":1,"o":{}}"#, r#"{"a":1}"#]);
+}
+
+#[test]
+fn conditions_and_expressions_are_asked_before_the_pass() {
+    fused(
+        r#"[{"remove":"x","when":"payload.kind == 'a'"},{"add":"y","value":1,"when":"has(payload.o)"},
+            {"rename":"z","to":"w","where":{"o.p":[1,2]}},{"compute":"sum","as":"payload.n + 1"},
+            {"compute":"text","as":"payload.sum","if_present":"keep"},{"cast":"sum","to":"string"},
+            {"compute":"l[*].t","as":"item.a + index"},{"remove":"v","when":"payload.w == 3"}]"#,
+        &[
+            r#"{"n":1}"#,
+            r#"{"kind":"a","x":1,"n":2,"z":3}"#,
+            r#"{"kind":"b","x":1,"o":{"p":2},"z":3,"v":1,"n":3}"#,
+            r#"{"o":{"p":3},"z":3,"n":4,"sum":5,"text":0,"v":null}"#,
+            r#"{"n":5,"sum":6,"l":[{"a":1},{"a":2}]}"#,
+        ],
+    );
+    handed(
+        r#"[{"remove":"x","when":"payload.kind == 'a'"},{"compute":"sum","as":"payload.n + 1"}]"#,
+        &[
+            r#"{"kind":"a","x":1}"#,
+            r#"{"kind":"a","kind":"b","n":1}"#,
+            r#"{"k\u0069nd":"a","n":1}"#,
+            r#"{"n":"x"}"#,
+            r#"[1]"#,
+        ],
+    );
+}
+
+#[test]
+fn messages_are_dropped_behind_what_came_before() {
+    fused(
+        r#"[{"rename":"a","to":"b"},{"drop":"tests","where":{"b":"test"}},{"add":"c","value":1},{"drop":"empty","when":"payload.c == 2"},{"remove":"d"}]"#,
+        &[
+            r#"{"a":"test"}"#,
+            r#"{"a":"x","d":1}"#,
+            r#"{"c":2,"d":1}"#,
+            r#"{}"#,
+        ],
+    );
+}
+
+#[test]
+fn names_are_found_at_any_depth() {
+    let documents = [
+        r#"{}"#,
+        r#"{"id":1,"node_id":"x","a":{"id":2,"node_id":{"id":3},"b":[{"id":true},[{"id":null,"c_id":"5"}],7]}}"#,
+        r#"[{"id":1},{"node_id":2},3]"#,
+        r#"{"html_url":"h","x_url":"g","user":{"x_url":1,"html_url":2,"z":0},"l":[{"html_url":3}]}"#,
+        r#" { "node_id" : 1 , "a" : [ { "x_id" : 5 , "id" : "x" } ] , "user" : { "id" : 9, "email" : "a" } } "#,
+        r#"{"node_id":{"html_url":1,"y_id":4},"email":"someone","o":{"email":[{"id":1}]}}"#,
+    ];
+    fused(
+        r#"[{"remove":"**.node_id"},{"cast":"**.id","to":"string"},{"cast":"**.*_id","to":"string","where":{".":{"is":"number"}}},
+            {"rename":"**.html_url","to":"link"},{"remove":"**.*_url"},{"redact":"**.email","keep_last":2,"where":{".":{"is":"string"}}}]"#,
+        &documents,
+    );
+    fused(
+        r#"[{"remove":"user.z"},{"rename":"a","to":"q"},{"remove":"**.node_id"},{"cast":"user.id","to":"string"},{"cast":"**.*id","to":"string"},
+            {"add":"n","value":1},{"move":"user","to":"person"},{"remove":"**.*_url"},{"redact":"**.email","where":{".":{"is":"string"}}}]"#,
+        &documents[..2],
+    );
+    handed(
+        r#"[{"cast":"**.id","to":"string"},{"rename":"**.a","to":"b"}]"#,
+        &[
+            r#"{"x":{"id":{}}}"#,
+            r#"{"x":{"\u0069d":1}}"#,
+            r#"{"x":{"a":1,"b":2}}"#,
+            r#"{"x":[{"a":1,"a":2}]}"#,
+            r#""text""#,
+        ],
+    );
+}
+
+#[test]
+fn headers_and_the_key_are_worked_on_beside_the_document() {
+    let chain = r#"[{"add":"@headers.a","value":"x"},{"rename":"b","to":"c","when":"headers['a'] == 'x'"},{"compute":"d","as":"headers['a'] + string(payload.c)"},
+        {"compute":"@key","as":"string(payload.c)"},{"remove":"e","where":{"@key":"1"}},{"remove":"@headers.a"},{"remove":"f","when":"has(headers.a)"}]"#;
+    fused(chain, &[r#"{"b":1,"e":2,"f":3}"#, r#"{"c":2,"e":2}"#]);
+    handed(chain, &[r#"{}"#]);
+}
+
+#[test]
+fn what_needs_all_names_of_a_document_is_rare() {
+    fused(
+        r#"[{"unnest":"p","prefix":"p_"},{"split":"r","on":"/","into":["x","y"]},{"join":["x","y"],"into":"z","with":":"},{"rename":"a","to":"b"}]"#,
+        &[
+            r#"{"a":1}"#,
+            r#"{"p":{"q":1},"a":2}"#,
+            r#"{"r":"k/l"}"#,
+            r#"{"x":"1","a":3}"#,
+            r#"{"p":null}"#,
+        ],
+    );
+}
+
+/// Cases that a search by chance has found.
+#[test]
+fn what_a_name_at_any_depth_means_does_not_depend_on_who_was_there_before() {
+    for (chain, document) in [
+        (r#"[{"rename":"**.v","to":"v"}]"#, r#"{"v":1}"#),
+        (
+            r#"[{"text":"s","do":["upper"]},{"rename":"s","to":"o"},{"move":"o.o","to":"o.p"}]"#,
+            r#"{"o":{"o":{}}}"#,
+        ),
+        (
+            r#"[{"remove":"l[*].s"},{"compute":"l[*].f","as":"string(index)"},{"rename":"**.n","to":"f"}]"#,
+            r#"{"l":[{"n":1}]}"#,
+        ),
+        (
+            r#"[{"cast":"l[*].n","to":"string","where":{"s":{"exists":true}}},{"move":"l","to":"m"},{"text":"**.s","do":["upper"]}]"#,
+            r#"{"l":[{"k":[{"s":"a"}]}]}"#,
+        ),
+        (
+            r#"[{"move":"o","to":"p"},{"rename":"p.s","to":"f"},{"translate":"**.f","values":[["x",1]]}]"#,
+            r#"{"o":{"s":"y"}}"#,
+        ),
+        (
+            r#"[{"pick":"o.p","members":["s","f"]},{"remove":"**.o"},{"rename":"**.s","to":"f"}]"#,
+            r#"{"o":{"p":{"s":1}}}"#,
+        ),
+        (
+            r#"[{"remove":"**.f"},{"rename":"**.o","to":"f"},{"rename":"f","to":"h"}]"#,
+            r#"{"o":1,"f":2}"#,
+        ),
+    ] {
+        let program = Arc::new(Program::compile(migration(chain)));
+        let mut worker = Worker::new(program, Engine::Fused);
+        for _ in 0..2 {
+            agree(&mut worker, document);
+        }
+    }
 }

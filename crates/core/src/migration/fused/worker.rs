@@ -1,17 +1,19 @@
 //! Takes messages through a program, with the interpreter behind it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::pass::{self, Done, Scratch, Surroundings};
-use super::plan::{Plan, Told};
-use super::shapes::{ShapeCounts, Shapes};
-use super::{Engine, Handed, Program, compile};
-use crate::migration::interpret::{Input, Migrated, Options, Passage};
+use super::ask::{self, Message};
+use super::course::{Course, Stage};
+use super::pass::{Scratch, Surroundings};
+use super::plan::Told;
+use super::shapes::ShapeCounts;
+use super::{Engine, Handed, Program};
+use crate::message::Headers;
+use crate::migration::Failure;
+use crate::migration::interpret::{Beside, Input, Migrated, Options, Passage};
 use crate::migration::outcome::{Change, Outcome};
-use crate::migration::{Failure, Migration};
 
 /// Takes messages through a program, one after the other. It keeps buffers, and what it has learned about the order of names:
 /// one per route and shard, never shared.
@@ -20,11 +22,9 @@ pub struct Worker {
     program: Arc<Program>,
     engine: Engine,
     scratch: Scratch,
-    shapes: Shapes,
-    /// Plans for messages that have something behind them; `None` where the rest of the chain cannot be fused.
-    rest: HashMap<usize, Option<Arc<Plan>>>,
-    /// For how many transformations behind a message the scratch was used last.
-    last: usize,
+    /// By how many transformations are behind a message.
+    courses: Vec<(usize, Course)>,
+    has_shapes: bool,
     arena: BytesMut,
     handoffs: Handoffs,
 }
@@ -43,51 +43,29 @@ pub struct Handoffs {
 /// A document as the fused pass leaves it. It borrows the buffers of its worker.
 #[derive(Debug)]
 pub struct Fused<'a> {
-    plan: &'a Plan,
+    told: &'a [Told],
     scratch: &'a Scratch,
-    done: Done,
     original: &'a [u8],
+    is_dropped: bool,
 }
 
 impl<'a> Fused<'a> {
-    /// The bytes that leave: those that came where no transformation was applied.
+    /// The bytes that leave: those that came where no transformation has touched the document, or one has dropped it.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
-        if self.is_applied() {
-            self.scratch.result(&self.done)
-        } else {
-            self.original
-        }
+        let made = self.scratch.document().filter(|_| !self.is_dropped);
+        made.unwrap_or(self.original)
     }
 
-    /// Whether a transformation was applied.
-    #[must_use]
-    pub fn is_applied(&self) -> bool {
-        self.done.changed != 0
-    }
-
-    /// What each transformation did, in order.
+    /// What each transformation did, in order; nothing of those behind one that drops the message.
     pub fn changes(&self) -> impl Iterator<Item = Change> + '_ {
-        self.plan.outcomes.iter().map(|told| self.change(*told))
-    }
-
-    fn change(&self, told: Told) -> Change {
-        let done = &self.done;
-        let (kept_errors, kept_targets) = match told {
-            Told::By(marks) => self.scratch.kept(marks),
-            Told::Skipped(_) => (0, 0),
-        };
-        Change {
-            outcome: told.outcome(done.changed, done.unchanged, done.left_alone),
-            kept_errors,
-            kept_targets,
-        }
+        self.told.iter().map(|told| self.scratch.change(*told))
     }
 }
 
 impl Worker {
     /// As many entry points as are compiled; messages at others go to the interpreter.
-    const MOST_PLANS: usize = 16;
+    const MOST_COURSES: usize = 16;
     /// The least room that is asked for at once for results.
     const ARENA: usize = 64 * 1024;
 
@@ -98,9 +76,8 @@ impl Worker {
             program,
             engine,
             scratch: Scratch::default(),
-            shapes: Shapes::default(),
-            rest: HashMap::new(),
-            last: 0,
+            courses: Vec::new(),
+            has_shapes: true,
             arena: BytesMut::new(),
             handoffs: Handoffs::default(),
         }
@@ -109,14 +86,22 @@ impl Worker {
     /// The same, without comparing objects with those that came before: the generic tier alone. The results are the same.
     #[must_use]
     pub fn without_shapes(mut self) -> Self {
-        self.shapes.switch_off();
+        self.has_shapes = false;
         self
     }
 
     /// How often objects had the shape of those that came before, so far.
     #[must_use]
     pub fn shape_counts(&self) -> ShapeCounts {
-        self.shapes.counts()
+        let mut all = ShapeCounts::default();
+        for (_, course) in &self.courses {
+            for stage in &course.stages {
+                if let Stage::Pass { plan, .. } = stage {
+                    all.add(plan.shapes.counts());
+                }
+            }
+        }
+        all
     }
 
     /// The program.
@@ -131,7 +116,7 @@ impl Worker {
         self.handoffs
     }
 
-    /// Takes a message through the migration, as [`Migration::migrate`] does.
+    /// Takes a message through the migration, as [`Migration::migrate`](crate::migration::Migration::migrate) does.
     ///
     /// # Errors
     /// The same.
@@ -144,8 +129,8 @@ impl Worker {
         let program = Arc::clone(&self.program);
         let migrated = program
             .migration
-            .migrate_by(input, options, &mut |payload, from| {
-                self.pass_through(payload, from, options)
+            .migrate_by(input, options, &mut |input, payload, from| {
+                self.pass_through(input, payload, from, options)
             });
         if self.handoffs == before {
             // There was nothing for the pass to do: no payload, or nothing left of the chain.
@@ -154,59 +139,91 @@ impl Worker {
         migrated
     }
 
-    /// Takes the document of a message that has nothing behind it through the chain, and nothing else: no record, no headers.
-    /// `None`: the interpreter must take it. Once the buffers have grown, this allocates nothing.
-    pub fn transform<'a>(&'a mut self, payload: &'a [u8], options: &Options<'_>) -> Option<Fused<'a>> {
-        let done = self.run(payload, 0, options)?;
-        let plan = self.program.plan.as_deref()?;
+    /// Takes the document of a message that has nothing behind it through the chain: no record is read or written, and what
+    /// becomes of headers and key is not told. `None`: the interpreter must take it. Once the buffers have grown, this
+    /// allocates nothing, unless operations ask for headers, the key or the value of an expression.
+    pub fn transform<'a>(
+        &'a mut self,
+        payload: &'a [u8],
+        headers: &Headers,
+        key: Option<&Bytes>,
+        options: &Options<'_>,
+    ) -> Option<Fused<'a>> {
+        let message = Message {
+            bytes: payload,
+            headers,
+            key,
+        };
+        let (course, end, _) = self.run(message, 0, options)?;
+        let Stage::End { told, dropped } = self.courses[course].1.stages.get(end)? else {
+            return None;
+        };
         Some(Fused {
-            plan,
+            is_dropped: dropped.is_some(),
+            told,
             scratch: &self.scratch,
-            done,
             original: payload,
         })
     }
 
-    fn pass_through(&mut self, payload: &Bytes, from: usize, options: &Options<'_>) -> Option<Passage> {
-        let done = self.run(payload, from, options)?;
-        let plan = self.plan(from)?;
-        let fused = Fused {
-            plan: &plan,
-            scratch: &self.scratch,
-            done,
-            original: payload,
+    fn pass_through(
+        &mut self,
+        input: &Input,
+        payload: &Bytes,
+        from: usize,
+        options: &Options<'_>,
+    ) -> Option<Passage> {
+        let message = Message {
+            bytes: payload,
+            headers: &input.headers,
+            key: input.key.as_ref(),
         };
-        let changes: Vec<Change> = fused.changes().collect();
-        let applied = changes.iter().any(|change| change.outcome == Outcome::Applied);
-        let payload = applied.then(|| {
-            let bytes = fused.bytes();
-            if self.arena.capacity() < bytes.len() {
-                self.arena = BytesMut::with_capacity(Self::ARENA.max(bytes.len()));
-            }
-            self.arena.extend_from_slice(bytes);
-            self.arena.split().freeze()
-        });
-        Some(Passage { payload, changes })
+        let (course, end, beside) = self.run(message, from, options)?;
+        let Stage::End { told, dropped } = self.courses[course].1.stages.get(end)? else {
+            return None;
+        };
+        let scratch = &self.scratch;
+        let changes: Vec<Change> = told.iter().map(|told| scratch.change(*told)).collect();
+        let payload = scratch
+            .document()
+            .filter(|_| changes.iter().any(|change| change.outcome == Outcome::Applied))
+            .map(|bytes| {
+                if self.arena.capacity() < bytes.len() {
+                    self.arena = BytesMut::with_capacity(Self::ARENA.max(bytes.len()));
+                }
+                self.arena.extend_from_slice(bytes);
+                self.arena.split().freeze()
+            });
+        Some(Passage {
+            payload,
+            changes,
+            beside,
+            dropped: dropped.clone(),
+        })
     }
 
-    fn run(&mut self, payload: &[u8], from: usize, options: &Options<'_>) -> Option<Done> {
-        let plan = self.plan(from);
-        let Some(plan) = plan.filter(|_| self.has_secrets(options)) else {
+    /// Takes a message to the end of its course, and counts by whom it was taken. Gives the course, the stage at which the
+    /// message has ended, and headers and key if an operation has worked on them.
+    fn run(
+        &mut self,
+        message: Message<'_>,
+        from: usize,
+        options: &Options<'_>,
+    ) -> Option<(usize, usize, Option<Beside>)> {
+        let is_fused = self.program.is_fused() && self.has_secrets(options);
+        let Some(number) = self.course(from).filter(|_| is_fused) else {
             self.handoffs.interpreted += 1;
             return None;
         };
-        if self.last != from {
-            self.scratch.forget();
-            self.shapes.forget();
-            self.last = from;
-        }
-        let done = attempt(&plan, payload, options, &mut self.scratch, &self.shapes);
-        match done {
-            Ok(done) => {
-                self.shapes
-                    .accept(&plan, payload, done.tally, &self.scratch.strange);
+        let course = &mut self.courses[number].1;
+        match attempt(course, &mut self.scratch, &self.program, message, options) {
+            Ok(Some((end, beside))) => {
                 self.handoffs.fused += 1;
-                Some(done)
+                Some((number, end, beside))
+            }
+            Ok(None) => {
+                self.handoffs.interpreted += 1;
+                None
             }
             Err(Handed) => {
                 self.handoffs.restarted += 1;
@@ -215,20 +232,17 @@ impl Worker {
         }
     }
 
-    fn plan(&mut self, from: usize) -> Option<Arc<Plan>> {
-        if from == 0 {
-            return self.program.plan.clone();
+    /// The course of messages that have this much behind them, which is compiled if there is none yet and room for it.
+    fn course(&mut self, from: usize) -> Option<usize> {
+        if let Some(number) = self.courses.iter().position(|(own, _)| *own == from) {
+            return Some(number);
         }
-        if !self.rest.contains_key(&from) && self.rest.len() >= Self::MOST_PLANS {
+        if self.courses.len() >= Self::MOST_COURSES {
             return None;
         }
-        let migration: &Migration = &self.program.migration;
-        let compile = || {
-            compile::compile(migration.transformations(), from)
-                .ok()
-                .map(Arc::new)
-        };
-        self.rest.entry(from).or_insert_with(compile).clone()
+        let course = Course::new(self.program.migration.transformations(), from, self.has_shapes);
+        self.courses.push((from, course));
+        Some(self.courses.len() - 1)
     }
 
     /// A secret that is missing is a failure even where no value is hashed.
@@ -238,19 +252,80 @@ impl Worker {
     }
 }
 
+/// Takes a message from stage to stage. `None`: such messages are the interpreter's.
 fn attempt(
-    plan: &Plan,
-    payload: &[u8],
-    options: &Options<'_>,
+    course: &mut Course,
     scratch: &mut Scratch,
-    shapes: &Shapes,
-) -> Result<Done, Handed> {
-    if payload.len() > options.limits.size || simdutf8::basic::from_utf8(payload).is_err() {
+    program: &Program,
+    message: Message<'_>,
+    options: &Options<'_>,
+) -> Result<Option<(usize, Option<Beside>)>, Handed> {
+    let transformations = program.migration.transformations();
+    let original = message.bytes;
+    if original.len() > options.limits.size || simdutf8::basic::from_utf8(original).is_err() {
         return Err(Handed);
     }
-    let around = Surroundings {
-        secrets: options.secrets,
-        limits: options.limits,
-    };
-    pass::run(plan, payload, around, scratch, shapes)
+    scratch.clear();
+    let mut beside: Option<Beside> = None;
+    let mut at = course.start;
+    loop {
+        let (headers, key) = match &beside {
+            Some(beside) => (&beside.headers, beside.key.as_ref()),
+            None => (message.headers, message.key),
+        };
+        let now = Message {
+            bytes: scratch.document().unwrap_or(original),
+            headers,
+            key,
+        };
+        let Some(stage) = course.stages.get_mut(at) else {
+            return Ok(None);
+        };
+        match stage {
+            Stage::Ask {
+                question,
+                wanted,
+                answers,
+                ..
+            } => {
+                let holds = question.holds(wanted, &now)?;
+                at = match answers[usize::from(holds)] {
+                    Some(next) => next,
+                    None => course.behind(at, holds, transformations),
+                };
+            }
+            Stage::Beside { step, wanted, next } => {
+                let (change, headers, key) =
+                    ask::beside(step, wanted, &now, (options.secrets, options.limits))?;
+                scratch.besides.push(change);
+                beside = Some(Beside { headers, key });
+                at = *next;
+            }
+            Stage::Value { value, wanted, next } => {
+                let value = value.value(wanted, &now)?;
+                scratch.values.push(value);
+                at = *next;
+            }
+            Stage::Whole { step, next } => {
+                let (change, made) = ask::whole(step, &now, (options.secrets, options.limits))?;
+                scratch.besides.push(change);
+                if let Some(made) = made {
+                    scratch.put_document(&made);
+                }
+                at = *next;
+            }
+            Stage::Pass { plan, next } => {
+                let around = Surroundings {
+                    secrets: options.secrets,
+                    limits: options.limits,
+                    headers,
+                    key,
+                };
+                scratch.pass(plan, original, around)?;
+                at = *next;
+            }
+            Stage::End { .. } => return Ok(Some((at, beside))),
+            Stage::Interpreted => return Ok(None),
+        }
+    }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::arrive::Arrival;
 use super::{Direction, Disposition, Input, Migrated, Migration, Options};
+use crate::message::Headers;
 use crate::migration::chain::Transformation;
 use crate::migration::complement::{COMPLEMENT_HEADER, Complements};
 use crate::migration::document::Value;
@@ -15,8 +16,19 @@ use crate::migration::outcome::Change;
 pub(crate) struct Passage {
     /// What leaves; `None` where no transformation was applied.
     pub(crate) payload: Option<Bytes>,
-    /// What each transformation did.
+    /// What each transformation did, up to one that drops the message.
     pub(crate) changes: Vec<Change>,
+    /// Headers and key, where an operation has worked on them.
+    pub(crate) beside: Option<Beside>,
+    /// Why the message ends here, if it does.
+    pub(crate) dropped: Option<String>,
+}
+
+/// What a message has beside its document.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    pub(crate) headers: Headers,
+    pub(crate) key: Option<Bytes>,
 }
 
 impl Migration {
@@ -32,7 +44,7 @@ impl Migration {
         &self,
         input: Input,
         options: &Options<'_>,
-        engine: &mut dyn FnMut(&Bytes, usize) -> Option<Passage>,
+        engine: &mut dyn FnMut(&Input, &Bytes, usize) -> Option<Passage>,
     ) -> Result<Migrated, Failure> {
         match self.passage(&input, options, engine) {
             Some(migrated) => Ok(migrated),
@@ -44,7 +56,7 @@ impl Migration {
         &self,
         input: &Input,
         options: &Options<'_>,
-        engine: &mut dyn FnMut(&Bytes, usize) -> Option<Passage>,
+        engine: &mut dyn FnMut(&Input, &Bytes, usize) -> Option<Passage>,
     ) -> Option<Migrated> {
         let payload = input.payload.as_ref().filter(|bytes| !bytes.is_empty())?;
         // What is taken back by a complement goes through no chain.
@@ -69,7 +81,7 @@ impl Migration {
         if entered.changes_form || entered.from != from {
             return None;
         }
-        let passage = engine(payload, from)?;
+        let passage = engine(input, payload, from)?;
         let mut validations = Vec::new();
         for validation in &self.validations {
             if validation.check != Check::Syntax {
@@ -82,12 +94,28 @@ impl Migration {
                 .ok()?;
             validations.push((validation.check, validated));
         }
-        let mut headers = input.headers.clone();
+        let Beside { mut headers, key } = passage.beside.unwrap_or_else(|| Beside {
+            headers: input.headers.clone(),
+            key: input.key.clone(),
+        });
+        if let Some(reason) = passage.dropped {
+            return Some(Migrated {
+                payload: input.payload.clone(),
+                key,
+                headers,
+                disposition: Disposition::Dropped { reason },
+                from,
+                changes: passage.changes,
+                validations,
+                content_type: None,
+                complement: None,
+            });
+        }
         self.leave(record, &mut headers).ok()?;
         self.name_version(&mut headers);
         let mut migrated = Migrated {
             payload: passage.payload.or_else(|| input.payload.clone()),
-            key: input.key.clone(),
+            key,
             headers,
             disposition: Disposition::Forward,
             from,

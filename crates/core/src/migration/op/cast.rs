@@ -81,7 +81,7 @@ impl Cast {
         context.change_values(&self.path, self.on_error, |value| self.convert(value))
     }
 
-    fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
+    pub(super) fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
         let result = match (&*value, self.to) {
             (Value::Null, _) => return Ok(Effect::Unchanged),
             (Value::Array(_) | Value::Object(_), _) => return Err(wrong_kind("expected a scalar")),

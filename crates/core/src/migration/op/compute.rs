@@ -50,6 +50,26 @@ impl Compute {
         })
     }
 
+    /// Where it works.
+    pub(crate) const fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it computes.
+    pub(crate) const fn expression(&self) -> &Expression {
+        &self.expression
+    }
+
+    /// Whether it computes where a member is there already.
+    pub(crate) const fn replaces(&self) -> bool {
+        self.replace
+    }
+
+    /// What becomes of parents that are not there.
+    pub(crate) const fn parents(&self) -> Parents {
+        self.parents
+    }
+
     pub(super) fn canonical(&self, out: &mut Canonical) {
         out.text("compute", &self.path);
         out.text("as", self.expression.text());

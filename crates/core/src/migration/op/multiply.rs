@@ -73,7 +73,7 @@ impl Multiply {
         context.change_values(&self.path, self.on_error, |value| self.convert(value))
     }
 
-    fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
+    pub(super) fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
         let found = match value {
             Value::Null => return Ok(Effect::Unchanged),
             Value::Number(found) => found,

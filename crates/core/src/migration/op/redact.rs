@@ -61,7 +61,7 @@ impl Redact {
         context.change_values(&self.path, OnError::Fail, |value| self.convert(value))
     }
 
-    fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
+    pub(super) fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
         let result = match value {
             Value::Null => return Ok(Effect::Unchanged),
             Value::Bool(_) | Value::Number(_) => Value::Null,

@@ -68,7 +68,7 @@ impl Text {
         context.change_values(&self.path, OnError::Fail, |value| self.convert(value, most))
     }
 
-    fn convert(&self, value: &mut Value, most: usize) -> Result<Effect, Failure> {
+    pub(super) fn convert(&self, value: &mut Value, most: usize) -> Result<Effect, Failure> {
         let mut text = match value {
             Value::Null => return Ok(Effect::Unchanged),
             Value::String(text) => read(text)?.into_owned(),

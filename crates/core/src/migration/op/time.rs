@@ -94,6 +94,11 @@ impl Time {
         context.change_values(&self.path, self.on_error, |value| self.convert(value, &zone))
     }
 
+    /// As [`apply`](Self::apply), for one value.
+    pub(super) fn convert_alone(&self, value: &mut Value) -> Result<Effect, Failure> {
+        self.convert(value, &find_zone(&self.zone).unwrap_or(TimeZone::UTC))
+    }
+
     fn convert(&self, value: &mut Value, zone: &TimeZone) -> Result<Effect, Failure> {
         if value.is_null() {
             return Ok(Effect::Unchanged);

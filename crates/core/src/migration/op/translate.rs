@@ -94,7 +94,7 @@ impl Translate {
         context.change_values(&self.path, OnError::Fail, |value| self.convert(value))
     }
 
-    fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
+    pub(super) fn convert(&self, value: &mut Value) -> Result<Effect, Failure> {
         if let Value::String(text) = value {
             read(text)?;
         }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dunlin_core::message::Headers;
 use dunlin_core::migration::document::{DuplicateNames, Reading, parse};
 use dunlin_core::migration::fused::{Engine, Handoffs, Program, Worker, is_document};
 use dunlin_core::migration::load::MemoryResolver;
@@ -160,7 +161,7 @@ impl Both {
             payload: Some(payload.clone()),
             ..Input::default()
         };
-        let Some(done) = self.worker.transform(payload, options) else {
+        let Some(done) = self.worker.transform(payload, &Headers::new(), None, options) else {
             return Ok(());
         };
         match self.migration.migrate(input, options) {

@@ -144,7 +144,10 @@ fn operation(chance: &mut Chance) -> String {
     } else {
         String::new()
     };
-    let mut text = match chance.below(13) {
+    if chance.percent(7) {
+        return anywhere(chance);
+    }
+    let mut text = match chance.below(14) {
         0 | 1 => {
             let to = chance.pick(&FRESH);
             format!(
@@ -210,7 +213,22 @@ fn operation(chance: &mut Chance) -> String {
             ]);
             format!("{{{}", shape.replace("{}", &join(&parent, chance.pick(&TEXTS))))
         }
-        11 => format!(
+        11 => {
+            let shape = chance.pick(&[
+                "\"add\":\"@headers.kind\",\"value\":\"y\"",
+                "\"remove\":\"@headers.kind\"",
+                "\"compute\":\"@headers.n\",\"as\":\"string(payload.?n1.orValue(7))\"",
+                "\"compute\":\"f1\",\"as\":\"payload.?n1.orValue(7)\"",
+                "\"compute\":\"o1.f2\",\"as\":\"payload.?s1.orValue('none') + headers.?kind.orValue('-')\"",
+                "\"compute\":\"n2\",\"as\":\"this\"",
+                "\"drop\":\"odd\",\"when\":\"payload.?n1.orValue(1) == 0\"",
+                "\"split\":\"s1\",\"on\":\"x\",\"into\":[\"f1\",\"f2\"]",
+                "\"join\":[\"s1\",\"s2\"],\"into\":\"f3\",\"with\":\"-\"",
+                "\"compute\":\"l1[*].f1\",\"as\":\"string(index) + headers.?kind.orValue('-')\"",
+            ]);
+            format!("{{{shape}")
+        }
+        12 => format!(
             "{{\"pick\":\"{}\",\"members\":[\"s1\",\"n1\",\"l1\",\"f1\"]",
             join(&parent, chance.pick(&OBJECTS))
         ),
@@ -234,6 +252,8 @@ fn operation(chance: &mut Chance) -> String {
             "{\".\":{\"is\":\"string\"}}",
             "{\"f1\":{\"exists\":false}}",
             "{\"s2\":[\"x\",\"new\"]}",
+            "{\"o1.n1\":{\"is\":\"number\"}}",
+            "{\"@headers.kind\":\"x\"}",
         ]);
         let _ = write!(text, ",\"where\":{condition}");
     }
@@ -244,9 +264,39 @@ fn operation(chance: &mut Chance) -> String {
             "payload.?f1.hasValue()",
             "payload.?n1.orValue(0) == 1",
             "payload.id > 0",
+            "headers['kind'] == 'x'",
+            "has(payload.o1) && has(payload.o1.s1)",
         ]);
         let _ = write!(text, ",\"when\":\"{condition}\"");
     }
     text.push('}');
     text
+}
+
+/// An operation on a name at any depth.
+fn anywhere(chance: &mut Chance) -> String {
+    let where_string = ",\"where\":{\".\":{\"is\":\"string\"}}";
+    match chance.below(5) {
+        0 => format!(
+            "{{\"remove\":\"**.{}\"}}",
+            chance.pick(&["s1", "n1", "o2", "*_text", "u*", "f1"])
+        ),
+        1 => format!(
+            "{{\"rename\":\"**.{}\",\"to\":\"{}\"}}",
+            chance.pick(&["s1", "n3", "o1"]),
+            chance.pick(&["f1", "f2", "s3"])
+        ),
+        2 => format!(
+            "{{\"cast\":\"**.{}\",\"to\":\"string\"}}",
+            chance.pick(&["n1", "n*", "id"])
+        ),
+        3 => format!(
+            "{{\"text\":\"**.{}\",\"do\":[\"upper\"]{where_string}}}",
+            chance.pick(&["s1", "s*", "f2"])
+        ),
+        _ => format!(
+            "{{\"translate\":\"**.{}\",\"values\":[[\"x\",1],[1,\"x\"]],\"on_mismatch\":\"skip\"}}",
+            chance.pick(&["s1", "n1", "f1"])
+        ),
+    }
 }

@@ -60,7 +60,7 @@ impl Shape {
         Ok(())
     }
 
-    /// The value that is closed to both, source and target.
+    /// The value that is closed to both, source and target, if it is the only one to which the way may lead.
     fn common(
         &mut self,
         scope: usize,
@@ -69,10 +69,14 @@ impl Shape {
         element: usize,
     ) -> Result<Option<(usize, usize)>, Reason> {
         let before = self.clone();
-        let (_, closed) = self.parents(scope, &source[element..], element)?;
+        let (objects, closed) = self.parents(scope, &source[element..], element)?;
         let found = match closed.as_slice() {
             [] => None,
-            [(cell, depth)] if target.get(..*depth) == source.get(..*depth) && target.len() > *depth => {
+            [(cell, depth)]
+                if objects.is_empty()
+                    && target.get(..*depth) == source.get(..*depth)
+                    && target.len() > *depth =>
+            {
                 Some((*cell, *depth))
             }
             _ => return Err(super::members::closed()),
@@ -101,7 +105,10 @@ impl Shape {
             let sources = self.named(object, name)?;
             for &source in &sources {
                 let cell = self.objects[object].members[source].cell;
-                if matches!(self.cells[cell].kind, CellKind::Constant(_) | CellKind::Made) {
+                if matches!(
+                    self.cells[cell].kind,
+                    CellKind::Constant(_) | CellKind::Value(_) | CellKind::Made
+                ) {
                     return Err(Reason::new(
                         "it takes a value that an earlier transformation makes",
                     ));

@@ -2,17 +2,20 @@
 
 use super::super::buffer::Padded;
 use super::super::names::Names;
-use super::super::plan::{
-    self, Action, Append, Content, Fate, MemberPlan, Node, Plan, Slots, Told, ValuePlan,
-};
+use super::super::plan::{self, Action, Append, Content, Fate, MemberPlan, Node, Plan, Slots, ValuePlan};
+use super::super::rules::Rules;
 use super::shape::{CellKind, Inside, Member, Object, Shape};
 use crate::migration::document::Text;
 
 impl Shape {
-    pub(super) fn into_plan(self, outcomes: Vec<Told>) -> Plan {
-        let nodes = self.objects.iter().map(|object| self.node(object)).collect();
-        let values = self.cells.iter().map(|cell| ValuePlan {
+    pub(super) fn into_plan(self) -> Plan {
+        let mut levels = vec![0; self.cells.len()];
+        self.level(self.root(), self.rules.len(), &mut levels);
+        let node = |object: &Object| self.node(object, &levels);
+        let nodes = self.objects.iter().map(node).collect();
+        let values = self.cells.iter().zip(&levels).map(|(cell, level)| ValuePlan {
             inside: match cell.inside {
+                Inside::Nothing if *level > 0 => plan::Inside::Anywhere(*level),
                 Inside::Nothing => plan::Inside::Nothing,
                 Inside::Members(object) => plan::Inside::Members(object),
                 Inside::Elements(element) => plan::Inside::Elements(element),
@@ -31,7 +34,7 @@ impl Shape {
             nodes,
             values,
             slots,
-            outcomes,
+            rules: Rules::new(self.rules),
             strict: self.strict,
             left_alone_unless_asked: self.left_alone_unless_asked,
             added_depth: self.added_depth,
@@ -39,7 +42,26 @@ impl Shape {
         }
     }
 
-    fn node(&self, object: &Object) -> Node {
+    /// How many of the rules hold in each value: those that came before it was removed, or taken as a whole.
+    fn level(&self, cell: usize, around: usize, levels: &mut [usize]) {
+        let own = &self.cells[cell];
+        let level = own.rules.map_or(around, |own| own.min(around));
+        levels[cell] = level;
+        match own.inside {
+            Inside::Nothing => {}
+            Inside::Elements(element) => self.level(element, level, levels),
+            Inside::Members(object) => {
+                for member in &self.objects[object].members {
+                    if member.source.is_some() {
+                        let level = member.rules.map_or(level, |own| own.min(level));
+                        self.level(member.cell, level, levels);
+                    }
+                }
+            }
+        }
+    }
+
+    fn node(&self, object: &Object, levels: &[usize]) -> Node {
         let (sources, appended): (Vec<_>, Vec<_>) = object
             .members
             .iter()
@@ -50,9 +72,12 @@ impl Shape {
             names: Names::new(names.map(|name| name.as_bytes().into()).collect()),
             members: sources
                 .iter()
-                .map(|(at, member)| self.member(1 << at, member))
+                .map(|(at, member)| self.member(1 << at, member, levels))
                 .collect(),
             others_go: object.picked,
+            rules: object
+                .rules
+                .map_or(levels[object.cell], |own| own.min(levels[object.cell])),
             content: object.content,
             rivals: object.rivals.clone(),
             appends: appended
@@ -64,9 +89,9 @@ impl Shape {
         }
     }
 
-    fn member(&self, bit: u64, member: &Member) -> MemberPlan {
+    fn member(&self, bit: u64, member: &Member, levels: &[usize]) -> MemberPlan {
         let cell = &self.cells[member.cell];
-        let is_plain = cell.inside == Inside::Nothing && cell.actions.is_empty();
+        let is_plain = cell.inside == Inside::Nothing && cell.actions.is_empty() && levels[member.cell] == 0;
         MemberPlan {
             bit,
             fate: match &member.name {
@@ -84,6 +109,7 @@ impl Shape {
         let cell = &self.cells[member.cell];
         let content = match (&cell.kind, cell.inside) {
             (CellKind::Slot(slot), _) => Content::Slot(*slot),
+            (CellKind::Value(value), _) => Content::Value(*value),
             (CellKind::Constant(value), _) => Content::Constant(Padded::new(&value.to_json())),
             (CellKind::Made, Inside::Members(object)) => Content::Object(object),
             // What is appended comes from a slot or the chain; an object without members is a constant.
@@ -118,13 +144,13 @@ impl Shape {
             .iter()
             .fold(inside, |slots, action| match action {
                 Action::Capture(slot) => slots | 1 << slot | self.slots_in(self.slots[*slot].cell),
-                Action::Apply(_) => slots,
+                Action::Apply(_) | Action::Replace { .. } => slots,
             })
     }
 }
 
 /// A name as it is written, with its colon.
-fn rendered(name: &str) -> Padded {
+pub(super) fn rendered(name: &str) -> Padded {
     let mut text = String::new();
     Text::from_str(name).write(&mut text);
     text.push(':');

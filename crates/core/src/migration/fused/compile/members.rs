@@ -7,7 +7,7 @@ use super::places::{Entered, Way, ways};
 use super::shape::{CellKind, Inside, Member, Shape, bits};
 use super::{Reason, beside, container_depth};
 use crate::migration::document::Value;
-use crate::migration::op::{Add, IfPresent, Modify, Nest, Op, Pick, Rename, Step};
+use crate::migration::op::{Add, Compute, IfPresent, Modify, Nest, Op, Pick, Rename, Step};
 use crate::migration::path::{Path, Pattern};
 use crate::migration::place::Parents;
 
@@ -26,6 +26,8 @@ pub(super) struct Arriving {
 pub(super) enum Arrives {
     Constant(Value),
     Slot(usize),
+    /// A value that is computed before the pass.
+    Value(usize),
 }
 
 impl Shape {
@@ -128,6 +130,49 @@ impl Shape {
         Ok(())
     }
 
+    /// Puts a value that is computed before the pass where a path of names leads.
+    pub(super) fn compute(
+        &mut self,
+        mark: Marks,
+        ways: &[Way],
+        op: &Compute,
+        value: usize,
+    ) -> Result<(), Reason> {
+        self.added_depth += ways.len();
+        let mut arriving = Arriving {
+            mark,
+            content: Arrives::Value(value),
+            met: Vec::new(),
+            conflicts: false,
+            parents: op.parents(),
+        };
+        for object in self.put(self.root(), ways, 0, &mut arriving, None)? {
+            let Some(Way::Name(name)) = ways.last() else {
+                continue;
+            };
+            for member in self.named(object, name)? {
+                let own = &mut self.objects[object].members[member];
+                if own.changed & mark != 0 {
+                    continue;
+                }
+                if !op.replaces() {
+                    own.unchanged |= mark;
+                    continue;
+                }
+                let level = self.rules.len();
+                let cell = &mut self.cells[own.cell];
+                if !matches!(cell.kind, CellKind::Document) {
+                    return Err(Reason::new(
+                        "it replaces a value that an earlier transformation makes",
+                    ));
+                }
+                cell.rules.get_or_insert(level);
+                cell.actions.push(Action::Replace { mark, value });
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a member at the end of every object that the path leads to, and makes those that are missing. Gives the objects
     /// of the document in which it was put.
     pub(super) fn put(
@@ -208,6 +253,7 @@ impl Shape {
         let cell = match &arriving.content {
             Arrives::Constant(value) => self.new_cell(CellKind::Constant(value.clone())),
             Arrives::Slot(slot) => self.slots[*slot].cell,
+            Arrives::Value(value) => self.new_cell(CellKind::Value(*value)),
         };
         let slots = arriving.slots();
         let is_surely_there = self.is_surely_there(object, there);
@@ -381,7 +427,7 @@ impl Arriving {
     /// What must be filled so that something arrives.
     fn slots(&self) -> u64 {
         match self.content {
-            Arrives::Constant(_) => 0,
+            Arrives::Constant(_) | Arrives::Value(_) => 0,
             Arrives::Slot(slot) => 1 << slot,
         }
     }

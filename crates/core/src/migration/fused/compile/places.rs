@@ -1,7 +1,8 @@
 //! Which values of a shape a path leads to.
 
+use super::super::wanted::Wanted;
 use super::Reason;
-use super::shape::{CellKind, Inside, Shape};
+use super::shape::{CellKind, Inside, Member, Shape};
 use crate::migration::path::Segment;
 
 /// One step that can be told from names alone.
@@ -142,10 +143,67 @@ impl Shape {
                     }
                 }
             }
-            CellKind::Slot(_) => found.push(Entered::Closed(cell)),
+            CellKind::Slot(_) | CellKind::Value(_) => found.push(Entered::Closed(cell)),
             CellKind::Made | CellKind::Document => found.push(self.open(cell, way)?),
         }
         Ok(())
+    }
+
+    /// Whether what is wanted of a value still stands as it came, where it came. The names become known, so that the pass
+    /// minds how they are written and that none stands twice.
+    pub(super) fn is_as_it_came(&mut self, cell: usize, wanted: &Wanted) -> Result<bool, Reason> {
+        let own = &self.cells[cell];
+        if wanted.is_nothing() {
+            return Ok(true);
+        }
+        if !own.actions.is_empty() || !matches!(own.kind, CellKind::Document) {
+            return Ok(false);
+        }
+        if wanted.whole {
+            return Ok(self.is_untouched(cell));
+        }
+        if matches!(own.inside, Inside::Elements(_)) {
+            return Ok(false);
+        }
+        let Entered::Members(object) = self.open(cell, &Way::Name(String::new()))? else {
+            return Ok(false);
+        };
+        if self.objects[object].picked.is_some() {
+            return Ok(false);
+        }
+        for (name, inner) in &wanted.members {
+            let [member] = self.named(object, name)?[..] else {
+                return Ok(false);
+            };
+            let member = &self.objects[object].members[member];
+            let (source, cell) = (member.source.as_ref(), member.cell);
+            let is_plain =
+                matches!(self.cells[cell].kind, CellKind::Document) && self.cells[cell].actions.is_empty();
+            if source != Some(name) || !is_plain || !self.is_as_it_came(cell, inner)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether nothing happens to a value, and nothing inside of it.
+    fn is_untouched(&self, cell: usize) -> bool {
+        let own = &self.cells[cell];
+        self.rules.is_empty()
+            && own.actions.is_empty()
+            && match own.inside {
+                Inside::Nothing => true,
+                Inside::Elements(element) => self.is_untouched(element),
+                Inside::Members(object) => {
+                    let object = &self.objects[object];
+                    let stays = |member: &Member| {
+                        member.source.is_some()
+                            && member.name == member.source
+                            && self.is_untouched(member.cell)
+                    };
+                    object.picked.is_none() && object.members.iter().all(stays)
+                }
+            }
     }
 
     fn open(&mut self, cell: usize, way: &Way) -> Result<Entered, Reason> {

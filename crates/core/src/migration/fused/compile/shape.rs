@@ -1,6 +1,6 @@
 //! What is known of a document while a chain runs over it without one.
 
-use super::super::plan::{Action, Bits, Marks, Slots};
+use super::super::plan::{Action, Bits, Marks, Rule, Slots};
 use super::Reason;
 use crate::migration::document::Value;
 
@@ -10,10 +10,14 @@ pub(super) struct Shape {
     pub(super) cells: Vec<Cell>,
     pub(super) objects: Vec<Object>,
     pub(super) slots: Vec<Slot>,
+    /// Operations at any depth, in order.
+    pub(super) rules: Vec<Rule>,
     pub(super) strict: Marks,
     pub(super) left_alone_unless_asked: Marks,
     pub(super) added_depth: usize,
     pub(super) copies: usize,
+    /// Some operation of the pass looks at headers or the key.
+    pub(super) sees_message: bool,
     marks: u32,
 }
 
@@ -26,6 +30,8 @@ pub(super) struct Cell {
     pub(super) actions: Vec<Action>,
     pub(super) refuses_null: bool,
     pub(super) scope: Slots,
+    /// How many rules came before the first operation on it as a whole: those behind it are performed with it.
+    pub(super) rules: Option<usize>,
 }
 
 /// Where a value comes from.
@@ -37,6 +43,8 @@ pub(super) enum CellKind {
     Slot(usize),
     /// It stands in the migration.
     Constant(Value),
+    /// It was computed before the pass.
+    Value(usize),
     /// It is an object that the chain makes.
     Made,
 }
@@ -62,6 +70,8 @@ pub(super) struct Object {
     /// In the order in which they were named or appended.
     pub(super) members: Vec<Member>,
     pub(super) nested: usize,
+    /// How many rules came before the names that were not picked went.
+    pub(super) rules: Option<usize>,
 }
 
 /// One member.
@@ -78,6 +88,8 @@ pub(super) struct Member {
     pub(super) blockers: Bits,
     pub(super) conflicts: bool,
     pub(super) slots: Slots,
+    /// How many rules came before it was removed.
+    pub(super) rules: Option<usize>,
 }
 
 /// A value that is taken elsewhere.
@@ -97,14 +109,21 @@ impl Shape {
             cells: Vec::new(),
             objects: Vec::new(),
             slots: Vec::new(),
+            rules: Vec::new(),
             strict: 0,
             left_alone_unless_asked: 0,
             added_depth: 0,
             copies: 0,
+            sees_message: false,
             marks: 0,
         };
         shape.new_cell(CellKind::Document);
         shape
+    }
+
+    /// Whether nothing has been named yet.
+    pub(super) fn is_blank(&self) -> bool {
+        self.marks == 0 && self.cells.len() == 1 && self.objects.is_empty()
     }
 
     /// A mark for one more operation.
@@ -123,6 +142,7 @@ impl Shape {
             actions: Vec::new(),
             refuses_null: false,
             scope: 0,
+            rules: None,
         });
         self.cells.len() - 1
     }
@@ -136,6 +156,7 @@ impl Shape {
             rivals: Vec::new(),
             members: Vec::new(),
             nested: 0,
+            rules: None,
         });
         self.objects.len() - 1
     }
@@ -171,7 +192,7 @@ impl Shape {
             .members
             .iter()
             .any(|member| member.source.as_deref() == Some(name));
-        if !own.is_made && own.picked.is_none() && !is_known {
+        if !own.is_made && own.picked.is_none() && !is_known && self.is_left_by_rules(name)? {
             let cell = self.new_cell(CellKind::Document);
             found.push(self.new_member(object, Some(name), Some(name), cell)?);
         }
@@ -201,6 +222,7 @@ impl Shape {
             blockers: 0,
             conflicts: false,
             slots: 0,
+            rules: None,
         });
         Ok(members.len() - 1)
     }

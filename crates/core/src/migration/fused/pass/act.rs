@@ -1,13 +1,19 @@
 //! Operations on whole values: by their text where that is enough, else by the interpreter's own operation on the value alone.
 
-use super::super::plan::{Action, Apply, Inside, Quick, ValuePlan};
+use super::super::plan::{Action, Apply, Inside, Kinds, Marks, Quick, ValuePlan};
 use super::{Handed, Held, Pass, Place, Scanned};
 use crate::message::Headers;
-use crate::migration::context::Context;
-use crate::migration::document::{Reading, Value, parse};
+use crate::migration::context::{Context, Effect};
+use crate::migration::document::{DuplicateNames, Reading, Value, parse};
 use crate::migration::limits::Limits;
 use crate::migration::op::raw::Raw;
 use crate::migration::outcome::Outcome;
+
+/// The pass has read the text, and found it not too deep.
+const READING: Reading = Reading {
+    depth: Limits::MOST_DEPTH,
+    duplicate_names: DuplicateNames::Allow,
+};
 
 impl<'a> Pass<'a> {
     /// A value that operations change as a whole, or that is put into slots.
@@ -53,6 +59,7 @@ impl<'a> Pass<'a> {
             match action {
                 Action::Apply(apply) => text = self.apply(apply, text)?,
                 Action::Capture(slot) => self.capture(*slot, text, origin)?,
+                Action::Replace { mark, value } => text = self.replace(*mark, *value, text)?,
             }
         }
         Ok(text)
@@ -70,8 +77,40 @@ impl<'a> Pass<'a> {
         self.perform(actions, text, origin)
     }
 
+    /// Puts a value that was computed before in the place of another, unless they are equal.
+    #[inline(never)]
+    fn replace(&mut self, mark: Marks, value: usize, place: Place) -> Result<Place, Handed> {
+        let (from, to) = self.scratch.placed[value];
+        let own = self.text(place);
+        let is_equal = *own == self.scratch.side.filled()[from..to]
+            || parse(own, &READING).map_err(|_| Handed)? == self.scratch.values[value];
+        if is_equal {
+            self.unchanged |= mark;
+            return Ok(place);
+        }
+        self.changed |= mark;
+        Ok(Place::Side(from, to))
+    }
+
     #[inline(always)]
-    fn apply(&mut self, apply: &'a Apply, place: Place) -> Result<Place, Handed> {
+    pub(super) fn apply(&mut self, apply: &'a Apply, place: Place) -> Result<Place, Handed> {
+        let text = self.text(place);
+        let first = text.first().copied().unwrap_or(0);
+        if apply.only_inside && !matches!(first, b'{' | b'[') {
+            return Ok(place);
+        }
+        if let Some(spares) = apply.spares {
+            self.asked |= apply.mark;
+            if spares.has(Kinds::of_byte(first)) {
+                self.left_alone |= apply.mark;
+                return Ok(place);
+            }
+        }
+        self.convert(apply, place)
+    }
+
+    #[inline(always)]
+    fn convert(&mut self, apply: &'a Apply, place: Place) -> Result<Place, Handed> {
         let text = self.text(place);
         let raw = match &apply.quick {
             Quick::Cast(cast) => cast.raw(text),
@@ -80,6 +119,7 @@ impl<'a> Pass<'a> {
             // Strings can be equal in other spellings.
             Quick::Constant(_) if text.contains(&b'\\') => Raw::Unread,
             Quick::Constant(constant) => Raw::Image(constant),
+            Quick::Scalar => return self.convert_scalar(apply, place),
             Quick::No => Raw::Unread,
         };
         match raw {
@@ -113,6 +153,9 @@ impl<'a> Pass<'a> {
                 side.put_padded(image);
                 Ok(Place::Side(start, side.len()))
             }
+            Raw::Unread if matches!(apply.quick, Quick::Cast(_) | Quick::Table(_)) => {
+                self.convert_scalar(apply, place)
+            }
             Raw::Unread => self.ask(apply, place),
         }
     }
@@ -125,18 +168,45 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Converts a scalar. Whatever is not plainly a new value is left to the operation as it is.
+    #[inline(never)]
+    fn convert_scalar(&mut self, apply: &'a Apply, place: Place) -> Result<Place, Handed> {
+        let text = self.text(place);
+        if matches!(text.first(), Some(b'{' | b'[')) {
+            return self.ask(apply, place);
+        }
+        let mut value = parse(text, &READING).map_err(|_| Handed)?;
+        let most = self.around.limits.working_size();
+        match apply.step.op.convert(&mut value, most) {
+            Some(Ok(Effect::Unchanged)) => {
+                self.asked |= apply.mark;
+                self.unchanged |= apply.mark;
+                Ok(place)
+            }
+            Some(Ok(Effect::Changed)) => {
+                self.asked |= apply.mark;
+                self.changed |= apply.mark;
+                let start = self.scratch.side.len();
+                self.scratch.side.put(value.to_json().as_bytes());
+                Ok(Place::Side(start, self.scratch.side.len()))
+            }
+            Some(Ok(Effect::Absent | Effect::Removed) | Err(_)) | None => self.ask(apply, place),
+        }
+    }
+
     /// Lets the interpreter's operation work on the value alone.
     #[inline(never)]
     fn ask(&mut self, apply: &'a Apply, place: Place) -> Result<Place, Handed> {
-        let reading = Reading {
-            depth: Limits::MOST_DEPTH,
-            ..Reading::default()
+        let value = parse(self.text(place), &READING).map_err(|_| Handed)?;
+        let (headers, key) = if apply.sees_message {
+            (self.around.headers.clone(), self.around.key.cloned())
+        } else {
+            (Headers::new(), None)
         };
-        let value = parse(self.text(place), &reading).map_err(|_| Handed)?;
         let mut context = Context::new(
             Some(Value::Array(vec![value])),
-            Headers::new(),
-            None,
+            headers,
+            key,
             self.around.secrets,
             self.around.limits,
         );
@@ -144,7 +214,8 @@ impl<'a> Pass<'a> {
         let change = apply.step.apply(&mut context).map_err(|_| Handed)?;
         let (values, sources) = (change.kept_errors, change.kept_targets);
         if values + sources > 0 {
-            self.scratch.kept.push((apply.mark, values, sources));
+            let pass = self.scratch.dones.len();
+            self.scratch.kept.push((pass, apply.mark, values, sources));
         }
         match change.outcome {
             Outcome::Applied => self.changed |= apply.mark,

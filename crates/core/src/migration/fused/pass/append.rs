@@ -112,6 +112,10 @@ impl<'a> Pass<'a> {
                 self.used |= 1 << slot;
                 self.put(self.scratch.slots[*slot].text);
             }
+            Content::Value(value) => {
+                let (from, to) = self.scratch.placed[*value];
+                self.put(Place::Side(from, to));
+            }
             Content::Object(id) => self.made_object(*id)?,
         }
         Ok(())

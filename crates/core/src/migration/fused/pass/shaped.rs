@@ -112,11 +112,14 @@ impl<'a> Pass<'a> {
         let [Action::Apply(apply)] = plan.actions.as_slice() else {
             return self.act(plan, at, open);
         };
+        if apply.spares.is_some() || apply.only_inside {
+            return self.act(plan, at, open);
+        }
         let text = &self.scan.bytes[at..end];
         let raw = match &apply.quick {
             Quick::Cast(cast) => cast.raw(text),
             Quick::Table(table) => table.image(text),
-            Quick::No | Quick::Constant(_) => Raw::Unread,
+            Quick::No | Quick::Scalar | Quick::Constant(_) => Raw::Unread,
         };
         match raw {
             Raw::Same => {
@@ -206,9 +209,9 @@ impl<'a> Pass<'a> {
     fn unknown_member(&mut self, id: usize, object: &mut Object, at: usize) -> Scanned {
         self.tally.missed += 1;
         let node: &'a Node = &self.plan.nodes[id];
-        let mut order = std::mem::take(&mut self.scratch.orders[id]);
+        let mut order = std::mem::take(&mut self.orders[id]);
         let name = self.name(node, &mut order, at, &mut 0);
-        self.scratch.orders[id] = order;
+        self.orders[id] = order;
         let (place, value) = name?;
         match node.members.get(usize::from(place)) {
             Some(member) => self.member(member, object, at, value),

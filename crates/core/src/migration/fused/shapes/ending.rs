@@ -106,7 +106,7 @@ impl Ending {
                         slot: Some(*slot),
                     });
                 }
-                Content::Object(_) => return None,
+                Content::Value(_) | Content::Object(_) => return None,
             }
         }
         if !text.is_empty() {
