@@ -21,23 +21,23 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "acknowledge before the target has confirmed",
         file: "crates/router/src/route.rs",
-        right: "self.outputs.target.enqueue(ticket, lane, *outgoing);",
-        wrong: "self.outputs.target.enqueue(ticket, lane, *outgoing); self.settle(ticket, Verdict::Done);",
+        right: "self.outputs.target.enqueue(ticket, lane, outgoing);",
+        wrong: "self.outputs.target.enqueue(ticket, lane, outgoing); self.settle(ticket, Verdict::Done);",
         package: "dunlin-router",
         test: "a_crash_while_the_target_takes_nothing_loses_nothing",
     },
     Fault {
         name: "acknowledge before the report has confirmed",
         file: "crates/router/src/route.rs",
-        right: "(Some(report), Some(output)) => output.enqueue(ticket, entry.lane, report),",
-        wrong: "(Some(report), Some(output)) => { output.enqueue(ticket, entry.lane, report); self.settle(ticket, Verdict::Done); }",
+        right: "(Some(report), Some(output)) => output.enqueue(ticket, entry.lane, *report),",
+        wrong: "(Some(report), Some(output)) => { output.enqueue(ticket, entry.lane, *report); self.settle(ticket, Verdict::Done); }",
         package: "dunlin-router",
         test: "the_source_is_settled_only_after_the_report_is_confirmed",
     },
     Fault {
         name: "skip the report",
         file: "crates/router/src/route.rs",
-        right: "(Some(report), Some(output)) => output.enqueue(ticket, entry.lane, report),",
+        right: "(Some(report), Some(output)) => output.enqueue(ticket, entry.lane, *report),",
         wrong: "(Some(_), Some(_)) => self.settle(ticket, Verdict::Done),",
         package: "dunlin-router",
         test: "a_migrated_message_is_forwarded_reported_and_then_settled",
@@ -115,3 +115,24 @@ pub(super) const FAULTS: &[Fault] = &[
         test: "nothing_that_was_confirmed_is_lost_when_the_power_fails",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::FAULTS;
+    use crate::workspace;
+
+    #[test]
+    fn every_fault_fits_one_place() {
+        for fault in FAULTS {
+            let text = std::fs::read_to_string(workspace::root().join(fault.file)).unwrap();
+            assert_eq!(
+                text.matches(fault.right).count(),
+                1,
+                "the fault `{}` in {}",
+                fault.name,
+                fault.file
+            );
+            assert_ne!(fault.right, fault.wrong);
+        }
+    }
+}
