@@ -8,18 +8,6 @@
 #[path = "../../crates/core/tests/it/engines/agreement.rs"]
 mod agreement;
 
-use std::cell::RefCell;
-
-use agreement::Both;
 use libfuzzer_sys::fuzz_target;
 
-thread_local! {
-    static CHAINS: RefCell<Vec<Both>> = RefCell::new(
-        include_str!("../../crates/core/tests/it/engines/chains.ndjson")
-            .lines()
-            .map(|chain| Both::load(chain).expect("a chain that loads"))
-            .collect(),
-    );
-}
-
-fuzz_target!(|bytes: &[u8]| CHAINS.with_borrow_mut(|chains| agreement::taught(bytes, chains)));
+fuzz_target!(|bytes: &[u8]| agreement::taught(bytes));

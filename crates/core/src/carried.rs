@@ -7,6 +7,7 @@
 //!
 //! Carrying is not obeying: an expiry in a header is kept for the reader, and expires nothing.
 
+use std::convert::Infallible;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -274,6 +275,26 @@ pub fn pack_beside(mut headers: Headers, outgoing: &Outgoing, own: &[Part], valu
     if values == HeaderValues::None {
         return headers;
     }
+    let packed = each_part(outgoing, own, values, |name, header, value| {
+        if header != name {
+            headers.remove(name);
+        }
+        headers.set(header.to_owned(), Bytes::copy_from_slice(value));
+        Ok::<(), Infallible>(())
+    });
+    match packed {
+        Ok(()) => headers,
+    }
+}
+
+/// Shows each part that travels as a header: its reserved name, the header's, which is another where the value cannot stand there
+/// as it is, and the value as it stands there.
+fn each_part<E>(
+    outgoing: &Outgoing,
+    own: &[Part],
+    values: HeaderValues,
+    mut put: impl FnMut(&str, &str, &[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut made = String::new();
     for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
         made.clear();
@@ -281,13 +302,12 @@ pub fn pack_beside(mut headers: Headers, outgoing: &Outgoing, own: &[Part], valu
             continue;
         };
         if values == HeaderValues::Text && !is_text(value) {
-            headers.remove(name);
-            headers.set(format!("{name}-base64"), BASE64.encode(value));
+            put(name, &format!("{name}-base64"), BASE64.encode(value).as_bytes())?;
         } else {
-            headers.set(name, Bytes::copy_from_slice(value));
+            put(name, name, value)?;
         }
     }
-    headers
+    Ok(())
 }
 
 /// Shows name and value of each header that [`pack`] would make, in their order, and keeps none of them: for senders that
@@ -307,19 +327,7 @@ pub fn each_packed<E>(
         return (pack(outgoing, own, values).iter()).try_for_each(|(name, value)| put(name, value));
     }
     headers.iter().try_for_each(|(name, value)| put(name, value))?;
-    let mut made = String::new();
-    for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
-        made.clear();
-        let (Some(name), Some(value)) = (part.header(), part.value(outgoing, &mut made)) else {
-            continue;
-        };
-        if values == HeaderValues::Text && !is_text(value) {
-            put(&format!("{name}-base64"), BASE64.encode(value).as_bytes())?;
-        } else {
-            put(name, value)?;
-        }
-    }
-    Ok(())
+    each_part(outgoing, own, values, |_, header, value| put(header, value))
 }
 
 /// Whether a name is one that a part may travel under.

@@ -9,7 +9,7 @@ use dunlin_core::messaging::{
     Source, Start, Target, Verdict,
 };
 use dunlin_core::settings::Settings;
-use dunlin_core::{Error, Result};
+use dunlin_core::{Class, Error, Result};
 use dunlin_servers::{Kind, Options, Server};
 use redis::FromRedisValue;
 use tokio::time::timeout;
@@ -163,6 +163,17 @@ impl Ends {
     /// Exactly so many.
     pub(crate) async fn take(&mut self, count: usize) -> Vec<Delivery> {
         take(&mut *self.receiver, count).await
+    }
+
+    /// What comes first, over whatever is unhealthy until then.
+    pub(crate) async fn take_once_healthy(&mut self) -> Vec<Delivery> {
+        let mut batch = Vec::new();
+        while batch.is_empty() {
+            if let Err(error) = self.receiver.receive(ROOM, &mut batch).await {
+                assert_eq!(error.class(), Class::Unhealthy, "{error}");
+            }
+        }
+        batch
     }
 
     /// Nothing for a while.

@@ -217,16 +217,7 @@ async fn a_group_that_is_destroyed_while_it_is_read_goes_on_where_it_was_and_has
     bed.say::<u64>(&["XGROUP", "DESTROY", "orders", "test"]).await;
     bed.say::<String>(&["XADD", "orders", "5-0", "payload", "5"])
         .await;
-    let mut come = Vec::new();
-    let room = dunlin_core::messaging::Room {
-        messages: 9,
-        bytes: 1 << 20,
-    };
-    while come.is_empty() {
-        if let Err(error) = ends.receiver.receive(room, &mut come).await {
-            assert_eq!(error.class(), Class::Unhealthy, "{error}");
-        }
-    }
+    let come = ends.take_once_healthy().await;
     assert_eq!(
         payloads(&come),
         ["5"],
@@ -269,16 +260,7 @@ async fn a_stream_that_was_read_to_its_end_and_is_made_anew_has_lost_nothing() {
     assert!(told.contains("the stream is gone"), "{told}");
     bed.say::<String>(&["XADD", "orders", "1-0", "payload", "anew"])
         .await;
-    let mut come = Vec::new();
-    let room = dunlin_core::messaging::Room {
-        messages: 9,
-        bytes: 1 << 20,
-    };
-    while come.is_empty() {
-        if let Err(error) = ends.receiver.receive(room, &mut come).await {
-            assert_eq!(error.class(), Class::Unhealthy, "{error}");
-        }
-    }
+    let come = ends.take_once_healthy().await;
     assert_eq!(payloads(&come), ["anew"]);
     assert_eq!(bed.gaps(), []);
     ends.close().await;

@@ -13,7 +13,7 @@ use clap::Args;
 use dunlin_core::finding::{Finding, Findings, Place};
 use dunlin_core::migration::fused::Program;
 use dunlin_core::migration::load::is_meant_as_migration;
-use dunlin_core::migration::{Complements, Loss, Migration};
+use dunlin_core::migration::{Complements, Loss, Migration, Undoing};
 use dunlin_core::source::{self, Format as TextFormat};
 use dunlin_router::check::{Report, check, warn_of_missing_sources};
 use dunlin_router::config::{DEFAULT_FILE, top_keys};
@@ -329,7 +329,8 @@ pub(super) fn unfused(migration: &Migration) -> Vec<String> {
 
 /// What is lost on the way there and back, and where.
 fn loss_line(migration: &Migration) -> String {
-    let loss = migration.loss();
+    let undoings = migration.undoings();
+    let loss = Undoing::worst(&undoings);
     let kept = match migration.complements() {
         Complements::Kept { .. } => "; complements are kept, and restore it",
         Complements::None | Complements::Required => "",
@@ -340,7 +341,7 @@ fn loss_line(migration: &Migration) -> String {
     let weakest = migration
         .transformations()
         .iter()
-        .zip(migration.undoings())
+        .zip(&undoings)
         .find(|(_, undoing)| undoing.loss == loss);
     match weakest {
         Some((one, _)) => format!("{}: {} ({}): {why}{kept}", loss.name(), one.id(), one.operation()),
@@ -356,26 +357,27 @@ fn loss_reason(loss: &Loss) -> Option<&'static str> {
 }
 
 fn migration_to_json(migration: &Migration) -> Value {
+    let undoings = migration.undoings();
     let transformations: Vec<Value> = migration
         .transformations()
         .iter()
-        .zip(migration.undoings())
+        .zip(&undoings)
         .map(|(one, undoing)| {
-            let loss = undoing.loss;
+            let loss = &undoing.loss;
             json!({
                 "id": one.id(),
                 "operation": one.operation(),
                 "digest": one.digest().to_string(),
                 "flagged": one.flagged(),
                 "loss": loss.name(),
-                "reason": loss_reason(&loss),
+                "reason": loss_reason(loss),
             })
         })
         .collect();
     json!({
         "name": migration.name(),
         "chain": migration.chain_id(),
-        "loss": migration.loss().name(),
+        "loss": Undoing::worst(&undoings).name(),
         "complement": matches!(migration.complements(), Complements::Kept { .. }),
         "transformations": transformations,
     })

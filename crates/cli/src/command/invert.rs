@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
-use dunlin_core::migration::{Loss, NoWayBack};
+use dunlin_core::migration::{Loss, NoWayBack, Undoing};
 use serde_json::{Value, json};
 
 use crate::ending::{Ending, Exit, Trouble};
@@ -79,7 +79,7 @@ impl Invert {
                 "migration": migration.name(),
                 "from": from,
                 "to": self.to,
-                "loss": migration.loss().name(),
+                "loss": Undoing::worst(&undoings).name(),
                 "undoing": undone,
                 "text": text,
             }))?;

@@ -96,16 +96,29 @@ impl Transformation {
     }
 }
 
+impl Undoing {
+    /// What is lost when all of them are undone: the loss of the weakest.
+    #[must_use]
+    pub fn worst(all: &[Self]) -> Loss {
+        let losses = all.iter().map(|undoing| &undoing.loss);
+        losses
+            .max_by_key(|loss| loss.rank())
+            .cloned()
+            .unwrap_or(Loss::Lossless)
+    }
+}
+
 impl Migration {
     /// What is lost when the whole chain is performed and then undone: the loss of its weakest transformation.
     #[must_use]
     pub fn loss(&self) -> Loss {
-        let losses = self.undoings().into_iter().map(|undoing| undoing.loss);
-        losses.max_by_key(Loss::rank).unwrap_or(Loss::Lossless)
+        Undoing::worst(&self.undoings())
     }
 
     /// What undoes each transformation, in the order of the chain. Where the migration names schemas, by all that they know:
     /// the names that came out of an object, say, which the transformation alone cannot tell.
+    ///
+    /// Such a migration is proved for it, each time; [`Undoing::worst`] tells its loss without doing so again.
     #[must_use]
     pub fn undoings(&self) -> Vec<Undoing> {
         let mut all: Vec<Undoing> = self

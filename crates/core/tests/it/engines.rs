@@ -41,9 +41,6 @@ const THREADS: u64 = 2;
 /// At least so many in a hundred pairs must have been fused, or nothing was tried.
 const LEAST_FUSED: u64 = 15;
 
-/// Chains that are tried with documents from elsewhere. Each line is a transformation file.
-const CHAINS: &str = include_str!("engines/chains.ndjson");
-
 /// How many pairs went which way.
 #[derive(Debug, Default)]
 struct Ways {
@@ -227,14 +224,6 @@ fn report(seed: u64, pair: Pair, difference: &str) -> String {
     format!("seed {seed}: {difference}\n{smallest}")
 }
 
-/// The chains for documents from elsewhere.
-fn chains() -> Vec<Both> {
-    CHAINS
-        .lines()
-        .map(|chain| Both::load(chain).unwrap_or_else(|findings| panic!("{chain}\n{findings}")))
-        .collect()
-}
-
 /// A file or folder of the data that others wrote, or none where it is not there.
 fn data(name: &str) -> Option<PathBuf> {
     let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -249,7 +238,7 @@ fn data(name: &str) -> Option<PathBuf> {
 
 /// The documents through all chains, as they are and damaged.
 fn through_all_chains<'a>(documents: impl Iterator<Item = (String, &'a [u8])>, damaged: usize) -> Ways {
-    let mut chains = chains();
+    let mut chains = agreement::chains();
     let mut ways = Ways::default();
     let mut chance = Chance::new(17);
     for (name, document) in documents {
@@ -333,15 +322,14 @@ fn both_engines_come_to_the_same_for_the_corpus_of_the_fuzz_targets() {
     };
     let (documents, with_chains, pairs) = (files("document"), files("chain"), files("shape"));
     assert!(!documents.is_empty() && !with_chains.is_empty() && !pairs.is_empty());
-    let mut chains = chains();
     for bytes in &documents {
-        agreement::document(bytes, &mut chains);
+        agreement::document(bytes);
     }
     for bytes in &with_chains {
         agreement::chain(bytes);
     }
     for bytes in &pairs {
-        agreement::taught(bytes, &mut chains);
+        agreement::taught(bytes);
     }
 }
 
@@ -366,7 +354,7 @@ proptest! {
     ) {
         let mut bytes = vec![chain];
         bytes.extend(pieces.concat().into_bytes());
-        CHAINS_OF_THREAD.with_borrow_mut(|chains| agreement::document(&bytes, chains));
+        agreement::document(&bytes);
     }
 
     /// The twin of the fuzz target `shape`: documents in turns, whole and with a few bytes changed.
@@ -384,7 +372,7 @@ proptest! {
             mild::document(chance).into_bytes()
         };
         let bytes = [&[chain], known.as_slice(), b"\n", other.as_slice()].concat();
-        CHAINS_OF_THREAD.with_borrow_mut(|chains| agreement::taught(&bytes, chains));
+        agreement::taught(&bytes);
     }
 
     /// The twin of the fuzz target `chain`.
@@ -396,10 +384,6 @@ proptest! {
         let bytes = format!("{{\"transformations\":[{}]}}\n{document}", operations.join(","));
         agreement::chain(bytes.as_bytes());
     }
-}
-
-thread_local! {
-    static CHAINS_OF_THREAD: std::cell::RefCell<Vec<Both>> = std::cell::RefCell::new(chains());
 }
 
 fn name() -> impl Strategy<Value = &'static str> {

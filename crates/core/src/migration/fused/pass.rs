@@ -322,13 +322,24 @@ impl<'a> Pass<'a> {
     }
 
     fn elements(&mut self, element: usize, at: usize, open: usize) -> Scanned {
+        self.each_element(at, open, |pass, at, open| pass.scoped(element, at, open))
+    }
+
+    /// The end of an array that begins here, each of whose elements is shown with its place and its depth.
+    #[inline(always)]
+    fn each_element(
+        &mut self,
+        at: usize,
+        open: usize,
+        mut element: impl FnMut(&mut Self, usize, usize) -> Scanned,
+    ) -> Scanned {
         self.scan.open(open)?;
         let mut at = self.scan.white_space(at + 1);
         if self.scan.byte(at) == b']' {
             return Ok(at + 1);
         }
         loop {
-            let end = self.scoped(element, at, open + 1)?;
+            let end = element(self, at, open + 1)?;
             at = self.scan.white_space(end);
             match self.scan.byte(at) {
                 b',' => at = self.scan.white_space(at + 1),

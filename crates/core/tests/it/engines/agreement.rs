@@ -2,6 +2,7 @@
 //!
 //! This file stands alone: the fuzz targets include it as it is, so that what they try is what the tests try.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -73,6 +74,22 @@ impl Both {
         Migration::load("chain.json", &resolver, &LoadOptions::default())
             .map(|loaded| Self::of(loaded.migration))
             .map_err(|findings| findings.render())
+    }
+
+    /// One document after the other, in both engines.
+    ///
+    /// # Panics
+    /// When the engines differ.
+    fn expect_agreement(&mut self, documents: &[&[u8]]) {
+        for document in documents {
+            let input = Input {
+                payload: Some(Bytes::copy_from_slice(document)),
+                ..Input::default()
+            };
+            if let Err(difference) = self.agree(&input) {
+                panic!("{difference}\ndocument: {}", shown(document));
+            }
+        }
     }
 
     /// Forgets what was learned from the messages before.
@@ -188,34 +205,24 @@ impl Both {
     }
 }
 
-/// The bytes of a fuzzer, as a chain's number among those that are given and a document.
+/// The bytes of a fuzzer, as the number of one of [`chains`] and a document.
 ///
 /// # Panics
 /// When the engines differ.
-pub(crate) fn document(bytes: &[u8], chains: &mut [Both]) {
+pub(crate) fn document(bytes: &[u8]) {
     let Some((&first, document)) = bytes.split_first() else {
         return;
     };
-    let count = chains.len();
-    let both = &mut chains[usize::from(first) % count];
-    let input = Input {
-        payload: Some(Bytes::copy_from_slice(document)),
-        ..Input::default()
-    };
     // Twice: what is learned from a message must change nothing.
-    for _ in 0..2 {
-        if let Err(difference) = both.agree(&input) {
-            panic!("{difference}\ndocument: {}", shown(document));
-        }
-    }
+    with_chain(first, |both| both.expect_agreement(&[document, document]));
 }
 
-/// The bytes of a fuzzer, as a chain's number among those that are given, a document to learn from, a line feed and a document
+/// The bytes of a fuzzer, as the number of one of [`chains`], a document to learn from, a line feed and a document
 /// that is met with what was learned.
 ///
 /// # Panics
 /// When the engines differ.
-pub(crate) fn taught(bytes: &[u8], chains: &mut [Both]) {
+pub(crate) fn taught(bytes: &[u8]) {
     let Some((&first, documents)) = bytes.split_first() else {
         return;
     };
@@ -223,19 +230,33 @@ pub(crate) fn taught(bytes: &[u8], chains: &mut [Both]) {
     let (Some(known), Some(other)) = (parts.next(), parts.next()) else {
         return;
     };
-    let count = chains.len();
-    let both = &mut chains[usize::from(first) % count];
-    both.forget();
-    // In turns, so that each is met with what was learned from both.
-    for document in [known, known, other, known, other, other] {
-        let input = Input {
-            payload: Some(Bytes::copy_from_slice(document)),
-            ..Input::default()
-        };
-        if let Err(difference) = both.agree(&input) {
-            panic!("{difference}\ndocument: {}", shown(document));
-        }
+    with_chain(first, |both| {
+        both.forget();
+        // In turns, so that each is met with what was learned from both.
+        both.expect_agreement(&[known, known, other, known, other, other]);
+    });
+}
+
+/// Chains that are tried with documents from elsewhere. Each line of their file is a transformation file.
+///
+/// # Panics
+/// When one of them does not load.
+pub(crate) fn chains() -> Vec<Both> {
+    include_str!("chains.ndjson")
+        .lines()
+        .map(|chain| Both::load(chain).unwrap_or_else(|findings| panic!("{chain}\n{findings}")))
+        .collect()
+}
+
+/// One of [`chains`], with what this thread has taught it so far.
+fn with_chain(number: u8, work: impl FnOnce(&mut Both)) {
+    thread_local! {
+        static CHAINS: RefCell<Vec<Both>> = RefCell::new(chains());
     }
+    CHAINS.with_borrow_mut(|chains| {
+        let count = chains.len();
+        work(&mut chains[usize::from(number) % count]);
+    });
 }
 
 /// The bytes of a fuzzer, as a chain, a line feed and a document.
@@ -250,10 +271,8 @@ pub(crate) fn chain(bytes: &[u8]) {
     let Ok(chain) = std::str::from_utf8(chain) else {
         return;
     };
-    if let Ok(both) = Both::load(chain) {
-        let mut document_of_first = vec![0];
-        document_of_first.extend_from_slice(document);
-        self::document(&document_of_first, &mut [both]);
+    if let Ok(mut both) = Both::load(chain) {
+        both.expect_agreement(&[document, document]);
     }
 }
 

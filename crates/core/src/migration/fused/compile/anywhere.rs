@@ -10,7 +10,7 @@ use super::super::ask::subjects;
 use super::super::plan::{Action, Apply, Effect, Marks, Rule};
 use super::Reason;
 use super::emit::rendered;
-use super::shape::{CellKind, Inside, Shape, bits};
+use super::shape::{CellKind, Inside, Shape};
 use super::values::{apply_of, local};
 use crate::migration::document::Value;
 use crate::migration::op::{NewName, Op, Step};
@@ -41,7 +41,7 @@ impl Shape {
             let mut open = Vec::new();
             self.open_objects(self.root(), &mut open);
             for object in open {
-                self.rename_known(object, mark, name.as_str(), to)?;
+                self.rename_in(object, mark, name.as_str(), to)?;
             }
         }
         self.apply_rule(self.root(), mark, step, &pattern, &effect, level)?;
@@ -53,7 +53,8 @@ impl Shape {
         Ok(())
     }
 
-    /// Values that were taken elsewhere are told apart from others by nothing but their place.
+    /// Values that were taken elsewhere are told apart from others by nothing but their place. Behind this check no value of
+    /// the shape is taken elsewhere.
     fn check_taken(&self, pattern: &Pattern, effect: &Effect) -> Result<(), Reason> {
         if !self.slots.is_empty() {
             return Err(Reason::new("a value that was taken elsewhere may hold its names"));
@@ -94,8 +95,7 @@ impl Shape {
     /// behind all that is known of their members, and a rule that follows comes behind it.
     fn open_objects(&self, cell: usize, open: &mut Vec<usize>) {
         let own = &self.cells[cell];
-        let is_open = matches!(own.kind, CellKind::Document)
-            && (own.actions.iter()).all(|action| matches!(action, Action::Capture(_)));
+        let is_open = matches!(own.kind, CellKind::Document) && own.actions.is_empty();
         match own.inside {
             Inside::Elements(element) if is_open => self.open_objects(element, open),
             Inside::Members(object) if is_open => {
@@ -108,20 +108,6 @@ impl Shape {
             }
             Inside::Nothing | Inside::Elements(_) | Inside::Members(_) => {}
         }
-    }
-
-    /// Both names become known in an object of the shape, so that one does not end up where the other is.
-    fn rename_known(&mut self, object: usize, mark: Marks, name: &str, to: &str) -> Result<(), Reason> {
-        let (sources, there) = (self.named(object, name)?, self.named(object, to)?);
-        let own = &mut self.objects[object];
-        if !there.is_empty() {
-            own.rivals.push((bits(&sources), bits(&there)));
-        }
-        for source in sources {
-            own.members[source].name = Some(to.to_owned());
-            own.members[source].changed |= mark;
-        }
-        Ok(())
     }
 
     /// What a rule does to the values of the shape.
@@ -138,18 +124,7 @@ impl Shape {
         if !matches!(own.kind, CellKind::Document) {
             return Ok(());
         }
-        if !own
-            .actions
-            .iter()
-            .all(|action| matches!(action, Action::Capture(_)))
-        {
-            if own
-                .actions
-                .iter()
-                .any(|action| matches!(action, Action::Capture(_)))
-            {
-                return Err(Reason::new("a value that was taken elsewhere may hold its names"));
-            }
+        if !own.actions.is_empty() {
             self.act_inside(cell, mark, step);
             return Ok(());
         }

@@ -92,7 +92,7 @@ impl Draft {
         };
     }
 
-    /// Goes on behind a `drop`, for messages that stay.
+    /// Goes on behind a pass: behind its end, or behind a `drop` for the messages that stay.
     pub(super) fn go_on(&mut self) {
         self.passes += 1;
         self.values = 0;
@@ -133,8 +133,7 @@ impl Draft {
                 Ok(Some(next)) => return Ok(next),
                 // Behind a pass of its own everything is as it came.
                 Err(_) if !self.shape.is_blank() => {
-                    self.passes += 1;
-                    self.values = 0;
+                    self.go_on();
                     let shape = std::mem::replace(&mut self.shape, Shape::new());
                     return Ok(Next::Pass(shape.into_plan()));
                 }
@@ -193,18 +192,12 @@ impl Draft {
             }
             op if is_rare(op, &step) => self.whole(step).map(Some),
             _ => {
-                let before = self.shape.clone();
-                match self.shape.step(&step) {
-                    Ok(marks) => {
-                        let pass = self.passes;
-                        self.tell(Told::By { pass, marks });
-                        Ok(None)
-                    }
-                    Err(reason) => {
-                        self.shape = before;
-                        Err(reason)
-                    }
-                }
+                let marks = self.attempt(|shape| shape.step(&step))?;
+                self.tell(Told::By {
+                    pass: self.passes,
+                    marks,
+                });
+                Ok(None)
             }
         }
     }
@@ -215,17 +208,25 @@ impl Draft {
         Ok(Next::Ask(question, wanted))
     }
 
-    /// Refuses what looks at values that are no longer as they came. The shape learns of the names that are asked for, and
-    /// forgets them again where it refuses.
+    /// Refuses what looks at values that are no longer as they came.
     fn expect_as_it_came(&mut self, wanted: &Wanted, otherwise: &'static str) -> Result<(), Reason> {
+        self.attempt(|shape| {
+            if shape.is_as_it_came(0, wanted)? {
+                Ok(())
+            } else {
+                Err(Reason::new(otherwise))
+            }
+        })
+    }
+
+    /// Does something to the shape. What is refused half-way has left names and marks there, and they are forgotten again.
+    fn attempt<T>(&mut self, change: impl FnOnce(&mut Shape) -> Result<T, Reason>) -> Result<T, Reason> {
         let before = self.shape.clone();
-        let refused = match self.shape.is_as_it_came(0, wanted) {
-            Ok(true) => return Ok(()),
-            Ok(false) => Reason::new(otherwise),
-            Err(reason) => reason,
-        };
-        self.shape = before;
-        Err(refused)
+        let done = change(&mut self.shape);
+        if done.is_err() {
+            self.shape = before;
+        }
+        done
     }
 
     /// An operation that needs to know all names of the document, in the few messages that have a place for it.
@@ -262,18 +263,20 @@ impl Draft {
         let value = Evaluated::of(compute, &names);
         let wanted = value.wanted();
         self.expect_as_it_came(&wanted, "it computes with a value that has changed")?;
-        let before = self.shape.clone();
-        let mark = self.shape.next_mark()?;
-        if step.rules.strict {
-            self.shape.strict |= mark;
-        }
-        if let Err(reason) = self.shape.compute(mark, &ways, compute, self.values) {
-            self.shape = before;
-            return Err(reason);
-        }
+        let place = self.values;
+        let marks = self.attempt(|shape| {
+            let mark = shape.next_mark()?;
+            if step.rules.strict {
+                shape.strict |= mark;
+            }
+            shape.compute(mark, &ways, compute, place)?;
+            Ok(mark)
+        })?;
         self.values += 1;
-        let pass = self.passes;
-        self.tell(Told::By { pass, marks: mark });
+        self.tell(Told::By {
+            pass: self.passes,
+            marks,
+        });
         Ok(Next::Value(value, wanted))
     }
 }

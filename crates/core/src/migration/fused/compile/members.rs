@@ -46,22 +46,34 @@ impl Shape {
             self.act(cell, mark, step, depth)?;
         }
         for object in objects {
-            let sources = self.named(object, old)?;
             if new == *old {
-                for source in sources {
+                for source in self.named(object, old)? {
                     self.objects[object].members[source].unchanged |= mark;
                 }
-                continue;
+            } else {
+                self.rename_in(object, mark, old, &new)?;
             }
-            let there = self.named(object, &new)?;
-            let own = &mut self.objects[object];
-            if !there.is_empty() {
-                own.rivals.push((bits(&sources), bits(&there)));
-            }
-            for source in sources {
-                own.members[source].name = Some(new.clone());
-                own.members[source].changed |= mark;
-            }
+        }
+        Ok(())
+    }
+
+    /// Gives another name to the member of an object. Both names become known there, so that one does not end up where the
+    /// other is.
+    pub(super) fn rename_in(
+        &mut self,
+        object: usize,
+        mark: Marks,
+        old: &str,
+        new: &str,
+    ) -> Result<(), Reason> {
+        let (sources, there) = (self.named(object, old)?, self.named(object, new)?);
+        let own = &mut self.objects[object];
+        if !there.is_empty() {
+            own.rivals.push((bits(&sources), bits(&there)));
+        }
+        for source in sources {
+            own.members[source].name = Some(new.to_owned());
+            own.members[source].changed |= mark;
         }
         Ok(())
     }

@@ -11,25 +11,8 @@ impl<'a> Pass<'a> {
         match self.scan.byte(at) {
             b'"' => self.scan.string(at + 1),
             b'{' => self.object_anywhere(level, at, open),
-            b'[' => self.elements_anywhere(level, at, open),
+            b'[' => self.each_element(at, open, |pass, at, open| pass.anywhere(level, at, open)),
             byte => self.scan.atom(at, byte),
-        }
-    }
-
-    fn elements_anywhere(&mut self, level: usize, at: usize, open: usize) -> Scanned {
-        self.scan.open(open)?;
-        let mut at = self.scan.white_space(at + 1);
-        if self.scan.byte(at) == b']' {
-            return Ok(at + 1);
-        }
-        loop {
-            let end = self.anywhere(level, at, open + 1)?;
-            at = self.scan.white_space(end);
-            match self.scan.byte(at) {
-                b',' => at = self.scan.white_space(at + 1),
-                b']' => return Ok(at + 1),
-                _ => return Err(Handed),
-            }
         }
     }
 

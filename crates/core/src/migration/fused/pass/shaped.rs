@@ -39,11 +39,7 @@ impl<'a> Pass<'a> {
             at = self.scan.white_space(end);
             match self.scan.byte(at) {
                 b',' => {
-                    if object.has_members {
-                        object.edge = at;
-                    } else {
-                        self.pending = at + 1;
-                    }
+                    self.comma(object, at);
                     at += 1;
                 }
                 b'}' => break,
@@ -256,23 +252,10 @@ impl<'a> Pass<'a> {
         if self.scan.byte(at) == b'{' {
             return self.object_by_shape(track, at, open);
         }
-        self.scan.open(open)?;
-        let mut at = self.scan.white_space(at + 1);
-        if self.scan.byte(at) == b']' {
-            return Ok(at + 1);
-        }
-        loop {
-            let end = match self.scan.byte(at) {
-                b'{' => self.object_by_shape(track, at, open + 1)?,
-                _ => self.scan.value(at, open + 1)?,
-            };
-            at = self.scan.white_space(end);
-            match self.scan.byte(at) {
-                b',' => at = self.scan.white_space(at + 1),
-                b']' => return Ok(at + 1),
-                _ => return Err(Handed),
-            }
-        }
+        self.each_element(at, open, |pass, at, open| match pass.scan.byte(at) {
+            b'{' => pass.object_by_shape(track, at, open),
+            _ => pass.scan.value(at, open),
+        })
     }
 
     /// The end of an object that nobody looks into.
