@@ -87,35 +87,44 @@ struct Programs {
     dunlin: PathBuf,
 }
 
-/// Builds them with one set of features, the one that the tests build, so that nothing is built twice.
+/// Builds them.
 fn programs() -> Result<Programs> {
+    build(&["dunlin", "dunlin-bench"], &workspace::features())?;
     let target = workspace::target_folder()?;
-    let mut build = workspace::cargo();
-    build.args(["build", "--release", "--bin", "dunlin", "--bin", "dunlin-bench"]);
-    succeed(&mut build, "the benchmark did not build")?;
     Ok(Programs {
         bench: release(&target, "dunlin-bench"),
         dunlin: release(&target, "dunlin"),
     })
 }
 
-fn schemas() -> Result<()> {
-    let target = workspace::target_folder()?;
+/// Builds programs of the workspace in release mode.
+///
+/// Programs are named and never a package: cargo then takes the features of the whole workspace, as the tests build them, and builds
+/// nothing that they have a second time.
+fn build(programs: &[&str], features: &str) -> Result<()> {
     let mut build = workspace::cargo();
-    build.args(["build", "--release", "--package", "dunlin-bench-schemas"]);
-    succeed(&mut build, "the benchmark did not build")?;
+    build.args(["build", "--release", "--features", features]);
+    for program in programs {
+        build.args(["--bin", program]);
+    }
+    succeed(&mut build, "the benchmark did not build")
+}
+
+fn schemas() -> Result<()> {
+    build(&["dunlin-bench-schemas"], &workspace::features())?;
+    let target = workspace::target_folder()?;
     let mut measure = Command::new(release(&target, "dunlin-bench-schemas"));
     measure.current_dir(workspace::root());
     succeed(&mut measure, "the benchmark failed")
 }
 
 fn routes(messages: usize, rounds: usize, kafka: bool) -> Result<()> {
-    let mut build = workspace::cargo();
-    build.args(["build", "--release", "--package", "dunlin-bench-routes"]);
-    if kafka {
-        build.args(["--features", "kafka"]);
-    }
-    succeed(&mut build, "the benchmark did not build")?;
+    let features = if kafka {
+        format!("{},dunlin-bench-routes/kafka", workspace::features())
+    } else {
+        String::new()
+    };
+    build(&["dunlin-bench-routes"], &features)?;
     let program = release(&workspace::target_folder()?, "dunlin-bench-routes");
     let mut compare = Command::new(program);
     compare

@@ -31,10 +31,19 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// A call of the cargo that started this task, in the root of the workspace.
+///
+/// It is not told what package this task is: the build script of `ring` asks for `CARGO_MANIFEST_DIR`, and with another answer
+/// than that of a build by hand TLS and everything behind it would be built anew, each time one follows the other.
 pub(crate) fn cargo() -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_string_lossy();
+        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
