@@ -44,7 +44,7 @@ enum What {
     /// Routes over real servers beside a bare loop of the same client libraries, taking turns in one run.
     Routes {
         /// Messages of each measurement.
-        #[arg(long, default_value_t = 20_000)]
+        #[arg(long, default_value_t = 60_000)]
         messages: usize,
         /// Turns of each contestant; the median counts.
         #[arg(long, default_value_t = 5)]

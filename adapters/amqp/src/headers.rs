@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dunlin_core::carried::{self, Part};
-use dunlin_core::message::{Headers, Message};
+use dunlin_core::message::{Headers, Message, PropertyValues};
 use dunlin_core::messaging::Outgoing;
 use dunlin_core::{Error, ErrorKind, HeaderValues, Result};
 use lapin::BasicProperties;
@@ -285,7 +285,7 @@ pub(crate) fn read(properties: &BasicProperties, payload: Vec<u8>) -> Read {
     };
     message.id = bytes(properties.message_id());
     message.timestamp = properties.timestamp().and_then(time);
-    let to = &mut message.properties;
+    let mut to = PropertyValues::default();
     to.content_type = text(properties.content_type());
     to.content_encoding = text(properties.content_encoding());
     to.kind = text(properties.kind());
@@ -301,6 +301,7 @@ pub(crate) fn read(properties: &BasicProperties, payload: Vec<u8>) -> Read {
         || properties.app_id().is_some()
         || properties.user_id().is_some()
         || properties.cluster_id().is_some();
+    message.properties = to.into();
     carried::unpack(&mut message, &[]);
     Read {
         message,

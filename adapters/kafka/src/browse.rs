@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::client::{self, Listener};
 use crate::config::{Channel, End};
+use crate::copies::Copies;
 use crate::error::{classify, code, of_code};
 use crate::headers;
 use crate::lane::{LaneState, Partition};
@@ -123,13 +124,14 @@ struct Eye {
 
 impl Eye {
     fn run(mut self) {
+        let mut copies = Copies::default();
         while !self.closed.load(Ordering::Acquire) {
             if self.ends.as_ref().is_some_and(HashSet::is_empty) {
                 return;
             }
             let seen = match self.consumer.poll(Duration::from_millis(100)) {
                 None => continue,
-                Some(Ok(record)) => headers::message(&record).map(|message| {
+                Some(Ok(record)) => headers::message(&record, &mut copies).map(|message| {
                     (
                         message,
                         Partition {

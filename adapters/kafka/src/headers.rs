@@ -12,6 +12,8 @@ use dunlin_core::messaging::Outgoing;
 use dunlin_core::{Error, ErrorKind, HeaderValues, Result};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders, Timestamp};
 
+use crate::copies::Copies;
+
 const OWN: &[Part] = &[Part::Tombstone, Part::Key, Part::Address, Part::Time];
 /// A time that a record cannot hold exactly goes as a header beside it.
 const OWN_BUT_TIME: &[Part] = &[Part::Tombstone, Part::Key, Part::Address];
@@ -20,7 +22,10 @@ const OWN_BUT_TIME: &[Part] = &[Part::Tombstone, Part::Key, Part::Address];
 pub(crate) struct Record {
     /// Milliseconds since 1970; none lets the client set the time of sending.
     pub(crate) time: Option<i64>,
-    pub(crate) headers: Headers,
+    /// In the client's own form; none where there are none, which spares the record its list.
+    pub(crate) headers: Option<OwnedHeaders>,
+    /// How many bytes a batch of this one record has, as the broker counts them against `max.message.bytes`.
+    pub(crate) size: usize,
 }
 
 /// The record of a message.
@@ -28,25 +33,71 @@ pub(crate) struct Record {
 /// # Errors
 /// A header's name with a NUL in it, unless it may be escaped.
 pub(crate) fn record(outgoing: &Outgoing, escape: bool) -> Result<Record> {
-    let time = outgoing.message.timestamp.and_then(milliseconds);
-    let exact = outgoing.message.timestamp.is_none() || time.is_some_and(|(_, exact)| exact);
+    let message = &outgoing.message;
+    let time = message.timestamp.and_then(milliseconds);
+    let exact = message.timestamp.is_none() || time.is_some_and(|(_, exact)| exact);
     let own = if exact { OWN } else { OWN_BUT_TIME };
-    let mut headers = outgoing.message.headers.clone();
-    if headers.iter().any(|(name, _)| !fits(name)) {
-        if !escape && !outgoing.escape {
-            return Err(Error::new(
-                ErrorKind::HeaderNotRepresentable,
-                "send",
-                "expected header names without a NUL, found one; set `headers: escape` at this end to carry it encoded",
-            ));
-        }
-        headers = carried::escape(&headers, |name, _, _| fits(name));
-    }
-    let headers = carried::pack_beside(headers, outgoing, own, HeaderValues::Binary);
+    let list = match plain(outgoing, own) {
+        Some(list) => list,
+        None => escaped(outgoing, own, escape)?,
+    };
     Ok(Record {
         time: time.map(|(milliseconds, _)| milliseconds),
-        headers,
+        size: batch_size(message, &list),
+        headers: list.headers,
     })
+}
+
+/// Headers as they are given to the client.
+#[derive(Default)]
+struct List {
+    headers: Option<OwnedHeaders>,
+    count: usize,
+    /// What they take in a record.
+    bytes: usize,
+}
+
+impl List {
+    fn put(&mut self, name: &str, value: &[u8]) {
+        let list = self.headers.take().unwrap_or_default();
+        self.headers = Some(list.insert(Header {
+            key: name,
+            value: Some(value),
+        }));
+        self.count += 1;
+        self.bytes += field(Some(name.len())) + field(Some(value.len()));
+    }
+}
+
+/// The headers as nearly all messages have them: each of them fits. They go to the client without a list of them being made.
+/// None: one does not fit.
+fn plain(outgoing: &Outgoing, own: &[Part]) -> Option<List> {
+    let mut list = List::default();
+    carried::each_packed(outgoing, own, HeaderValues::Binary, |name, value| {
+        if !fits(name) {
+            return Err(());
+        }
+        list.put(name, value);
+        Ok(())
+    })
+    .ok()?;
+    Some(list)
+}
+
+/// The headers as they can be held, where not all of them can.
+fn escaped(outgoing: &Outgoing, own: &[Part], escape: bool) -> Result<List> {
+    if !escape && !outgoing.escape {
+        return Err(Error::new(
+            ErrorKind::HeaderNotRepresentable,
+            "send",
+            "expected header names without a NUL, found one; set `headers: escape` at this end to carry it encoded",
+        ));
+    }
+    let fitting = carried::escape(&outgoing.message.headers, |name, _, _| fits(name));
+    let headers = carried::pack_beside(fitting, outgoing, own, HeaderValues::Binary);
+    let mut list = List::default();
+    headers.iter().for_each(|(name, value)| list.put(name, value));
+    Ok(list)
 }
 
 fn fits(name: &str) -> bool {
@@ -61,29 +112,15 @@ fn milliseconds(time: SystemTime) -> Option<(i64, bool)> {
     Some((whole, since.subsec_nanos() % 1_000_000 == 0))
 }
 
-/// The client's own form of headers; none where there are none, which spares the record its list.
-pub(crate) fn owned(headers: &Headers) -> Option<OwnedHeaders> {
-    if headers.is_empty() {
-        return None;
-    }
-    let list = OwnedHeaders::new_with_capacity(headers.len());
-    Some(headers.iter().fold(list, |list, (name, value)| {
-        list.insert(Header {
-            key: name,
-            value: Some(&**value),
-        })
-    }))
-}
-
 /// The message of a record that was fetched.
 ///
 /// A header without a value becomes one of zero bytes.
 ///
 /// # Errors
 /// A header's name that is not UTF-8: the client cannot hand it out, and leaving the header out would change the message.
-pub(crate) fn message(record: &BorrowedMessage<'_>) -> Result<Message> {
+pub(crate) fn message(record: &BorrowedMessage<'_>, copies: &mut Copies) -> Result<Message> {
     let mut message = Message::default();
-    message.payload = record.payload().map(Bytes::copy_from_slice);
+    message.payload = record.payload().map(|payload| copies.of(payload));
     message.key = record.key().map(Bytes::copy_from_slice);
     message.timestamp = match record.timestamp() {
         Timestamp::NotAvailable => None,
@@ -119,23 +156,20 @@ pub(crate) fn message(record: &BorrowedMessage<'_>) -> Result<Message> {
     Ok(message)
 }
 
-/// How many bytes a batch of this one record has, as the broker counts them against `max.message.bytes`.
-pub(crate) fn batch_size(message: &Message, headers: &Headers) -> usize {
-    let field = |length: Option<usize>| match length {
-        Some(length) => varint(length) + length,
-        None => 1,
-    };
-    let list: usize = headers
-        .iter()
-        .map(|(name, value)| field(Some(name.len())) + field(Some(value.len())))
-        .sum();
+/// How many bytes a batch of this one record has.
+fn batch_size(message: &Message, headers: &List) -> usize {
     // Attributes, the difference of the time and of the offset are a byte each in the first record of a batch.
     let record = 3
         + field(message.key.as_ref().map(Bytes::len))
         + field(message.payload.as_ref().map(Bytes::len))
-        + varint(headers.len())
-        + list;
+        + varint(headers.count)
+        + headers.bytes;
     BATCH_HEADER + varint(record) + record
+}
+
+/// What bytes of this number take in a record; none are less than zero.
+fn field(length: Option<usize>) -> usize {
+    length.map_or(1, |length| varint(length) + length)
 }
 
 /// The most bytes a payload may have, alone in its message, so that its batch has at most `limit`.

@@ -13,6 +13,7 @@ mod answers;
 mod asker;
 mod browse;
 mod client;
+mod copies;
 mod flight;
 mod lane;
 mod line;

@@ -18,6 +18,7 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message as _};
 
+use crate::copies::Copies;
 use crate::error::{classify, code, is_refusal, of_code};
 use crate::flight::Pushed;
 use crate::headers;
@@ -65,6 +66,7 @@ struct Polling<'a> {
     /// What was told to be not well.
     unwell: Option<ErrorKind>,
     probed: Instant,
+    copies: Copies,
 }
 
 impl<'a> Polling<'a> {
@@ -83,6 +85,7 @@ impl<'a> Polling<'a> {
             returning,
             unwell: returning.then_some(ErrorKind::Disconnected),
             probed: Instant::now(),
+            copies: Copies::default(),
         })
     }
 
@@ -149,7 +152,8 @@ impl<'a> Polling<'a> {
                         topic: record.topic().into(),
                         number: record.partition(),
                     };
-                    self.take_in(&partition, vec![read_record(&record)?]);
+                    let fetched = read_record(&record, &mut self.copies)?;
+                    self.take_in(&partition, vec![fetched]);
                 }
             }
         }
@@ -187,7 +191,7 @@ impl<'a> Polling<'a> {
         {
             count += 1;
             end = match polled {
-                Ok(record) => read_record(&record).map(|record| fetched.push(record)),
+                Ok(record) => read_record(&record, &mut self.copies).map(|record| fetched.push(record)),
                 Err(error) => self.failed(&error),
             };
         }
@@ -340,9 +344,9 @@ impl<'a> Polling<'a> {
     }
 }
 
-fn read_record(record: &BorrowedMessage<'_>) -> Result<Fetched> {
+fn read_record(record: &BorrowedMessage<'_>, copies: &mut Copies) -> Result<Fetched> {
     Ok(Fetched {
         offset: record.offset(),
-        message: headers::message(record)?,
+        message: headers::message(record, copies)?,
     })
 }

@@ -19,7 +19,7 @@ use crate::answers::{Answers, Named, Reports, Ticket, closed_topic};
 use crate::client;
 use crate::config::{Channel, End};
 use crate::error::{classify, lost, of_code};
-use crate::headers::{batch_size, owned, record};
+use crate::headers::record;
 use crate::line::{Line, Producer, drop_aside, give_up};
 use crate::session::KafkaSession;
 
@@ -184,7 +184,7 @@ impl KafkaSender {
         } = found;
         let message = &outgoing.message;
         let record = record(outgoing, self.end.escape)?;
-        let size = batch_size(message, &record.headers);
+        let size = record.size;
         if size > *limit {
             let error = Error::new(
                 ErrorKind::TooLarge,
@@ -200,9 +200,9 @@ impl KafkaSender {
         base.payload = message.payload.as_deref();
         base.key = message.key.as_deref();
         base.timestamp = record.time;
-        base.headers = owned(&record.headers);
+        base.headers = record.headers;
         let clock = &self.session.system.clock;
-        let end = clock.now() + self.end.confirm_timeout;
+        let mut waits_until = None;
         loop {
             let room = line.reports().room.notified();
             match line.producer.send(base) {
@@ -210,7 +210,7 @@ impl KafkaSender {
                 Err((KafkaError::MessageProduction(Code::QueueFull), same)) => base = same,
                 Err((error, _)) => return Err(way.name(classify("send", &error), topic)),
             }
-            if clock.now() >= end {
+            if clock.now() >= *waits_until.get_or_insert_with(|| clock.now() + self.end.confirm_timeout) {
                 return Err(Error::new(
                     ErrorKind::Full,
                     "send",

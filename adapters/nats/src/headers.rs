@@ -30,7 +30,7 @@ pub(crate) fn write(outgoing: &Outgoing, escape: bool, stream: &str) -> Result<(
         None => ordered(outgoing, escape)?,
     };
     if let Some(id) = &outgoing.dedup {
-        wire.put(header::NATS_MESSAGE_ID, &id.to_string())?;
+        wire.put(header::NATS_MESSAGE_ID, id.digits(&mut [0; 32]))?;
     }
     wire.put(header::NATS_EXPECTED_STREAM, stream)?;
     Ok((wire.map, wire.bytes))

@@ -30,7 +30,7 @@ fn main() -> Result<()> {
             let number = |text: Option<String>, default: usize| {
                 text.map_or(Ok(default), |text| text.parse().context("expected a number"))
             };
-            let messages = number(arguments.next(), 20_000)?;
+            let messages = number(arguments.next(), 60_000)?;
             let rounds = number(arguments.next(), 5)?;
             compare::compare(messages, rounds)
         }

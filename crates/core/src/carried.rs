@@ -114,6 +114,11 @@ impl Part {
         Self::RepeatedHeaders,
     ];
 
+    /// What stands for it in a set of parts.
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     /// Its name as tables and findings print it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -186,7 +191,7 @@ impl Part {
     /// `made`, which is empty.
     fn value<'a>(self, outgoing: &'a Outgoing, made: &'a mut String) -> Option<&'a [u8]> {
         let message = &outgoing.message;
-        let properties = &message.properties;
+        let properties = &*message.properties;
         let text = |text: &'a Option<String>| text.as_deref().map(str::as_bytes);
         let told: fmt::Result = match self {
             Self::Tombstone => return message.payload.is_none().then_some(b"true"),
@@ -200,7 +205,10 @@ impl Part {
             Self::Time => time::write(message.timestamp?, made),
             Self::Priority => write!(made, "{}", properties.priority?),
             Self::Expiry => write!(made, "{}", properties.expiry_ms()?),
-            Self::Dedup => write!(made, "{}", outgoing.dedup?),
+            Self::Dedup => {
+                made.push_str(outgoing.dedup?.digits(&mut [0; 32]));
+                Ok(())
+            }
             Self::Address | Self::Headers | Self::BinaryHeaders | Self::RepeatedHeaders => return None,
         };
         told.ok()?;
@@ -210,7 +218,6 @@ impl Part {
     /// Gives a message what a header said, where it has nothing there yet. False: the text is none of this part.
     fn give(self, message: &mut Message, value: &Bytes) -> bool {
         let text = || std::str::from_utf8(value).ok().map(ToOwned::to_owned);
-        let properties = &mut message.properties;
         match self {
             Self::Tombstone => {
                 let said = &**value == b"true" && message.payload.as_ref().is_none_or(Bytes::is_empty);
@@ -229,18 +236,21 @@ impl Part {
                 message.timestamp = Some(time);
                 true
             }
-            Self::ContentType => take(&mut properties.content_type, text()),
-            Self::ContentEncoding => take(&mut properties.content_encoding, text()),
-            Self::Kind => take(&mut properties.kind, text()),
-            Self::CorrelationId => take(&mut properties.correlation_id, Some(value.clone())),
-            Self::ReplyTo => take(&mut properties.reply_to, text()),
+            Self::ContentType => take(&mut message.properties.content_type, text()),
+            Self::ContentEncoding => take(&mut message.properties.content_encoding, text()),
+            Self::Kind => take(&mut message.properties.kind, text()),
+            Self::CorrelationId => take(&mut message.properties.correlation_id, Some(value.clone())),
+            Self::ReplyTo => take(&mut message.properties.reply_to, text()),
             Self::Priority => take(
-                &mut properties.priority,
+                &mut message.properties.priority,
                 text().and_then(|text| text.parse().ok()),
             ),
             Self::Expiry => {
                 let milliseconds = text().and_then(|text| text.parse().ok());
-                take(&mut properties.expiry, milliseconds.map(Duration::from_millis))
+                take(
+                    &mut message.properties.expiry,
+                    milliseconds.map(Duration::from_millis),
+                )
             }
             // It named the message on the way here; on the next way it has another.
             Self::Dedup => true,
@@ -296,7 +306,8 @@ fn each_part<E>(
     mut put: impl FnMut(&str, &str, &[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut made = String::new();
-    for part in Part::ALL.iter().filter(|part| !own.contains(part)) {
+    let own = own.iter().fold(0, |own, part| own | part.bit());
+    for part in Part::ALL.iter().filter(|part| own & part.bit() == 0) {
         made.clear();
         let (Some(name), Some(value)) = (part.header(), part.value(outgoing, &mut made)) else {
             continue;

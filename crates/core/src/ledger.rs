@@ -64,7 +64,13 @@ impl<P: Ord + Copy> Ledger<P> {
     ///
     /// A position that was never issued, or is settled already, has no effect.
     pub fn settle(&mut self, position: P) -> bool {
-        let Ok(place) = self.open.binary_search_by(|(open, _)| open.cmp(&position)) else {
+        // Most are settled in their order.
+        let is_first = self.open.front().is_some_and(|(first, _)| *first == position);
+        let found = match is_first {
+            true => Ok(0),
+            false => self.open.binary_search_by(|(open, _)| open.cmp(&position)),
+        };
+        let Ok(place) = found else {
             return false;
         };
         if std::mem::replace(&mut self.open[place].1, true) {

@@ -23,4 +23,4 @@ pub mod source;
 
 pub use capability::{Capabilities, HeaderValues, Limits};
 pub use error::{Class, Error, ErrorKind, Result};
-pub use message::{Headers, Message, Properties};
+pub use message::{Headers, Message, Properties, PropertyValues};

@@ -4,6 +4,7 @@
 //! Payloads are private: nothing here prints content, only lengths.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -65,6 +66,7 @@ impl Message {
     }
 
     /// The number of bytes in payload, key, id and headers: what a window in bytes counts. Properties are not counted.
+    #[inline]
     pub fn size(&self) -> usize {
         let length = |part: &Option<Bytes>| part.as_ref().map_or(0, Bytes::len);
         length(&self.payload) + length(&self.key) + length(&self.id) + self.headers.size()
@@ -84,9 +86,16 @@ impl fmt::Debug for Message {
 }
 
 /// What most systems know beside headers. A system that lacks one of them carries it as a header or reports the loss.
+///
+/// A clone copies a handle; the first change after it copies the values. Most messages have none of them, and of these a handle
+/// holds nothing: a message is moved many times on its way.
+#[derive(Clone, Default)]
+pub struct Properties(Option<Arc<PropertyValues>>);
+
+/// The values of [`Properties`].
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Properties {
+pub struct PropertyValues {
     /// The media type of the payload.
     pub content_type: Option<String>,
     /// The encoding of the payload, such as `gzip`.
@@ -103,7 +112,46 @@ pub struct Properties {
     pub expiry: Option<Duration>,
 }
 
-impl Properties {
+/// The values of a message that has none.
+static NONE: PropertyValues = PropertyValues {
+    content_type: None,
+    content_encoding: None,
+    kind: None,
+    correlation_id: None,
+    reply_to: None,
+    priority: None,
+    expiry: None,
+};
+
+impl Deref for Properties {
+    type Target = PropertyValues;
+
+    fn deref(&self) -> &PropertyValues {
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl DerefMut for Properties {
+    fn deref_mut(&mut self) -> &mut PropertyValues {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+impl From<PropertyValues> for Properties {
+    fn from(values: PropertyValues) -> Self {
+        Self((values != NONE).then(|| Arc::new(values)))
+    }
+}
+
+impl PartialEq for Properties {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Properties {}
+
+impl PropertyValues {
     /// The expiry in whole milliseconds, as systems write it: rounded up, so that no message dies before its time, and one
     /// that lives for less than a millisecond does not for ever.
     pub fn expiry_ms(&self) -> Option<u128> {
@@ -112,6 +160,12 @@ impl Properties {
 }
 
 impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl fmt::Debug for PropertyValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Properties")
             .field("priority", &self.priority)
@@ -182,16 +236,19 @@ impl Headers {
     }
 
     /// Names and values in their order.
+    #[inline]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Bytes)> + ExactSizeIterator {
         self.list().iter().map(|(name, value)| (&**name, value))
     }
 
     /// How many headers there are, repeated names counted each.
+    #[inline]
     pub fn len(&self) -> usize {
         self.list().len()
     }
 
     /// Whether there is none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.list().is_empty()
     }
@@ -204,6 +261,7 @@ impl Headers {
             .sum()
     }
 
+    #[inline]
     fn list(&self) -> &[Header] {
         self.0.as_deref().map_or(&[], Vec::as_slice)
     }
@@ -281,6 +339,16 @@ mod tests {
         let mut second = first.clone();
         second.remove("a");
         assert_eq!((first.len(), second.len()), (1, 0));
+    }
+
+    #[test]
+    fn properties_that_were_set_and_taken_back_are_the_same_as_none() {
+        let mut message = Message::new("{}");
+        message.properties.priority = Some(1);
+        let copy = message.clone();
+        message.properties.priority = None;
+        assert_eq!(message.properties, Properties::default());
+        assert_eq!(copy.properties.priority, Some(1));
     }
 
     #[test]

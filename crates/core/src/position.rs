@@ -121,12 +121,18 @@ fn field(hash: &mut Sha256, text: &str) {
     hash.update(text.as_bytes());
 }
 
+impl DedupId {
+    /// Its hexadecimal digits, in lower case.
+    pub fn digits<'a>(&self, room: &'a mut [u8; 32]) -> &'a str {
+        // The lengths fit, and digits are text.
+        let _ = hex::encode_to_slice(self.0, room);
+        std::str::from_utf8(room).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for DedupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = [0; 32];
-        // The lengths fit, so neither of the two can fail.
-        hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
-        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+        f.write_str(self.digits(&mut [0; 32]))
     }
 }
 

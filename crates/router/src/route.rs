@@ -191,11 +191,12 @@ impl Route {
 
     /// Migrates one message, by these choices if it is new to the route, and sends it on its way.
     fn admit(&mut self, delivery: Delivery, choices: &Arc<Choices>) {
-        let mut entry = match self.in_flight.again(delivery) {
-            Again::New(delivery) => Entry::new(delivery),
+        match self.in_flight.again(&delivery) {
+            Again::New => {}
             Again::Joined => return,
-            Again::Done(delivery) => return self.settle_again(delivery),
-        };
+            Again::Done => return self.settle_again(delivery),
+        }
+        let mut entry = Entry::new(delivery);
         let before = match &entry.position {
             Some(position) if !self.returned.is_empty() => self.returned.remove(position),
             _ => None,

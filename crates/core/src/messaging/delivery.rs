@@ -27,6 +27,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// A delivery without position, address and attempt.
+    #[inline]
     pub fn new(token: Token, lane: Lane, message: Message) -> Self {
         Self {
             token,
@@ -40,6 +41,7 @@ impl Delivery {
 
     /// The same delivery with its stable place.
     #[must_use]
+    #[inline]
     pub fn at(mut self, position: Position) -> Self {
         self.position = Some(position);
         self
@@ -47,6 +49,7 @@ impl Delivery {
 
     /// The same delivery with its address.
     #[must_use]
+    #[inline]
     pub fn addressed(mut self, address: impl Into<Bytes>) -> Self {
         self.address = Some(address.into());
         self
@@ -54,6 +57,7 @@ impl Delivery {
 
     /// The same delivery with the system's count of attempts, this one included.
     #[must_use]
+    #[inline]
     pub fn attempted(mut self, attempt: u32) -> Self {
         self.attempt = Some(attempt);
         self
@@ -103,6 +107,7 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// This message to the target's own address.
+    #[inline]
     pub fn new(message: Message) -> Self {
         Self {
             message,
@@ -115,6 +120,7 @@ impl Outgoing {
 
     /// The same with another address.
     #[must_use]
+    #[inline]
     pub fn addressed(mut self, address: impl Into<Bytes>) -> Self {
         self.address = Some(address.into());
         self
@@ -122,6 +128,7 @@ impl Outgoing {
 
     /// The same with the place it came from.
     #[must_use]
+    #[inline]
     pub fn from_origin(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
         self
@@ -129,6 +136,7 @@ impl Outgoing {
 
     /// The same, whose headers may be escaped.
     #[must_use]
+    #[inline]
     pub fn escaping(mut self) -> Self {
         self.escape = true;
         self
@@ -136,6 +144,7 @@ impl Outgoing {
 
     /// The same with its deduplication id.
     #[must_use]
+    #[inline]
     pub fn with_dedup(mut self, id: DedupId) -> Self {
         self.dedup = Some(id);
         self
@@ -179,6 +188,7 @@ impl Receipt {
 
     /// Known already.
     #[must_use]
+    #[inline]
     pub fn known(mut self) -> Self {
         self.duplicate = true;
         self

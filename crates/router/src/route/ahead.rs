@@ -55,21 +55,25 @@ impl Ahead {
 mod tests {
     use super::*;
 
+    fn ticket(number: u64) -> Ticket {
+        Ticket { number, place: 0 }
+    }
+
     #[test]
     fn what_is_settled_counts_until_everything_before_it_in_its_lane_is() {
         let mut ahead = Ahead::default();
-        for ticket in 0..6 {
-            ahead.issue(Lane(ticket % 2), Ticket(ticket));
+        for number in 0..6 {
+            ahead.issue(Lane(number % 2), ticket(number));
         }
-        ahead.settle(Lane(0), Ticket(2));
-        ahead.settle(Lane(0), Ticket(4));
-        ahead.settle(Lane(1), Ticket(1));
+        ahead.settle(Lane(0), ticket(2));
+        ahead.settle(Lane(0), ticket(4));
+        ahead.settle(Lane(1), ticket(1));
         assert_eq!(ahead.messages(), 2, "lane 1 has nothing before its first message");
-        ahead.settle(Lane(1), Ticket(5));
+        ahead.settle(Lane(1), ticket(5));
         assert_eq!(ahead.messages(), 3);
-        ahead.settle(Lane(0), Ticket(0));
+        ahead.settle(Lane(0), ticket(0));
         assert_eq!(ahead.messages(), 1);
-        ahead.settle(Lane(1), Ticket(3));
+        ahead.settle(Lane(1), ticket(3));
         assert_eq!(ahead.messages(), 0);
         assert!(ahead.lanes.is_empty(), "a lane that is through is forgotten");
     }

@@ -2,13 +2,15 @@
 //!
 //! It is the ceiling for what is in memory, and for what may come twice after a crash. It decides nothing: it remembers.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use dunlin_core::message::Message;
 use dunlin_core::messaging::{Delivery, Event, Lane, Outgoing, Room, Token, Verdict};
 use dunlin_core::position::Position;
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use slab::Slab;
 
 use super::ahead::Ahead;
 use super::choices::Choices;
@@ -16,11 +18,17 @@ use crate::progress::Fate;
 
 /// Names a delivery inside its route; a later delivery has a higher ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Ticket(pub(super) u64);
+pub(super) struct Ticket {
+    /// It is never given out again.
+    pub(super) number: u64,
+    /// Where its message is kept. When that is let go, a later one is kept there.
+    pub(super) place: usize,
+}
 
 /// A message in flight.
 #[derive(Debug)]
 pub(super) struct Entry {
+    number: u64,
     /// It names the message, and so do those under which it came again while it was in flight.
     token: Token,
     again: Vec<Token>,
@@ -47,6 +55,7 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(delivery: Delivery) -> Self {
         Self {
+            number: 0,
             token: delivery.token,
             again: Vec::new(),
             lane: delivery.lane,
@@ -76,11 +85,11 @@ impl Entry {
 #[derive(Debug)]
 pub(super) enum Again {
     /// It has not.
-    New(Delivery),
+    New,
     /// It waits with the other one, and is settled with it.
     Joined,
     /// Everything that the message is owed is confirmed, only its settling is not: the delivery can be settled, too.
-    Done(Delivery),
+    Done,
 }
 
 /// All messages in flight of one route.
@@ -88,8 +97,10 @@ pub(super) enum Again {
 pub(super) struct InFlight {
     window: Room,
     batch: usize,
-    entries: HashMap<Ticket, Entry, RandomState>,
-    positions: HashMap<Position, Ticket, RandomState>,
+    entries: Slab<Entry>,
+    /// The places of the entries that have a position, by that.
+    positions: HashTable<usize>,
+    hashing: RandomState,
     bytes: usize,
     next: u64,
     /// What is settled and would come again after a crash; none where a source settles each message by itself.
@@ -105,8 +116,9 @@ impl InFlight {
             ahead: places.then(Ahead::default),
             window,
             batch,
-            entries: HashMap::default(),
-            positions: HashMap::default(),
+            entries: Slab::new(),
+            positions: HashTable::new(),
+            hashing: RandomState::default(),
             bytes: 0,
             next: 0,
             revoking: Vec::new(),
@@ -115,59 +127,78 @@ impl InFlight {
 
     /// Looks whether the same message is in flight, as it is when a connection broke under it. To send it again would be to
     /// send it beside a copy that is on its way.
-    pub(super) fn again(&mut self, delivery: Delivery) -> Again {
-        let ticket = delivery
-            .position
-            .as_ref()
-            .and_then(|position| self.positions.get(position));
-        let Some(entry) = ticket.and_then(|ticket| self.entries.get_mut(ticket)) else {
-            return Again::New(delivery);
+    pub(super) fn again(&mut self, delivery: &Delivery) -> Again {
+        let place = delivery.position.as_ref().and_then(|position| {
+            let has = |place: &usize| self.entries[*place].position.as_ref() == Some(position);
+            self.positions.find(self.hashing.hash_one(position), has).copied()
+        });
+        let Some(entry) = place.and_then(|place| self.entries.get_mut(place)) else {
+            return Again::New;
         };
         match entry.verdict {
             None => {
                 entry.again.push(delivery.token);
                 Again::Joined
             }
-            Some(Verdict::Done) => Again::Done(delivery),
+            Some(Verdict::Done) => Again::Done,
             // It was given back, and this is its next attempt.
-            Some(Verdict::Retry { .. } | Verdict::Reject) => Again::New(delivery),
+            Some(Verdict::Retry { .. } | Verdict::Reject) => Again::New,
         }
     }
 
     /// Takes a message in.
-    pub(super) fn admit(&mut self, entry: Entry) -> Ticket {
-        let ticket = Ticket(self.next);
+    pub(super) fn admit(&mut self, mut entry: Entry) -> Ticket {
+        let ticket = Ticket {
+            number: self.next,
+            place: self.entries.vacant_key(),
+        };
         self.next += 1;
+        entry.number = ticket.number;
         self.bytes += entry.bytes;
         if let Some(ahead) = &mut self.ahead {
             ahead.issue(entry.lane, ticket);
         }
         if let Some(position) = &entry.position {
-            self.positions.entry(position.clone()).or_insert(ticket);
+            let (entries, hashing) = (&self.entries, &self.hashing);
+            self.positions
+                .entry(
+                    hashing.hash_one(position),
+                    |place| entries[*place].position.as_ref() == Some(position),
+                    // Only what has a position is in the table.
+                    |place| {
+                        (entries[*place].position.as_ref()).map_or(0, |position| hashing.hash_one(position))
+                    },
+                )
+                .or_insert(ticket.place);
         }
-        self.entries.insert(ticket, entry);
+        self.entries.insert(entry);
         ticket
     }
 
     pub(super) fn get(&self, ticket: Ticket) -> Option<&Entry> {
-        self.entries.get(&ticket)
+        let entry = self.entries.get(ticket.place)?;
+        (entry.number == ticket.number).then_some(entry)
     }
 
     pub(super) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Entry> {
-        self.entries.get_mut(&ticket)
+        let entry = self.entries.get_mut(ticket.place)?;
+        (entry.number == ticket.number).then_some(entry)
     }
 
     /// Lets a message go, settled or not, and answers for lanes that are clear by it.
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Entry> {
-        let entry = self.entries.remove(&ticket)?;
+        self.get(ticket)?;
+        let entry = self.entries.remove(ticket.place);
         self.bytes -= entry.bytes;
         if let Some(ahead) = &mut self.ahead {
             ahead.settle(entry.lane, ticket);
         }
-        if let Some(position) = &entry.position
-            && self.positions.get(position) == Some(&ticket)
-        {
-            self.positions.remove(position);
+        if let Some(position) = &entry.position {
+            // The position may be that of another delivery of the same message.
+            let own = |place: &usize| *place == ticket.place;
+            if let Ok(found) = self.positions.find_entry(self.hashing.hash_one(position), own) {
+                found.remove();
+            }
         }
         self.answer_revoked();
         Some(entry)
@@ -201,7 +232,7 @@ impl InFlight {
 
     /// How many deliveries are unsettled: more than messages, where some came again.
     pub(super) fn deliveries(&self) -> usize {
-        self.entries.values().map(|entry| entry.tokens().len()).sum()
+        self.entries.iter().map(|(_, entry)| entry.tokens().len()).sum()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -211,7 +242,9 @@ impl InFlight {
     fn answer_revoked(&mut self) {
         let entries = &self.entries;
         self.revoking.retain(|event| match &**event {
-            Event::LanesRevoking { lanes, .. } => entries.values().any(|entry| lanes.contains(&entry.lane)),
+            Event::LanesRevoking { lanes, .. } => {
+                entries.iter().any(|(_, entry)| lanes.contains(&entry.lane))
+            }
             _ => false,
         });
     }

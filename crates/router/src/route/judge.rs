@@ -24,10 +24,6 @@ use crate::progress::{Count, Fate, Progress};
 
 /// What is to be done with a message.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are forwarded, and a box would be an allocation for each"
-)]
 pub(super) enum Judged {
     /// Send it, then the report.
     Forward {

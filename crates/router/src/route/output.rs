@@ -124,7 +124,11 @@ impl Output {
 
     /// Takes a message to be sent behind all others of its lane.
     pub(super) fn enqueue(&mut self, ticket: Ticket, lane: Lane, outgoing: Outgoing) {
-        let lane = if self.rules.lanes { lane } else { Lane(ticket.0) };
+        let lane = if self.rules.lanes {
+            lane
+        } else {
+            Lane(ticket.number)
+        };
         let item = Item {
             head: Head {
                 ticket,
