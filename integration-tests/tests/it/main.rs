@@ -16,4 +16,5 @@ mod schemas;
 mod statuses;
 mod terminal;
 mod tidy;
+mod way_back;
 mod webhooks;
