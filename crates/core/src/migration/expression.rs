@@ -242,7 +242,7 @@ impl Expression {
         let budget = Budget::new(MAX_COST);
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.add_variable_as_val(budget::BUDGET, Box::new(budget.clone()));
-        // Converting a document is the dearest part of an evaluation, so what is not named is not converted.
+        // Converting a message is the dearest part of an evaluation, so what is not named is not converted.
         let mut reader = Reader::new(scope.reads, MAX_READS);
         for (name, value) in [
             ("payload", scope.payload),
@@ -257,9 +257,15 @@ impl Expression {
             };
             context.add_variable_as_val(name, converted);
         }
-        context.add_variable_as_val("index", values::from_index(scope.index));
-        context.add_variable_as_val("headers", values::from_headers(scope.headers));
-        context.add_variable_as_val("key", values::from_key(scope.key));
+        if self.uses.contains_key("index") {
+            context.add_variable_as_val("index", values::from_index(scope.index));
+        }
+        if let Some(used) = self.uses.get("headers") {
+            context.add_variable_as_val("headers", values::from_headers(scope.headers, used));
+        }
+        if self.uses.contains_key("key") {
+            context.add_variable_as_val("key", values::from_key(scope.key));
+        }
         let result = match cel::Value::resolve_val(&self.tree, &context) {
             Ok(value) => take(&*value),
             Err(error) => Err(self.explain(&error)),

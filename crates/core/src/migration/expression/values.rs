@@ -16,6 +16,7 @@ use cel::common::types::{
 use cel::common::value::{CowVal, StaticVal, Val};
 
 use super::EvaluationError;
+use super::uses::Use;
 use crate::message::Headers;
 use crate::migration::RECORD_HEADER;
 use crate::migration::document::{Member, Number, Value};
@@ -119,9 +120,15 @@ pub(super) fn from_index(index: Option<usize>) -> Box<dyn Val> {
 }
 
 /// The headers whose values are text.
-pub(super) fn from_headers(headers: &Headers) -> Box<dyn Val> {
+pub(super) fn from_headers(headers: &Headers, used: &Use) -> Box<dyn Val> {
+    let is_named = |name: &str| match used {
+        Use::Whole => true,
+        Use::Members(names) => names.contains(name),
+    };
     // Where a message stopped on its way must not change what becomes of it.
-    let own = headers.iter().filter(|(name, _)| *name != RECORD_HEADER);
+    let own = headers
+        .iter()
+        .filter(|(name, _)| *name != RECORD_HEADER && is_named(name));
     Box::new(Object::new(own.filter_map(|(name, value)| {
         let text = std::str::from_utf8(value).ok()?;
         Some((

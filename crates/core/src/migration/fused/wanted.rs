@@ -50,7 +50,12 @@ impl Wanted {
         if scan.byte(start) != b'{' {
             return Err(Handed);
         }
-        self.value(&mut scan, start).map(|(value, _)| value)
+        let read = match self.whole || self.members.is_empty() {
+            true => self.value(&mut scan, start)?,
+            // Nobody asks where the document ends.
+            false => self.object(&mut scan, start, self.members.len())?,
+        };
+        Ok(read.0)
     }
 
     fn value(&self, scan: &mut Scanner<'_>, at: usize) -> Result<(Value, usize), Handed> {
@@ -65,7 +70,7 @@ impl Wanted {
             return Ok((value, end));
         }
         if kind == b'{' && !self.members.is_empty() {
-            return self.object(scan, at);
+            return self.object(scan, at, usize::MAX);
         }
         let end = scan.value(at, 0)?;
         let empty = if kind == b'{' {
@@ -76,7 +81,8 @@ impl Wanted {
         Ok((empty, end))
     }
 
-    fn object(&self, scan: &mut Scanner<'_>, start: usize) -> Result<(Value, usize), Handed> {
+    /// The wanted members of an object, and where it ends, or, where so many were found before, where the last of them does.
+    fn object(&self, scan: &mut Scanner<'_>, start: usize, enough: usize) -> Result<(Value, usize), Handed> {
         let mut found = Vec::with_capacity(self.members.len());
         let mut at = scan.white_space(start + 1);
         if scan.byte(at) == b'}' {
@@ -95,6 +101,9 @@ impl Wanted {
                 Some((name, wanted)) => {
                     let (value, end) = wanted.value(scan, start)?;
                     found.push(Member::new(name, value));
+                    if found.len() == enough {
+                        return Ok((Value::Object(found), end));
+                    }
                     end
                 }
             };
@@ -126,6 +135,16 @@ mod tests {
         let document = r#" {"x":{"a":1},"a":{"b":[1,2],"c":3,"d":"t"},"c":{"y":[{}]},"e":{"z":1}} "#;
         let read = wanted.read(document.as_bytes()).unwrap();
         assert_eq!(read.to_json(), r#"{"a":{"b":[],"d":"t"},"c":{"y":[{}]},"e":{}}"#);
+    }
+
+    #[test]
+    fn what_stands_behind_the_last_member_that_is_wanted_is_not_read() {
+        let wanted = wanted(&[("a.b", true), ("c", false)]);
+        let read = wanted
+            .read(br#"{"c":1,"a":{"b":2,"x":3},"d":this is no JSON"#)
+            .unwrap();
+        assert_eq!(read.to_json(), r#"{"c":1,"a":{"b":2}}"#);
+        assert!(wanted.read(br#"{"a":{"b":2,"x":no},"c":1}"#).is_err());
     }
 
     #[test]
