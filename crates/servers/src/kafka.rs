@@ -22,7 +22,7 @@ const FILE: &str = "server.properties";
 const CLUSTER: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
 /// One replica of everything, small buffers, no waiting for a group's second member, and short sessions: without those
-/// a killed broker comes back after 12 seconds only.
+/// a killed broker comes back after 12 seconds only. Nothing is deleted for its age: messages keep their times over a bridge.
 const SMALL_AND_QUICK: &str = "\
 process.roles=broker,controller
 node.id=1
@@ -37,6 +37,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+log.retention.ms=-1
 log.cleaner.dedupe.buffer.size=16777216
 broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300

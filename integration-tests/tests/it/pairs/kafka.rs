@@ -89,7 +89,8 @@ impl Broker for Kafka {
     }
 
     async fn make(&mut self, channel: &str) -> Result<()> {
-        let topic = NewTopic::new(channel, PARTITIONS, TopicReplication::Fixed(1));
+        // The messages of these tests are years old, and half a minute after its start a broker deletes what is older than a week.
+        let topic = NewTopic::new(channel, PARTITIONS, TopicReplication::Fixed(1)).set("retention.ms", "-1");
         let made = self
             .admin
             .create_topics(&[topic], &AdminOptions::new().operation_timeout(Some(PATIENCE)))
