@@ -297,6 +297,54 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_names_no_later_message_that_is_kept_in_the_same_place() {
+        let room = Room {
+            messages: 9,
+            bytes: 9,
+        };
+        let mut window = InFlight::new(room, 9, false);
+        let first = window.admit(delivery(0, "a"));
+        assert!(window.remove(first).is_some());
+        let second = window.admit(delivery(0, "bc"));
+        assert_eq!(first.place, second.place);
+        assert!(first < second);
+        assert!(window.get(first).is_none() && window.get_mut(first).is_none());
+        assert!(window.remove(first).is_none());
+        assert_eq!(window.get(second).map(|entry| entry.bytes), Some(2));
+    }
+
+    #[test]
+    fn a_message_is_known_again_by_its_position_as_long_as_it_is_in_flight() {
+        let room = Room {
+            messages: 999,
+            bytes: 999,
+        };
+        let mut window = InFlight::new(room, 999, false);
+        let placed = |token: u64, offset: u64| {
+            let delivery = Delivery::new(Token(token), Lane(0), Message::new("a"));
+            delivery.at(Position::new("log", offset))
+        };
+        let tickets: Vec<Ticket> = (0..200)
+            .map(|number| window.admit(Entry::new(placed(number, number))))
+            .collect();
+        for number in 0..200 {
+            assert!(matches!(
+                window.again(&placed(1_000 + number, number)),
+                Again::Joined
+            ));
+        }
+        for ticket in tickets {
+            assert_eq!(window.remove(ticket).map(|entry| entry.tokens().len()), Some(2));
+        }
+        for number in 0..200 {
+            assert!(matches!(
+                window.again(&placed(2_000 + number, number)),
+                Again::New
+            ));
+        }
+    }
+
+    #[test]
     fn a_revoked_lane_is_answered_when_the_last_message_of_it_was_let_go() {
         let answered = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&answered);
