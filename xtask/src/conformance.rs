@@ -177,10 +177,11 @@ fn build(systems: &[System]) -> Result<Vec<PathBuf>> {
         "--message-format=json-render-diagnostics",
         "--workspace",
     ]);
-    match systems.iter().find(|system| system.name == "kafka") {
-        Some(_) => command.args(["--features", &workspace::features()]),
-        None => command.args(["--exclude", "dunlin-kafka"]),
-    };
+    if systems.iter().any(|system| system.name == "kafka") {
+        command.args(["--features", &workspace::features()]);
+    } else {
+        command.args(["--exclude", "dunlin-kafka"]);
+    }
     let output = command
         .stderr(Stdio::inherit())
         .output()

@@ -87,8 +87,7 @@ enum Verdict {
 }
 
 fn test(tree: &Path, target: &Path, fault: &Fault) -> Result<Verdict> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = workspace::cargo()
         .current_dir(tree)
         .args([
             "test",

@@ -52,7 +52,6 @@ pub(crate) fn record(outgoing: &Outgoing, escape: bool) -> Result<Record> {
 #[derive(Default)]
 struct List {
     headers: Option<OwnedHeaders>,
-    count: usize,
     /// What they take in a record.
     bytes: usize,
 }
@@ -64,7 +63,6 @@ impl List {
             key: name,
             value: Some(value),
         }));
-        self.count += 1;
         self.bytes += field(Some(name.len())) + field(Some(value.len()));
     }
 }
@@ -162,7 +160,7 @@ fn batch_size(message: &Message, headers: &List) -> usize {
     let record = 3
         + field(message.key.as_ref().map(Bytes::len))
         + field(message.payload.as_ref().map(Bytes::len))
-        + varint(headers.count)
+        + varint(headers.headers.as_ref().map_or(0, |list| list.count()))
         + headers.bytes;
     BATCH_HEADER + varint(record) + record
 }

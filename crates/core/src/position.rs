@@ -124,9 +124,8 @@ fn field(hash: &mut Sha256, text: &str) {
 impl DedupId {
     /// Its hexadecimal digits, in lower case.
     pub fn digits<'a>(&self, room: &'a mut [u8; 32]) -> &'a str {
-        // The lengths fit, and digits are text.
-        let _ = hex::encode_to_slice(self.0, room);
-        std::str::from_utf8(room).unwrap_or_default()
+        hex::encode_to_slice(self.0, room).expect("there is room for two digits of each byte");
+        std::str::from_utf8(room).expect("hexadecimal digits are text")
     }
 }
 

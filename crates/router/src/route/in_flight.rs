@@ -263,16 +263,13 @@ mod tests {
         Entry::new(Delivery::new(Token(0), Lane(lane), Message::new(payload)))
     }
 
+    fn window(messages: usize, bytes: usize, batch: usize, places: bool) -> InFlight {
+        InFlight::new(Room { messages, bytes }, batch, places)
+    }
+
     #[test]
     fn room_is_what_messages_and_bytes_leave() {
-        let mut window = InFlight::new(
-            Room {
-                messages: 3,
-                bytes: 10,
-            },
-            2,
-            false,
-        );
+        let mut window = window(3, 10, 2, false);
         assert_eq!(
             window.room(),
             Some(Room {
@@ -298,11 +295,7 @@ mod tests {
 
     #[test]
     fn a_ticket_names_no_later_message_that_is_kept_in_the_same_place() {
-        let room = Room {
-            messages: 9,
-            bytes: 9,
-        };
-        let mut window = InFlight::new(room, 9, false);
+        let mut window = window(9, 9, 9, false);
         let first = window.admit(delivery(0, "a"));
         assert!(window.remove(first).is_some());
         let second = window.admit(delivery(0, "bc"));
@@ -315,11 +308,7 @@ mod tests {
 
     #[test]
     fn a_message_is_known_again_by_its_position_as_long_as_it_is_in_flight() {
-        let room = Room {
-            messages: 999,
-            bytes: 999,
-        };
-        let mut window = InFlight::new(room, 999, false);
+        let mut window = window(999, 999, 999, false);
         let placed = |token: u64, offset: u64| {
             let delivery = Delivery::new(Token(token), Lane(0), Message::new("a"));
             delivery.at(Position::new("log", offset))
@@ -348,14 +337,7 @@ mod tests {
     fn a_revoked_lane_is_answered_when_the_last_message_of_it_was_let_go() {
         let answered = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&answered);
-        let mut window = InFlight::new(
-            Room {
-                messages: 9,
-                bytes: 9,
-            },
-            9,
-            true,
-        );
+        let mut window = window(9, 9, 9, true);
         let first = window.admit(delivery(7, "a"));
         let second = window.admit(delivery(8, "b"));
         window.revoke(Arc::new(Event::LanesRevoking {
